@@ -1,0 +1,46 @@
+/// Reads fixed-width big-endian integers and byte runs from untrusted bytes; every read checks what is left.
+public struct ByteReader: Sendable {
+    /// The bytes ended before the value did, or a length says more than there is.
+    public struct Truncated: Error, Hashable, Sendable { public init() {} }
+
+    private let bytes: ArraySlice<UInt8>
+    /// The index, in the slice that was given, of the next byte.
+    public private(set) var position: Int
+
+    public init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    public var remaining: Int { bytes.endIndex - position }
+    public var isAtEnd: Bool { remaining == 0 }
+    public var rest: ArraySlice<UInt8> { bytes[position...] }
+
+    public mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
+        _ type: Value.Type = Value.self
+    ) throws(Truncated) -> Value {
+        let width = Value.bitWidth / 8
+        guard remaining >= width else { throw Truncated() }
+        var value: Value = 0
+        for index in position..<(position + width) { value = value << 8 | Value(truncatingIfNeeded: bytes[index]) }
+        position += width
+        return value
+    }
+
+    public mutating func slice(_ count: Int) throws(Truncated) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= remaining else { throw Truncated() }
+        defer { position += count }
+        return bytes[position..<(position + count)]
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Appends `value` in big-endian order.
+    public mutating func append<Value: FixedWidthInteger & UnsignedInteger>(bigEndian value: Value) {
+        for shift in stride(from: Value.bitWidth - 8, through: 0, by: -8) {
+            append(UInt8(truncatingIfNeeded: value >> Value(shift)))
+        }
+    }
+}
