@@ -1,0 +1,289 @@
+internal import Logging
+internal import Replication
+internal import Store
+internal import Transport
+
+/// Joins the replication engine to a transport and a store.
+///
+/// Every engine call and the handing-off of its effects sit in one function that does not suspend. Merges are awaited by
+/// whoever received the rows, so that a slow disk fills the transport's bounded queue and nothing else; walks and pushes
+/// run beside, each in a task of its own.
+actor ReplicationDriver {
+    /// Messages taken from the transport into one merge, and so into one commit.
+    private static let maxArrivalsPerMerge = 512
+
+    private typealias Merge = (token: ReplicationEngine.MergeToken, rows: [Row])
+
+    private var engine: ReplicationEngine
+    private let configuration: ReplicationConfiguration
+    private let transport: any Transport
+    private let store: Store
+    private let clock: EngineClock
+    private let alarm: Alarm
+    private var log: ReplicationLog
+    private let walks = BatchQueue<ReplicationPeer>(maxCount: 64)
+    private let pushes: PushSender
+    private var servedWalks = 0
+    /// What the timer sleeps for.
+    private var armedDeadline = EngineInstant.zero
+    /// Read by the REST layer at each request, hence outside of the actor.
+    nonisolated let readiness = ReadinessFlag()
+
+    init(
+        configuration: ReplicationConfiguration, transport: any Transport, store: Store, clock: EngineClock,
+        seed: UInt64, logger: Logger
+    ) {
+        var configuration = configuration
+        configuration.maxMessageBytes = transport.maxMessageBytes
+        self.configuration = configuration
+        self.transport = transport
+        self.store = store
+        self.clock = clock
+        alarm = Alarm(clock: clock)
+        log = ReplicationLog(logger: logger)
+        pushes = PushSender(transport: transport, logger: logger)
+        engine = ReplicationEngine(
+            configuration: configuration, nodeID: store.nodeID, start: store.streamStart, seed: seed)
+    }
+
+    /// The replicating members as membership knows them now.
+    func setPeers(_ peers: [ReplicationPeer]) {
+        prepare()
+        _ = carryOut(engine.setPeers(peers, at: clock.now))
+    }
+
+    /// Membership has decided how this start stands.
+    func decided(_ decision: JoinDecision) {
+        prepare()
+        _ = carryOut(engine.decided(decision, at: clock.now))
+    }
+
+    var isSynced: Bool { engine.isSynced }
+
+    func peerStatus() -> [PeerReplicationStatus] {
+        prepare()
+        return engine.peerStatus(at: clock.now)
+    }
+
+    /// Runs until cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.receiveArrivals() }
+            group.addTask { await self.announceCommits() }
+            group.addTask { await self.keepTime() }
+            group.addTask { await self.serveExchanges() }
+            group.addTask { await self.leadWalks() }
+            group.addTask { await self.pushes.run() }
+        }
+    }
+
+    private func receiveArrivals() async {
+        let arrivals = transport.arrivals(on: .replication)
+        while let batch = await arrivals.next(limit: Self.maxArrivalsPerMerge) {
+            prepare()
+            await perform(carryOut(engine.receive(batch, at: clock.now)))
+        }
+    }
+
+    private func announceCommits() async {
+        while let rows = await store.committed.next(limit: 4_096) {
+            prepare()
+            _ = carryOut(engine.committed(rows, at: clock.now))
+        }
+    }
+
+    private func keepTime() async {
+        while !Task.isCancelled {
+            armedDeadline = engine.nextDeadline
+            await alarm.wait(until: armedDeadline)
+            guard !Task.isCancelled else { return }
+            prepare()
+            _ = carryOut(engine.advance(to: clock.now))
+        }
+    }
+
+    /// The engine compares the peers' roots with ours as of now.
+    private func prepare() { engine.summary = store.summary }
+
+    /// Hands off all effects but merges, which it returns for the caller to await.
+    private func carryOut(_ effects: [ReplicationEngine.Effect]) -> [Merge] {
+        var merges: [Merge] = []
+        for effect in effects {
+            switch effect {
+            case .broadcast(let message, let options):
+                transport.broadcast(message, on: .replication, options: options)
+            case .push(let message, let peers): pushes.add(message, to: peers)
+            case .merge(let token, let rows): merges.append((token, rows))
+            case .walk(let peer): walks.append([peer])
+            case .emit(let event): log.note(event, at: clock.now)
+            }
+        }
+        if engine.isReady { readiness.set() }
+        if engine.nextDeadline < armedDeadline { alarm.touch() }
+        return merges
+    }
+
+    private func perform(_ merges: [Merge]) async {
+        for merge in merges {
+            do {
+                let answer = try await store.answer(.merge(merge.rows, latest: latestAccepted()))
+                guard case .merge(let outcome) = answer else { preconditionFailure("a merge answers with .merge") }
+                prepare()
+                _ = carryOut(engine.merged(merge.token, outcome, at: clock.now))
+            } catch {
+                log.noteStoreFailure(error, at: clock.now)
+                _ = carryOut(engine.mergeFailed(merge.token, at: clock.now))
+            }
+        }
+    }
+
+    /// Rows stamped later than this wait: their writer's clock is too far ahead.
+    private func latestAccepted() -> HybridTime {
+        let skew = configuration.maxClockSkew.wholeNanoseconds / 1_000_000
+        return HybridTime(milliseconds: WallClock.milliseconds() + skew, counter: .max)
+    }
+}
+
+// Walks and pushes.
+extension ReplicationDriver {
+    private func leadWalks() async {
+        await withDiscardingTaskGroup { group in
+            while let peers = await walks.next() {
+                for peer in peers { group.addTask { await self.lead(peer) } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func lead(_ peer: ReplicationPeer) async {
+        do throws(WalkError) {
+            let exchange = try await open(with: peer.address)
+            defer { exchange.close() }
+            let outcome = try await follow(WalkInitiator(node: store.nodeID), over: exchange, of: peer.nodeID)
+            prepare()
+            _ = carryOut(engine.walkFinished(with: peer.nodeID, outcome, at: clock.now))
+        } catch {
+            _ = carryOut(engine.walkFailed(with: peer.nodeID, error, at: clock.now))
+        }
+    }
+
+    private func open(with address: PeerAddress) async throws(WalkError) -> any Exchange {
+        do {
+            return try await transport.exchange(on: .replication, with: address)
+        } catch {
+            throw .exchange(error)
+        }
+    }
+
+    private func serveExchanges() async {
+        let exchanges = transport.exchanges(on: .replication)
+        await withDiscardingTaskGroup { group in
+            while let batch = await exchanges.next() {
+                for exchange in batch { group.addTask { await self.serve(exchange) } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// What a peer opens an exchange for: a walk, or changes too large to broadcast.
+    private func serve(_ exchange: any Exchange) async {
+        defer { exchange.close() }
+        do throws(WalkError) {
+            guard let first = try await receive(from: exchange) else { return }
+            switch first {
+            case .push(let push): try await take(push, from: exchange)
+            case .open: try await answer(first, over: exchange)
+            case .sums, .digests, .rows, .wants, .finish, .done, .refusal: throw .malformed
+            }
+        } catch { log.noteServeFailure(error, peer: exchange.peer, at: clock.now) }
+    }
+
+    private func answer(_ open: WalkMessage, over exchange: any Exchange) async throws(WalkError) {
+        guard servedWalks < configuration.maxServedWalks else {
+            try await send([WalkMessage.refusal(.busy).encoded()], over: exchange)
+            return
+        }
+        servedWalks += 1
+        defer { servedWalks -= 1 }
+        let responder = WalkResponder(node: store.nodeID, isReady: engine.isReady)
+        let outcome = try await follow(responder, over: exchange, first: open)
+        log.noteServed(outcome, peer: exchange.peer)
+    }
+
+    private func take(_ first: WalkMessage.Push, from exchange: any Exchange) async throws(WalkError) {
+        var next: WalkMessage? = .push(first)
+        while let message = next {
+            guard case .push(let push) = message else { throw .malformed }
+            prepare()
+            await perform(carryOut(engine.receive(push, at: clock.now)))
+            try await send([WalkMessage.done(isReady: engine.isReady).encoded()], over: exchange)
+            next = try await receive(from: exchange)
+        }
+    }
+
+    /// Carries out a walk's turns until it is over. `peer` is given on the leading side, whose progress counts.
+    private func follow(
+        _ initial: some Walk, over exchange: any Exchange, first: WalkMessage? = nil, of peer: NodeID? = nil
+    ) async throws(WalkError) -> WalkOutcome {
+        var walk = initial
+        var pending = first
+        var turn = walk.begin()
+        while true {
+            try await send(turn.messages, over: exchange)
+            switch turn.next {
+            case .finished(let outcome): return outcome
+            case .ask(let request):
+                let answer: StoreAnswer
+                do {
+                    answer = try await store.answer(request)
+                } catch {
+                    log.noteStoreFailure(error, at: clock.now)
+                    throw .store
+                }
+                if let peer { engine.walkProgressed(with: peer, at: clock.now) }
+                turn = try proceed { () throws(WalkFailure) in try walk.answered(answer) }
+            case .receive:
+                guard let message = try await pending.take() ?? receive(from: exchange) else {
+                    throw .exchange(.closed)
+                }
+                turn = try proceed { () throws(WalkFailure) in
+                    try walk.received(message, latest: latestAccepted())
+                }
+            }
+        }
+    }
+
+    private func proceed(_ step: () throws(WalkFailure) -> WalkTurn) throws(WalkError) -> WalkTurn {
+        do {
+            return try step()
+        } catch {
+            switch error {
+            case .unexpectedMessage: throw .malformed
+            case .refused(let refusal): throw .refused(refusal)
+            }
+        }
+    }
+
+    private func send(_ messages: [[UInt8]], over exchange: any Exchange) async throws(WalkError) {
+        do {
+            for message in messages { try await exchange.send(message) }
+        } catch {
+            throw .exchange(error)
+        }
+    }
+
+    private func receive(from exchange: any Exchange) async throws(WalkError) -> WalkMessage? {
+        let bytes: [UInt8]?
+        do {
+            bytes = try await exchange.receive()
+        } catch {
+            throw .exchange(error)
+        }
+        guard let bytes else { return nil }
+        do {
+            return try WalkMessage.decode(bytes)
+        } catch {
+            throw .malformed
+        }
+    }
+}

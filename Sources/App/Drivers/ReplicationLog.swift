@@ -1,0 +1,81 @@
+internal import Logging
+internal import Replication
+internal import Transport
+
+/// What a user can follow of replication: the first sync, repairs, and what goes wrong.
+struct ReplicationLog {
+    private let logger: Logger
+    private var repeated = RepeatedLog()
+    private var isReady = false
+
+    init(logger: Logger) { self.logger = logger }
+
+    mutating func note(_ event: ReplicationEvent, at now: EngineInstant) {
+        switch event {
+        case .syncStarted(let donor):
+            if repeated.note("sync \(donor.nodeID)", at: now) != nil {
+                logger.log(.info, "First sync started", [.peerAddress: donor.address, .peerID: donor.nodeID])
+            }
+        case .becameReady(let isSynced):
+            isReady = true
+            if isSynced {
+                logger.info("Node is ready")
+            } else {
+                logger.warning("Node is ready, but not synced: no other member's data could be had in time")
+            }
+        case .becameSynced: logger.info("Node is synced")
+        case .walkFinished(let peer, let outcome):
+            let level: Logger.Level = outcome.isProductive || !isReady ? .info : .debug
+            logger.log(
+                level, isReady ? "Compared with a peer" : "First sync: data received",
+                [
+                    .peerAddress: peer.address, .merged: outcome.mergedCount, .received: outcome.receivedCount,
+                    .sent: outcome.sentCount,
+                ])
+            repeated.clear("walk \(peer.nodeID)")
+        case .walkFailed(let peer, .refused(.sameNode)):
+            guard repeated.note("same \(peer.nodeID)", at: now) != nil else { return }
+            logger.log(
+                .error, "A peer has this node's id: one database was copied; give one of the two a new file",
+                [.peerAddress: peer.address, .peerID: peer.nodeID])
+        case .walkFailed(let peer, let error):
+            guard let repeats = repeated.note("walk \(peer.nodeID)", at: now) else { return }
+            logger.log(
+                .info, "Could not compare with a peer; trying again",
+                [.peerAddress: peer.address, .reason: Self.describe(error), .repeats: repeats])
+        case .clockAhead(let count, let furthest):
+            guard let repeats = repeated.note("ahead", at: now) else { return }
+            logger.log(
+                .warning, "Changes from a clock too far ahead wait until this node's clock has caught up",
+                [
+                    .count: count, .aheadMilliseconds: furthest.milliseconds - WallClock.milliseconds(),
+                    .repeats: repeats,
+                ])
+        }
+    }
+
+    mutating func noteStoreFailure(_ error: any Error, at now: EngineInstant) {
+        guard let repeats = repeated.note("store", at: now) else { return }
+        logger.log(
+            .error, "Could not store changes from peers; trying again", [.reason: "\(error)", .repeats: repeats])
+    }
+
+    mutating func noteServeFailure(_ error: WalkError, peer: PeerAddress, at now: EngineInstant) {
+        logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: Self.describe(error)])
+    }
+
+    func noteServed(_ outcome: WalkOutcome, peer: PeerAddress) {
+        logger.log(
+            outcome.isProductive ? .info : .debug, "Served a peer's comparison",
+            [.peerAddress: peer, .merged: outcome.mergedCount, .sent: outcome.sentCount])
+    }
+
+    private static func describe(_ error: WalkError) -> String {
+        switch error {
+        case .exchange(let error): return "\(error)"
+        case .refused(let refusal): return "refused: \(refusal)"
+        case .malformed: return "the peer broke the protocol"
+        case .store: return "this node's store failed"
+        }
+    }
+}

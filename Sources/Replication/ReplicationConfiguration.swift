@@ -1,0 +1,48 @@
+package import Transport
+
+/// Settings of the replication engine. The defaults work on a laptop and in a data centre.
+package struct ReplicationConfiguration: Hashable, Sendable {
+    /// Largest message the transport takes for `send` and `broadcast`. Larger changes go by exchange.
+    package var maxMessageBytes = 1_200
+    /// Time between heartbeats. Halving it halves the time until a silent loss shows and doubles idle traffic.
+    package var heartbeatInterval: Duration = .seconds(1)
+    /// How soon after the last change a heartbeat tells the head of the stream, so that the loss of the last message
+    /// of a burst shows before the next regular heartbeat.
+    package var tailHeartbeatDelay: Duration = .milliseconds(150)
+    /// How long a hole in a stream may be reordering before it counts as a loss.
+    package var gapGrace: Duration = .milliseconds(150)
+    /// Spread of the delay before a walk, so that many nodes that see one loss do not ask one peer at once.
+    package var walkJitter: ClosedRange<Duration> = .milliseconds(50)...(.milliseconds(200))
+    /// Least time between two walks with one peer after one that found something.
+    package var walkInterval: Duration = .seconds(1)
+    /// The same after a walk that found nothing: it doubles up to this.
+    package var maxWalkInterval: Duration = .seconds(5)
+    /// Walks this node leads at once.
+    package var maxWalks = 2
+    /// Walks this node answers at once; more are told to come back.
+    package var maxServedWalks = 8
+    /// A stamp further ahead of the wall clock than this is not merged yet.
+    package var maxClockSkew: Duration = .seconds(2)
+    /// How long the first sync may make no progress before the node opens all the same, saying that it is not synced.
+    package var syncTimeout: Duration = .seconds(30)
+    /// A joined node that sees no replicating member for this long has nobody to sync from.
+    package var donorWait: Duration = .milliseconds(500)
+    /// Peers that are not ready themselves which a starting node asks before it takes the cluster to be starting as a
+    /// whole, and opens.
+    package var maxUnreadyDonors = 3
+    /// Origins whose streams are followed at once.
+    package var maxStreams = 4_096
+
+    package init() {}
+}
+
+/// A member that replicates.
+package struct ReplicationPeer: Hashable, Sendable {
+    package var nodeID: NodeID
+    package var address: PeerAddress
+
+    package init(nodeID: NodeID, address: PeerAddress) {
+        self.nodeID = nodeID
+        self.address = address
+    }
+}

@@ -1,0 +1,116 @@
+package import Transport
+
+/// How a start of membership ended.
+package enum JoinDecision: Hashable, Sendable {
+    /// There is nobody else: this node's data is the cluster's.
+    case first
+    /// Members are known: sync from one of them.
+    case joined
+    /// Nobody answered in time: open, not knowing what others may have.
+    case alone
+}
+
+/// From start to open.
+enum Readiness: Hashable, Sendable {
+    /// Membership has not decided yet.
+    case undecided
+    case syncing(FirstSync)
+    case ready
+}
+
+/// The first sync: walks until one with a ready donor is finished.
+struct FirstSync: Hashable, Sendable {
+    var startedAt: EngineInstant
+    var lastProgress: EngineInstant
+    var donor: NodeID?
+    /// Walked with, but not ready themselves.
+    var unreadyDonors: Set<NodeID> = []
+    /// Donors that failed or were busy, and when to try them again.
+    var retryAt: [NodeID: EngineInstant] = [:]
+}
+
+extension ReplicationEngine {
+    private static let donorRetry: Duration = .milliseconds(200)
+
+    /// Membership has decided how this start stands. Only the first call counts.
+    package mutating func decided(_ decision: JoinDecision, at now: EngineInstant) -> [Effect] {
+        guard case .undecided = readiness else { return [] }
+        switch decision {
+        case .first: return open(isSynced: true, at: now)
+        case .alone: return open(isSynced: false, at: now)
+        case .joined:
+            readiness = .syncing(FirstSync(startedAt: now, lastProgress: now))
+            return advanceSync(at: now)
+        }
+    }
+
+    /// A walk has merged or skipped rows: it is alive.
+    package mutating func walkProgressed(with node: NodeID, at now: EngineInstant) {
+        guard case .syncing(var sync) = readiness, sync.donor == node else { return }
+        sync.lastProgress = now
+        readiness = .syncing(sync)
+    }
+
+    var syncDeadline: EngineInstant? {
+        guard case .syncing(let sync) = readiness else { return nil }
+        var deadline = sync.lastProgress + configuration.syncTimeout
+        guard sync.donor == nil else { return deadline }
+        if peers.isEmpty { return min(deadline, sync.startedAt + configuration.donorWait) }
+        let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
+        if untried.isEmpty { return .zero }
+        for peer in untried { deadline = min(deadline, sync.retryAt[peer.nodeID] ?? .zero) }
+        return deadline
+    }
+
+    mutating func advanceSync(at now: EngineInstant) -> [Effect] {
+        guard case .syncing(var sync) = readiness else { return [] }
+        if now >= sync.lastProgress + configuration.syncTimeout { return open(isSynced: false, at: now) }
+        guard sync.donor == nil else { return [] }
+        if peers.isEmpty {
+            return now >= sync.startedAt + configuration.donorWait ? open(isSynced: true, at: now) : []
+        }
+        let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
+        // Everybody is starting: all that there is has been looked at.
+        if untried.isEmpty || sync.unreadyDonors.count >= configuration.maxUnreadyDonors {
+            return open(isSynced: true, at: now)
+        }
+        let free = untried.filter { (sync.retryAt[$0.nodeID] ?? .zero) <= now && walking[$0.nodeID] == nil }
+        let ready = free.filter { progress[$0.nodeID]?.isReady == true }
+        guard let donor = (ready.isEmpty ? free : ready).randomElement(using: &generator) else { return [] }
+        sync.donor = donor.nodeID
+        readiness = .syncing(sync)
+        return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]
+    }
+
+    mutating func syncWalkFinished(with node: NodeID, isDonorReady: Bool, at now: EngineInstant) -> [Effect] {
+        guard case .syncing(var sync) = readiness else { return isDonorReady ? noteSynced() : [] }
+        guard sync.donor == node else { return [] }
+        if isDonorReady { return open(isSynced: true, at: now) }
+        sync.donor = nil
+        sync.lastProgress = now
+        sync.unreadyDonors.insert(node)
+        readiness = .syncing(sync)
+        return advanceSync(at: now)
+    }
+
+    mutating func syncWalkFailed(with node: NodeID, _ error: WalkError, at now: EngineInstant) {
+        guard case .syncing(var sync) = readiness, sync.donor == node else { return }
+        sync.donor = nil
+        sync.retryAt[node] = now + Self.donorRetry
+        readiness = .syncing(sync)
+    }
+
+    /// Data known to be complete: a walk with a ready donor has ended, or a ready peer's root is ours.
+    mutating func noteSynced() -> [Effect] {
+        guard isReady, !isSynced else { return [] }
+        isSynced = true
+        return [.emit(.becameSynced)]
+    }
+
+    private mutating func open(isSynced: Bool, at now: EngineInstant) -> [Effect] {
+        readiness = .ready
+        self.isSynced = isSynced
+        // Peers learn at once that this node can be a donor.
+        return [.emit(.becameReady(isSynced: isSynced)), heartbeat(at: now)]
+    }
+}

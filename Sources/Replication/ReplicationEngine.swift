@@ -1,0 +1,168 @@
+package import Transport
+
+/// Brings every write to every replica: eager broadcast of what is committed here, merging of what arrives, and walks of
+/// the hash tree where something was lost.
+///
+/// A plain value without I/O: feed it inputs and the time, carry out the effects it returns, and call `advance(to:)` no
+/// later than `nextDeadline`. Set `summary` to the store's before each call. Same seed and inputs, same effects.
+package struct ReplicationEngine: Sendable {
+    package enum Effect: Hashable, Sendable {
+        case broadcast([UInt8], BroadcastOptions)
+        /// Too large to broadcast: send it as the only message of an exchange with each of these peers.
+        case push([UInt8], to: [PeerAddress])
+        /// Merge the rows, then call `merged` or `mergeFailed` with the token.
+        case merge(MergeToken, [Row])
+        /// Lead a walk with this peer, then call `walkFinished` or `walkFailed`.
+        case walk(ReplicationPeer)
+        case emit(ReplicationEvent)
+    }
+
+    package struct MergeToken: Hashable, Sendable { let number: UInt64 }
+
+    /// The store's root and count, as of now.
+    package var summary = TreeSummary.empty
+    package internal(set) var stats = ReplicationStats()
+    /// Sorted by node id.
+    package internal(set) var peers: [ReplicationPeer] = []
+
+    let configuration: ReplicationConfiguration
+    let stream: StreamID
+    var sequence: UInt64 = 0
+    var generator: SeededGenerator
+    var readiness = Readiness.undecided
+    /// Everything that a ready donor had committed is here.
+    package internal(set) var isSynced = false
+
+    var windows: [NodeID: FollowedStream] = [:]
+    /// Origins in the order in which they were first seen, for eviction.
+    var windowOrder: [NodeID] = []
+    var progress: [NodeID: PeerProgress] = [:]
+    /// When something is due for a peer; absent for most.
+    var due: [NodeID: EngineInstant] = [:]
+    var walking: [NodeID: UInt64?] = [:]
+    var merges: [MergeToken: [MergingMessage]] = [:]
+    var mergeCount: UInt64 = 0
+    var nextHeartbeat = EngineInstant.zero
+
+    /// `start` must be greater at each start of this node: a reading of its hybrid clock.
+    package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
+        self.configuration = configuration
+        stream = StreamID(origin: nodeID, start: start)
+        generator = SeededGenerator(seed: seed)
+    }
+
+    /// Whether the todo endpoints may answer.
+    package var isReady: Bool {
+        if case .ready = readiness { return true }
+        return false
+    }
+
+    /// Earliest instant at which `advance(to:)` has work.
+    package var nextDeadline: EngineInstant {
+        var earliest = nextHeartbeat
+        if let sync = syncDeadline { earliest = min(earliest, sync) }
+        for instant in due.values { earliest = min(earliest, instant) }
+        return earliest
+    }
+
+    /// Does what is due. `now` never decreases between calls.
+    package mutating func advance(to now: EngineInstant) -> [Effect] {
+        var effects: [Effect] = []
+        if now >= nextHeartbeat { effects.append(heartbeat(at: now)) }
+        effects += advanceSync(at: now)
+        effects += advanceWalks(at: now)
+        return effects
+    }
+
+    /// The replicating members as membership knows them now, without this node.
+    package mutating func setPeers(_ newPeers: [ReplicationPeer], at now: EngineInstant) -> [Effect] {
+        let known = Set(peers.map(\.nodeID))
+        peers = newPeers.filter { $0.nodeID != stream.origin }.sorted { $0.nodeID < $1.nodeID }
+        let current = Set(peers.map(\.nodeID))
+        for gone in known.subtracting(current).sorted() {
+            progress[gone] = nil
+            due[gone] = nil
+        }
+        guard !current.isSubset(of: known) else { return [] }
+        // A newcomer learns our head and root at once rather than at the next tick.
+        return [heartbeat(at: now)]
+    }
+
+    func peer(_ node: NodeID) -> ReplicationPeer? {
+        var low = 0
+        var high = peers.count
+        while low < high {
+            let middle = (low + high) / 2
+            if peers[middle].nodeID < node { low = middle + 1 } else { high = middle }
+        }
+        return low < peers.count && peers[low].nodeID == node ? peers[low] : nil
+    }
+
+    mutating func heartbeat(at now: EngineInstant) -> Effect {
+        nextHeartbeat = now + configuration.heartbeatInterval
+        let message = ReplicationMessage.encode(
+            .init(stream: stream, head: sequence, summary: summary, isReady: isReady))
+        return .broadcast(message, BroadcastOptions(replacing: "heartbeat", isRepeated: false))
+    }
+
+    /// How far each peer is from this node, for `/health/info`; sorted by node id.
+    package func peerStatus(at now: EngineInstant) -> [PeerReplicationStatus] {
+        peers.map { peer in
+            let state = progress[peer.nodeID]
+            return PeerReplicationStatus(
+                nodeID: peer.nodeID, sinceHeartbeat: state?.lastHeartbeat.map { now - $0 },
+                isEqual: state?.summary == summary, missingCount: windows[peer.nodeID]?.window.missingCount ?? 0)
+        }
+    }
+}
+
+/// Things the engine decided or noticed.
+package enum ReplicationEvent: Hashable, Sendable {
+    case syncStarted(donor: ReplicationPeer)
+    /// The todo endpoints open. `isSynced`: a donor's data is here, or there is no donor.
+    case becameReady(isSynced: Bool)
+    /// A node that opened without a sync has made up for it.
+    case becameSynced
+    case walkFinished(ReplicationPeer, WalkOutcome)
+    case walkFailed(ReplicationPeer, WalkError)
+    /// Rows were left out: their writer's clock is further ahead than allowed.
+    case clockAhead(count: Int, furthest: HybridTime)
+}
+
+/// Why a walk that this node led did not end well.
+package enum WalkError: Error, Hashable, Sendable {
+    case exchange(ExchangeError)
+    case refused(WalkMessage.Refusal)
+    /// The peer broke the protocol.
+    case malformed
+    /// Our own store failed.
+    case store
+}
+
+/// What `/health/info` says of one peer.
+package struct PeerReplicationStatus: Hashable, Sendable {
+    package var nodeID: NodeID
+    package var sinceHeartbeat: Duration?
+    /// Its last heartbeat told our root.
+    package var isEqual: Bool
+    /// Messages of its stream that are known to exist and have not arrived.
+    package var missingCount: UInt64
+}
+
+/// Counts since the start.
+package struct ReplicationStats: Hashable, Sendable {
+    /// Changes messages sent by broadcast and by push.
+    package var sentMessages = 0
+    package var pushedMessages = 0
+    package var receivedMessages = 0
+    package var duplicateMessages = 0
+    package var malformedMessages = 0
+    package var relayedMessages = 0
+    /// Rows that were news.
+    package var mergedRows = 0
+    package var aheadRows = 0
+    package var failedMerges = 0
+    package var startedWalks = 0
+    package var productiveWalks = 0
+    package var failedWalks = 0
+}

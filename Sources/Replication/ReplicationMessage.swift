@@ -1,0 +1,100 @@
+package import Transport
+
+/// What replication sends outside of walks. Integers are big-endian.
+///
+///     changes    u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
+///     heartbeat  u8 2, origin u64, start u64, head u64, root u128, count u64, flags u8 (bit 0 ready)
+///
+/// `start` grows with every start of the origin; `sequence` numbers its broadcasts from 1 within a start, and `head` is
+/// the last number given.
+package enum ReplicationMessage: Hashable, Sendable {
+    case changes(Changes)
+    case heartbeat(Heartbeat)
+
+    package struct Changes: Hashable, Sendable {
+        package var stream: StreamID
+        package var sequence: UInt64
+        package var rows: [Row]
+    }
+
+    package struct Heartbeat: Hashable, Sendable {
+        package var stream: StreamID
+        package var head: UInt64
+        package var summary: TreeSummary
+        package var isReady: Bool
+    }
+
+    package enum Failure: Error, Hashable, Sendable { case malformed, unknownKind }
+
+    /// Bytes of a changes message before its rows.
+    package static let changesHeaderBytes = 25
+
+    package static func changesHeader(stream: StreamID, sequence: UInt64) -> [UInt8] {
+        var bytes: [UInt8] = [1]
+        bytes.append(bigEndian: stream.origin.rawValue)
+        bytes.append(bigEndian: stream.start)
+        bytes.append(bigEndian: sequence)
+        return bytes
+    }
+
+    package static func encode(_ heartbeat: Heartbeat) -> [UInt8] {
+        var bytes: [UInt8] = [2]
+        bytes.append(bigEndian: heartbeat.stream.origin.rawValue)
+        bytes.append(bigEndian: heartbeat.stream.start)
+        bytes.append(bigEndian: heartbeat.head)
+        bytes.append(bigEndian: heartbeat.summary.root)
+        bytes.append(bigEndian: heartbeat.summary.count)
+        bytes.append(heartbeat.isReady ? 1 : 0)
+        return bytes
+    }
+
+    package static func decode(_ bytes: ArraySlice<UInt8>) throws(Failure) -> Self {
+        do {
+            return try read(ByteReader(bytes))
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw .malformed
+        }
+    }
+
+    private static func read(_ initial: ByteReader) throws -> Self {
+        var reader = initial
+        switch try reader.integer(UInt8.self) {
+        case 1:
+            let stream = try StreamID(from: &reader)
+            let sequence = try reader.integer(UInt64.self)
+            guard sequence > 0 else { throw Failure.malformed }
+            var rows: [Row] = []
+            while !reader.isAtEnd { rows.append(try RowCodec.decode(from: &reader)) }
+            return .changes(Changes(stream: stream, sequence: sequence, rows: rows))
+        case 2:
+            let stream = try StreamID(from: &reader)
+            let head = try reader.integer(UInt64.self)
+            let root = try reader.integer(UInt128.self)
+            let count = try reader.integer(UInt64.self)
+            let flags = try reader.integer(UInt8.self)
+            return .heartbeat(
+                Heartbeat(
+                    stream: stream, head: head, summary: TreeSummary(root: root, count: count), isReady: flags & 1 != 0))
+        default: throw Failure.unknownKind
+        }
+    }
+}
+
+/// One start of one origin: within it, broadcasts are numbered.
+package struct StreamID: Hashable, Sendable {
+    package var origin: NodeID
+    /// Greater at each start of the origin: a reading of its hybrid clock.
+    package var start: UInt64
+
+    package init(origin: NodeID, start: UInt64) {
+        self.origin = origin
+        self.start = start
+    }
+
+    fileprivate init(from reader: inout ByteReader) throws {
+        origin = NodeID(try reader.integer())
+        start = try reader.integer()
+    }
+}

@@ -1,0 +1,61 @@
+/// What one side of a walk does next: first send, then one thing of `Next`.
+package struct WalkTurn: Hashable, Sendable {
+    package enum Next: Hashable, Sendable {
+        /// Ask the store, then call `answered`.
+        case ask(StoreRequest)
+        /// Wait for the peer's next message, then call `received`.
+        case receive
+        /// The walk is over.
+        case finished(WalkOutcome)
+    }
+
+    package var messages: [[UInt8]]
+    package var next: Next
+
+    package init(sending messages: [[UInt8]] = [], then next: Next) {
+        self.messages = messages
+        self.next = next
+    }
+}
+
+/// One side of a walk: a value that the App drives over an exchange and the simulator over a model of one.
+///
+/// Carry out each turn, then call `received` or `answered` as it says. A throw ends the walk; what was merged stays.
+package protocol Walk: Sendable {
+    mutating func begin() -> WalkTurn
+    /// `latest`: rows with later stamps are not merged now.
+    mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn
+    mutating func answered(_ answer: StoreAnswer) throws(WalkFailure) -> WalkTurn
+}
+
+package enum WalkFailure: Error, Hashable, Sendable {
+    /// The peer sent something that has no place here.
+    case unexpectedMessage
+    case refused(WalkMessage.Refusal)
+}
+
+/// What a walk brought.
+package struct WalkOutcome: Hashable, Sendable {
+    /// The other side says that it is ready (donor only).
+    package var isPeerReady = false
+    /// Rows that were news here.
+    package var mergedCount = 0
+    /// Rows that came, news or not.
+    package var receivedCount = 0
+    package var sentCount = 0
+    /// Rows not merged, since their stamps are too far ahead of this node's clock.
+    package var aheadCount = 0
+    package var furthestAhead: HybridTime?
+
+    package init() {}
+
+    /// Something differed and was repaired.
+    package var isProductive: Bool { mergedCount > 0 || sentCount > 0 }
+
+    package mutating func note(_ merge: MergeOutcome) {
+        receivedCount += merge.isNews.count
+        mergedCount += merge.isNews.count { $0 }
+        aheadCount += merge.aheadCount
+        if let time = merge.furthestAhead { furthestAhead = max(furthestAhead ?? time, time) }
+    }
+}

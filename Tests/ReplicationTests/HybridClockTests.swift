@@ -1,0 +1,58 @@
+@testable import Replication
+import Testing
+import TestSupport
+
+@Suite("Hybrid clock")
+struct HybridClockTests {
+    @Test("never goes back, whatever the wall clock does")
+    func monotonic() {
+        var clock = HybridClock(bound: .zero)
+        var last = HybridTime.zero
+        for wall in [1_000, 1_000, 999, -5, 86_400_000, 0, 86_399_999, .max, 5] as [Int64] {
+            let time = clock.next(wallMilliseconds: wall)
+            #expect(time > last)
+            last = time
+        }
+    }
+
+    @Test("a full counter carries into the milliseconds")
+    func counterCarries() {
+        var clock = HybridClock(bound: .zero)
+        _ = clock.next(wallMilliseconds: 7)
+        for _ in 0..<UInt16.max { _ = clock.next(wallMilliseconds: 7) }
+        #expect(clock.latest == HybridTime(milliseconds: 7, counter: .max))
+        #expect(clock.next(wallMilliseconds: 7) == HybridTime(milliseconds: 8))
+    }
+
+    @Test("what is issued after an observation is later than it")
+    func observes() {
+        var clock = HybridClock(bound: .zero)
+        clock.observe(HybridTime(milliseconds: 500, counter: 3))
+        #expect(clock.next(wallMilliseconds: 10) == HybridTime(milliseconds: 500, counter: 4))
+    }
+
+    @Test("a restart from the durable bound continues after everything issued")
+    func restart() {
+        var clock = HybridClock(bound: .zero)
+        var durable = HybridTime.zero
+        var last = HybridTime.zero
+        for wall in stride(from: 1_000 as Int64, to: 10_000, by: 300) {
+            last = clock.next(wallMilliseconds: wall)
+            if let bound = clock.reserve() { durable = bound }
+            #expect(last <= durable)
+        }
+        var restarted = HybridClock(bound: durable)
+        #expect(restarted.next(wallMilliseconds: 0) > last)
+    }
+
+    @Test("the bound is moved once a second, not at each write")
+    func reservesSeldom() {
+        var clock = HybridClock(bound: .zero)
+        var writes = 0
+        for wall in 5_000..<(15_000 as Int64) {
+            _ = clock.next(wallMilliseconds: wall)
+            if clock.reserve() != nil { writes += 1 }
+        }
+        #expect((8...11).contains(writes))
+    }
+}

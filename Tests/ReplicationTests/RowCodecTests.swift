@@ -1,0 +1,65 @@
+@testable import Replication
+import Testing
+import TestSupport
+import Transport
+
+@Suite("Row codec")
+struct RowCodecTests {
+    @Test("every row comes back as it was")
+    func roundTrip() throws {
+        var random = RandomRows(seed: 3)
+        for _ in 0..<10_000 {
+            let row = random.row(key: ["", "k", "é", "e\u{301}", "a\u{0}b"][random.int(5)])
+            let bytes = RowCodec.encode(row)
+            #expect(bytes.count <= RowCodec.encodedBytes(row))
+            var reader = ByteReader(bytes)
+            let decoded = try RowCodec.decode(from: &reader)
+            #expect(decoded == row)
+            #expect(Array(decoded.key.utf8) == Array(row.key.utf8))
+            #expect(reader.isAtEnd)
+        }
+    }
+
+    @Test("a create of one stamp has its bytes laid out as documented")
+    func layout() {
+        let stamp = Stamp(time: HybridTime(rawValue: 0x0102_0304_0506_0708), origin: NodeID(0x1112_1314_1516_1718))
+        let bytes = RowCodec.encode(.created(key: "k", text: "tx", completed: true, atMilliseconds: 258, stamp: stamp))
+        #expect(
+            bytes == [0b0011_1111, 0, 1, 0x6b, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
+                0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, 0x74, 0x78])
+    }
+
+    @Test("truncated, mutated and random bytes are refused or decode to a valid row of one encoding")
+    func rubbish() {
+        var random = RandomRows(seed: 4)
+        for _ in 0..<30_000 {
+            var bytes = RowCodec.encode(random.row())
+            switch random.int(3) {
+            case 0: bytes.removeLast(1 + random.int(bytes.count))
+            case 1: for _ in 0...random.int(4) { bytes[random.int(bytes.count)] = UInt8(random.int(256)) }
+            default: bytes = (0..<random.int(80)).map { _ in UInt8(random.int(256)) }
+            }
+            var reader = ByteReader(bytes)
+            guard let row = try? RowCodec.decode(from: &reader) else { continue }
+            #expect(row.isValid)
+            #expect(RowCodec.encode(row) == Array(bytes.prefix(reader.position)))
+        }
+    }
+
+    @Test("keys and texts at their bounds pass, one byte more is refused")
+    func bounds() throws {
+        let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))
+        func encoded(_ keyBytes: Int, _ textBytes: Int) -> [UInt8] {
+            RowCodec.encode(
+                .created(
+                    key: ByteString(String(repeating: "k", count: keyBytes)),
+                    text: ByteString(String(repeating: "t", count: textBytes)), atMilliseconds: 0, stamp: stamp))
+        }
+        var fits = ByteReader(encoded(Row.maxKeyBytes, Row.maxTextBytes))
+        _ = try RowCodec.decode(from: &fits)
+        for bytes in [encoded(Row.maxKeyBytes + 1, 0), encoded(1, Row.maxTextBytes + 1)] {
+            var reader = ByteReader(bytes)
+            #expect(throws: RowCodec.Failure.invalid) { try RowCodec.decode(from: &reader) }
+        }
+    }
+}
