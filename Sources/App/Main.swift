@@ -1,6 +1,4 @@
-import ArgumentParser
-import Hummingbird
-import Logging
-import ServiceLifecycle
-import Yams
-@main struct Main { static func main() { print("hello") } }
+@main
+struct Main {
+    static func main() async { await RootCommand.runAndExit() }
+}

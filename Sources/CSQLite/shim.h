@@ -4,3 +4,8 @@
 static inline int acs_bind_text(sqlite3_stmt *statement, int index, const char *bytes, int length) {
     return sqlite3_bind_text(statement, index, bytes, length, SQLITE_TRANSIENT);
 }
+
+/// Variadic in C. Closing this connection will neither copy the WAL into the database nor remove it.
+static inline int acs_keep_wal_on_close(sqlite3 *connection) {
+    return sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+}

@@ -5,6 +5,8 @@ struct PeerProgress: Hashable, Sendable {
     var lastHeartbeat: EngineInstant?
     var summary: TreeSummary?
     var isReady = false
+    /// When its root first differed from ours, if it still does.
+    var differsSince: EngineInstant?
     /// Heartbeats in a row whose root was not ours.
     var mismatches = 0
     /// A walk is wanted, at this time.
@@ -62,6 +64,7 @@ extension ReplicationEngine {
         state.lastHeartbeat = now
         state.summary = heartbeat.summary
         state.isReady = heartbeat.isReady
+        state.differsSince = heartbeat.summary == summary ? nil : state.differsSince ?? now
         if heartbeat.summary == summary {
             state.mismatches = 0
         } else if heartbeat.isReady && !isStale {

@@ -110,9 +110,16 @@ package struct ReplicationEngine: Sendable {
         peers.map { peer in
             let state = progress[peer.nodeID]
             return PeerReplicationStatus(
-                nodeID: peer.nodeID, sinceHeartbeat: state?.lastHeartbeat.map { now - $0 },
-                isEqual: state?.summary == summary, missingCount: windows[peer.nodeID]?.window.missingCount ?? 0)
+                nodeID: peer.nodeID, lag: lag(state, at: now),
+                missingCount: windows[peer.nodeID]?.window.missingCount ?? 0)
         }
+    }
+}
+
+extension ReplicationEngine {
+    private func lag(_ state: PeerProgress?, at now: EngineInstant) -> Duration? {
+        guard let state, state.lastHeartbeat != nil else { return nil }
+        return state.summary == summary ? .zero : state.differsSince.map { now - $0 } ?? .zero
     }
 }
 
@@ -142,9 +149,8 @@ package enum WalkError: Error, Hashable, Sendable {
 /// What `/health/info` says of one peer.
 package struct PeerReplicationStatus: Hashable, Sendable {
     package var nodeID: NodeID
-    package var sinceHeartbeat: Duration?
-    /// Its last heartbeat told our root.
-    package var isEqual: Bool
+    /// How long its root has differed from ours; zero when its last heartbeat told our root, `nil` before the first.
+    package var lag: Duration?
     /// Messages of its stream that are known to exist and have not arrived.
     package var missingCount: UInt64
 }

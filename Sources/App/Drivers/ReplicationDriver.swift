@@ -243,7 +243,12 @@ extension ReplicationDriver {
                 if let peer { engine.walkProgressed(with: peer, at: clock.now) }
                 turn = try proceed { () throws(WalkFailure) in try walk.answered(answer) }
             case .receive:
-                guard let message = try await pending.take() ?? receive(from: exchange) else {
+                let message: WalkMessage
+                if let first = pending.take() {
+                    message = first
+                } else if let next = try await receive(from: exchange) {
+                    message = next
+                } else {
                     throw .exchange(.closed)
                 }
                 turn = try proceed { () throws(WalkFailure) in

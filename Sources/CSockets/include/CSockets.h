@@ -1,3 +1,49 @@
 #ifndef CSOCKETS_H
 #define CSOCKETS_H
+
+#include <stdint.h>
+
+/// What Swift cannot reach through Glibc: recvmmsg, sendmmsg and eventfd (they need _GNU_SOURCE), and the casts between
+/// the members of the sockaddr family. Nothing here keeps state, allocates or blocks, except cs_wait.
+
+/// Most datagrams in one call of cs_receive or cs_send.
+#define CS_BATCH 64
+
+/// One datagram. `host` is in network order, four bytes of it count for IPv4; `port` is in host order.
+typedef struct cs_datagram {
+    void *data;
+    uint32_t length;
+    uint8_t host[16];
+    uint8_t host_length;
+    uint8_t is_truncated;
+    uint16_t port;
+} cs_datagram;
+
+/// Opens and binds a non-blocking UDP socket. `port` 0 lets the system choose; `*bound_port` is what it chose. Asks for
+/// `receive_bytes` of receive buffer, by force where the process may. Returns the descriptor or -errno.
+int cs_bind_datagram(const uint8_t *host, uint8_t host_length, uint16_t port, int receive_bytes, uint16_t *bound_port);
+
+/// Opens, binds and listens on a non-blocking TCP socket with SO_REUSEADDR. Listening at once makes a second listener
+/// fail: two sockets with SO_REUSEADDR may both bind while neither listens. Returns the descriptor or -errno.
+int cs_listen_stream(const uint8_t *host, uint8_t host_length, uint16_t port, int receive_bytes, uint16_t *bound_port);
+
+/// Receives what is there, at most `count` datagrams, without waiting. Every `data` has room for `capacity` bytes;
+/// `length` is what was received. Returns how many, or -errno.
+int cs_receive(int descriptor, cs_datagram *datagrams, unsigned count, uint32_t capacity);
+
+/// Sends `count` datagrams without waiting. `as_v6` says that the socket is an IPv6 one, so that IPv4 destinations are
+/// mapped. Returns how many were sent; when the first one fails, -errno.
+int cs_send(int descriptor, const cs_datagram *datagrams, unsigned count, int as_v6);
+
+/// A non-blocking eventfd, or -errno.
+int cs_event(void);
+
+/// Waits until `descriptor` is readable (or writable too, where `wants_write`), until `event` is signalled, or for
+/// `timeout_ns` nanoseconds (negative: for ever). Returns bits: 1 readable, 2 writable, 4 error on the socket, 8 event;
+/// or -errno.
+int cs_wait(int descriptor, int event, int wants_write, int64_t timeout_ns);
+
+/// Takes the pending error of a socket, so that it is not reported again.
+int cs_take_error(int descriptor);
+
 #endif

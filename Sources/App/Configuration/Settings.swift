@@ -1,0 +1,62 @@
+internal import Logging
+
+/// Everything a node is told when it starts: the defaults, overlaid by the file, overlaid by the flags.
+///
+/// A value of this type has passed every check; nothing was opened or created to make it.
+struct Settings: Sendable, Equatable {
+    struct HTTP: Sendable, Equatable {
+        /// A host name or an address, without brackets.
+        var host = "0.0.0.0"
+        /// 0: any free port.
+        var port: UInt16 = 8080
+    }
+
+    struct Database: Sendable, Equatable {
+        enum Synchronous: String, Sendable, CaseIterable {
+            /// A write that was acknowledged survives a power cut.
+            case full
+            /// A power cut may take the last writes; the file stays sound, and a cluster has them elsewhere.
+            case normal
+        }
+
+        var path = "./todos.db"
+        var synchronous = Synchronous.full
+    }
+
+    struct Cluster: Sendable, Equatable {
+        /// What to bind when seeds are given without an address: the port that Serf uses, on every interface.
+        static let defaultBindAddress = HostAndPort(host: "0.0.0.0", port: 7946)
+        static let maximumSeedCount = 256
+
+        /// One of the transports that were offered to `resolve`: `udp`, `zmq`.
+        var transport: String
+        /// Port 0: any free one.
+        var bindAddress = defaultBindAddress
+        /// What other nodes dial, where that differs from `bindAddress`.
+        var advertiseAddress: HostAndPort?
+        /// May be empty, and may name the node itself.
+        var seeds: [HostAndPort] = []
+        /// How long to wait at start for seeds that do not answer at all.
+        var joinTimeout: Duration = .seconds(10)
+        /// How long the first synchronisation may stand still before the node opens without it.
+        var syncTimeout: Duration = .seconds(30)
+        /// `nil`: messages go in clear.
+        var encryptKey: ClusterKey?
+    }
+
+    var logLevel = Logger.Level.info
+    var nodeName: String
+    var http = HTTP()
+    var database = Database()
+    /// `nil`: the node stands alone.
+    var cluster: Cluster?
+}
+
+/// A host name, an IPv4 address or an IPv6 address (without brackets), and a port. Names are resolved where they are
+/// used, each time afresh.
+struct HostAndPort: Sendable, Hashable, CustomStringConvertible {
+    var host: String
+    var port: UInt16
+
+    var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

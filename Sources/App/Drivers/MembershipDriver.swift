@@ -1,0 +1,286 @@
+internal import Logging
+internal import Membership
+internal import Replication
+internal import Store
+internal import Transport
+
+/// Joins the membership engine to a transport, the name service and the database, and tells replication who is there.
+///
+/// Every engine call and the handing-off of its effects sit in one function that does not suspend. Dialling and name
+/// look-ups run in tasks of their own; their outcomes come back as inputs.
+actor MembershipDriver {
+    /// What takes time: done in a task of its own.
+    private enum Errand {
+        case pushPull(PeerAddress, isJoin: Bool)
+        case streamPing(PingBody, PeerAddress)
+        case resolve(String)
+    }
+
+    /// Errands under way or waiting. The joiner tries again what is dropped.
+    private static let maxErrands = 1_024
+    /// How long the farewell has to spread before the transport stops.
+    private static let farewell: Duration = .milliseconds(200)
+
+    private var engine: MembershipEngine
+    private let transport: any Transport
+    private let replication: ReplicationDriver
+    private let store: Store
+    private let clock: EngineClock
+    private let alarm: Alarm
+    private var log: MembershipLog
+    private let errands = BatchQueue<Errand>(maxCount: maxErrands)
+    private let changes = BatchQueue<Void>(maxCount: 1)
+    private var armedDeadline: EngineInstant?
+    private var arePeersNew = true
+    private var decision: StartDecision?
+
+    init(
+        engine: MembershipEngine, transport: any Transport, replication: ReplicationDriver, store: Store,
+        clock: EngineClock, logger: Logger
+    ) {
+        self.engine = engine
+        self.transport = transport
+        self.replication = replication
+        self.store = store
+        self.clock = clock
+        alarm = Alarm(clock: clock)
+        log = MembershipLog(logger: logger, localName: engine.local.name)
+    }
+
+    /// This node first, then all others by name.
+    var members: [Member] { engine.members }
+
+    /// Milliseconds since `instant` of the engine's own clock.
+    func age(of instant: EngineInstant) -> Duration { engine.ownTime(at: clock.now) - instant }
+
+    /// Runs until cancelled: looks for `seeds` and for the members of an earlier run.
+    func run(seeds: [String]) async {
+        let known = await knownMembers()
+        carryOut(engine.join(seeds: seeds, knownMembers: known, at: clock.now))
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.receiveArrivals() }
+            group.addTask { await self.keepTime() }
+            group.addTask { await self.serveExchanges() }
+            group.addTask { await self.runErrands() }
+            group.addTask { await self.passChangesOn() }
+            group.addTask { await self.reportEvents() }
+        }
+    }
+
+    /// Says farewell and gives it time to spread.
+    func leave() async {
+        carryOut(engine.leave(at: clock.now))
+        try? await Task.sleep(for: Self.farewell)
+    }
+
+    // MARK: - Inputs
+
+    private func receiveArrivals() async {
+        let arrivals = transport.arrivals(on: .membership)
+        while let batch = await arrivals.next(limit: 256) { receive(batch) }
+    }
+
+    private func receive(_ batch: [Arrival]) {
+        for arrival in batch {
+            do throws(MembershipWireError) {
+                let message = try MemberlistCodec.decode(arrival.message)
+                carryOut(engine.receive(message, from: arrival.sender, at: clock.now))
+            } catch { log.countMalformed(from: arrival.sender) }
+        }
+    }
+
+    private func keepTime() async {
+        while !Task.isCancelled {
+            armedDeadline = engine.nextDeadline
+            await alarm.wait(until: armedDeadline)
+            guard !Task.isCancelled else { return }
+            // What came in while this process did not run is handled before timers that ran out meanwhile.
+            receive(transport.arrivals(on: .membership).takeNow())
+            carryOut(engine.advance(to: clock.now))
+        }
+    }
+
+    private func reportEvents() async {
+        while let events = await transport.events.next() {
+            for event in events { log.note(event, at: clock.now) }
+        }
+    }
+
+    // MARK: - Effects
+
+    private func carryOut(_ effects: [MembershipEngine.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .send(let message, let peer):
+                transport.send(MemberlistCodec.encode(message), on: .membership, to: peer)
+            case .broadcast(let message, let name):
+                transport.broadcast(
+                    MemberlistCodec.encode(message), on: .membership, options: BroadcastOptions(replacing: name))
+            case .pushPull(let peer, let isJoin): errands.append([.pushPull(peer, isJoin: isJoin)])
+            case .streamPing(let ping, let peer): errands.append([.streamPing(ping, peer)])
+            case .resolveSeed(let seed): errands.append([.resolve(seed)])
+            case .emit(let event): note(event)
+            }
+        }
+        if let deadline = engine.nextDeadline, armedDeadline.map({ deadline < $0 }) ?? true { alarm.touch() }
+    }
+
+    private func note(_ event: MembershipEvent) {
+        log.note(event, at: clock.now)
+        if case .startDecided(let decision) = event {
+            self.decision = decision
+            changes.append([()])
+        }
+        if event.changesPeers {
+            arePeersNew = true
+            changes.append([()])
+        }
+    }
+
+    // MARK: - Peers
+
+    /// Tells transport, replication and database who is there, once for all changes of a moment.
+    private func passChangesOn() async {
+        while await changes.next() != nil {
+            if arePeersNew {
+                arePeersNew = false
+                let living = engine.members.filter { $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name }
+                transport.setPeers(living.map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
+                await replication.setPeers(living.compactMap(Self.replicationPeer))
+                await saveMembers()
+            }
+            if let decision {
+                self.decision = nil
+                await replication.decided(Self.joinDecision(decision))
+            }
+        }
+    }
+
+    static func channels(of member: Member) -> Set<Channel> {
+        let tag = member.tags.values[MemberTags.Key.channels] ?? "m"
+        return tag.utf8.contains(UInt8(ascii: "r")) ? [.membership, .replication] : [.membership]
+    }
+
+    private static func replicationPeer(_ member: Member) -> ReplicationPeer? {
+        guard let nodeID = member.nodeID, channels(of: member).contains(.replication) else { return nil }
+        return ReplicationPeer(nodeID: nodeID, address: member.address)
+    }
+
+    private static func joinDecision(_ decision: StartDecision) -> JoinDecision {
+        switch decision {
+        case .first: .first
+        case .joined: .joined
+        case .alone: .alone
+        }
+    }
+
+    // MARK: - Known members
+
+    private func knownMembers() async -> [Membership.KnownMember] {
+        do {
+            return try await store.keptMembers().map { Membership.KnownMember(name: $0.name, address: $0.address) }
+        } catch {
+            log.noteStoreFailure(error, at: clock.now)
+            return []
+        }
+    }
+
+    /// Those who are there and those who failed are tried at the next start; those who left are not.
+    private func saveMembers() async {
+        let known = engine.members.filter {
+            $0.isConfirmed && $0.name != engine.local.name && ($0.status.isLiving || $0.status == .failed)
+        }
+        do {
+            try await store.keep(known.map { ($0.name, $0.nodeID, $0.address) })
+        } catch { log.noteStoreFailure(error, at: clock.now) }
+    }
+}
+
+// Exchanges and name look-ups.
+extension MembershipDriver {
+    private func runErrands() async {
+        await withDiscardingTaskGroup { group in
+            while let batch = await errands.next() {
+                for errand in batch { group.addTask { await self.run(errand) } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func run(_ errand: Errand) async {
+        switch errand {
+        case .resolve(let seed):
+            let addresses = await Resolver.resolve(seed)
+            carryOut(engine.seedResolved(seed, addresses: addresses, at: clock.now))
+        case .pushPull(let peer, let isJoin):
+            do throws(ExchangeError) {
+                try await pushPull(with: peer, isJoin: isJoin)
+            } catch {
+                log.noteDialFailure(error, peer: peer, at: clock.now)
+                carryOut(engine.pushPullFailed(with: peer, Self.outcome(error), at: clock.now))
+            }
+        case .streamPing(let ping, let peer):
+            // No answer is an answer too; the engine does not wait for it.
+            try? await streamPing(ping, to: peer)
+        }
+    }
+
+    private func pushPull(with peer: PeerAddress, isJoin: Bool) async throws(ExchangeError) {
+        let exchange = try await transport.exchange(on: .membership, with: peer)
+        defer { exchange.close() }
+        try await exchange.send(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: isJoin))))
+        guard let answer = try await exchange.receive() else { throw .closed }
+        guard case .pushPull(let remote) = try? MemberlistCodec.decodeStream(answer) else { throw .otherTransport }
+        let (effects, _) = engine.merge(remote, from: peer, weDialled: true, at: clock.now)
+        log.noteDialled(peer)
+        carryOut(effects)
+    }
+
+    private func streamPing(_ ping: PingBody, to peer: PeerAddress) async throws(ExchangeError) {
+        let exchange = try await transport.exchange(on: .membership, with: peer)
+        defer { exchange.close() }
+        try await exchange.send(MemberlistCodec.encodeStream(.ping(ping)))
+        guard let answer = try await exchange.receive(),
+            case .ack(let ack) = try? MemberlistCodec.decodeStream(answer), ack.sequence == ping.sequence
+        else { return }
+        carryOut(engine.streamPingAnswered(sequence: ack.sequence, at: clock.now))
+    }
+
+    private func serveExchanges() async {
+        let exchanges = transport.exchanges(on: .membership)
+        await withDiscardingTaskGroup { group in
+            while let batch = await exchanges.next() {
+                for exchange in batch { group.addTask { await self.serve(exchange) } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ exchange: any Exchange) async {
+        defer { exchange.close() }
+        do throws(ExchangeError) {
+            guard let question = try await exchange.receive() else { return }
+            switch try? MemberlistCodec.decodeStream(question) {
+            case .pushPull(let remote):
+                // Our state goes out before theirs is merged, so that they see what we believed of them.
+                try await exchange.send(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: remote.isJoin))))
+                carryOut(engine.merge(remote, from: exchange.peer, weDialled: false, at: clock.now).effects)
+            case .ping(let ping):
+                guard let ack = engine.answer(toStreamPing: ping) else { return }
+                try await exchange.send(MemberlistCodec.encodeStream(.ack(ack)))
+            case .user, .error, .ack, .nack, .indirectPing, .suspect, .alive, .dead, nil:
+                log.countMalformed(from: exchange.peer)
+            }
+        } catch { log.noteServeFailure(error, peer: exchange.peer) }
+    }
+
+    private static func outcome(_ error: ExchangeError) -> SeedJoiner.Outcome {
+        switch error {
+        case .refused: .refused
+        case .otherKey: .otherKey
+        case .otherTransport: .otherTransport
+        case .otherVersion: .otherVersion
+        case .noAnswer, .closed, .tooLarge, .busy: .noAnswer
+        }
+    }
+}

@@ -1,0 +1,115 @@
+internal import Logging
+internal import Membership
+internal import Transport
+
+/// What a user can follow of membership: who comes and goes, and what keeps others out.
+struct MembershipLog {
+    private let logger: Logger
+    private let localName: String
+    private var repeated = RepeatedLog()
+    private var dropped: [DropCause: Int] = [:]
+
+    init(logger: Logger, localName: String) {
+        self.logger = logger
+        self.localName = localName
+    }
+
+    mutating func note(_ event: MembershipEvent, at now: EngineInstant) {
+        switch event {
+        case .memberHeard(let member): log(.debug, "Member heard of", member)
+        case .memberJoined(let member):
+            repeated.clear("suspect \(member.name)")
+            log(.info, "Member joined", member)
+        case .memberUpdated(let member): log(.debug, "Member updated", member)
+        case .memberSuspected(let member, let accuser):
+            guard member.isConfirmed, repeated.note("suspect \(member.name)", at: now) != nil else {
+                return log(.debug, "Member suspected", member)
+            }
+            logger.log(
+                .info, "Member suspected: it does not answer",
+                [.peerName: member.name, .peerAddress: member.address, .reason: "according to \(accuser)"])
+        case .memberRefuted(let member): log(.debug, "Member answers again", member)
+        case .memberFailed(let member, _):
+            repeated.clear("suspect \(member.name)")
+            log(member.isConfirmed ? .warning : .debug, "Member failed", member)
+        case .memberLeft(let member): log(member.isConfirmed ? .info : .debug, "Member left", member)
+        case .memberForgotten(let member): log(.debug, "Member forgotten", member)
+        case .nameConflict(let conflict):
+            logger.log(
+                conflict.isOwnName ? .error : .warning,
+                conflict.isOwnName
+                    ? "Another node has this node's name: the cluster refuses the later one; give one a new node.name"
+                    : "A node with a name that is taken was refused",
+                [.peerName: conflict.name, .peerAddress: conflict.claimant.address, .reason: "held by \(conflict.holder.address)"])
+        case .selfRefuted(let incarnation):
+            logger.log(.debug, "Contradicted what was said of this node", [.incarnation: incarnation])
+        case .localHealthChanged(let score):
+            logger.log(.debug, "Local health changed", [.count: score])
+        case .onlyStreamReached(let member):
+            guard repeated.note("stream \(member.name)", at: now) != nil else { return }
+            log(.warning, "Only TCP reaches a member: datagrams to it are lost", member)
+        case .pauseNoticed(let pause):
+            guard let repeats = repeated.note("pause", at: now) else { return }
+            logger.log(
+                .warning, "This process stood still",
+                [.durationMilliseconds: pause.wholeNanoseconds / 1_000_000, .repeats: repeats])
+        case .startDecided(.first): logger.info("No other member answers: this node is the first")
+        case .startDecided(.joined): logger.info("Joined the cluster")
+        case .startDecided(.alone):
+            logger.warning("No seed could be joined in time: going on alone, and trying again for ever")
+        case .leftCluster: logger.info("Left the cluster")
+        }
+    }
+
+    /// A dial did not lead to a merge.
+    mutating func noteDialFailure(_ error: ExchangeError, peer: PeerAddress, at now: EngineInstant) {
+        let text: Logger.Message
+        switch error {
+        case .otherKey: text = "A peer has another cluster.encrypt_key, or only one side has one: not joined"
+        case .otherTransport: text = "What listens there is no node of this transport: check node.transport.kind"
+        case .otherVersion: text = "A peer speaks no version that this node does: not joined"
+        case .refused, .noAnswer, .closed, .tooLarge, .busy:
+            return logger.log(.debug, "Could not reach a peer", [.peerAddress: peer, .reason: "\(error)"])
+        }
+        guard let repeats = repeated.note("dial \(peer)", at: now) else { return }
+        logger.log(.warning, text, [.peerAddress: peer, .repeats: repeats])
+    }
+
+    mutating func noteDialled(_ peer: PeerAddress) { repeated.clear("dial \(peer)") }
+
+    func noteServeFailure(_ error: ExchangeError, peer: PeerAddress) {
+        logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: "\(error)"])
+    }
+
+    mutating func noteStoreFailure(_ error: any Error, at now: EngineInstant) {
+        guard let repeats = repeated.note("store", at: now) else { return }
+        logger.log(.error, "Could not keep the list of members", [.reason: "\(error)", .repeats: repeats])
+    }
+
+    func countMalformed(from peer: PeerAddress) {
+        logger.log(.debug, "Dropped a message that is none", [.peerAddress: peer])
+    }
+
+    /// The side that dialled names a peer that does not fit; this one says it once, and counts.
+    mutating func note(_ event: TransportEvent, at now: EngineInstant) {
+        switch event {
+        case .connected(let peer): logger.log(.debug, "Connected", [.peerAddress: peer])
+        case .disconnected(let peer): logger.log(.debug, "Disconnected", [.peerAddress: peer])
+        case .refused(let refusal, let peer):
+            logger.log(.debug, "Turned a peer away", [.peerAddress: peer, .reason: "\(refusal)"])
+        case .dropped(let cause, let count):
+            dropped[cause, default: 0] += count
+            let isOurs = cause == .sendQueueFull || cause == .receiveQueueFull || cause == .sendFailed
+            guard isOurs, repeated.note("dropped \(cause)", at: now) != nil else {
+                return logger.log(.debug, "Dropped messages", [.cause: cause.rawValue, .count: count])
+            }
+            logger.log(
+                .warning, "Messages were dropped; what they said is repaired by comparing with peers",
+                [.cause: cause.rawValue, .count: dropped[cause] ?? count])
+        }
+    }
+
+    private func log(_ level: Logger.Level, _ text: Logger.Message, _ member: Member) {
+        logger.log(level, text, [.peerName: member.name, .peerAddress: member.address])
+    }
+}

@@ -1,0 +1,11 @@
+internal import Transport
+
+/// Waits for the port on which the REST API listens: nothing is joined before it is known to be free.
+final class Listening: Sendable {
+    private let ports = BatchQueue<UInt16>(maxCount: 1)
+
+    func announce(_ port: UInt16) { ports.append([port]) }
+
+    /// `nil` when the task is cancelled first.
+    func port() async -> UInt16? { await ports.next()?.first }
+}

@@ -1,0 +1,84 @@
+internal import Logging
+internal import Membership
+internal import Replication
+internal import ServiceLifecycle
+internal import Store
+internal import Transport
+internal import UnixSignals
+
+/// Runs a node until SIGTERM or SIGINT. Throws an error whose description is one sentence for the operator.
+func serve(_ settings: Settings) async throws {
+    LoggingSystem.bootstrap(StreamLogHandler.standardError)
+    var logger = Logger(label: "auto-cluster-sync")
+    logger.logLevel = settings.logLevel
+
+    let store = try await openStore(settings)
+    do {
+        try await run(settings, store, logger)
+    } catch {
+        await store.close()
+        throw error
+    }
+    await store.close()
+    logger.info("Stopped")
+}
+
+/// How long a node that was told to stop may take to finish requests and say farewell.
+private let shutdownLimit: Duration = .seconds(4)
+
+private func run(_ settings: Settings, _ store: Store, _ logger: Logger) async throws {
+    if store.takenOverCount > 0 {
+        logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
+    }
+    let listening = Listening()
+    let stop = StopFlag()
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+    let status: StatusReporter
+    if let settingsOfCluster = settings.cluster {
+        let core = try await ClusterCore(
+            settings, settingsOfCluster, store: store, listening: listening, stop: stop, logger: logger)
+        status = StatusReporter(settings: settings, store: store, core: core)
+        services.append(.init(service: core, successTerminationBehavior: .gracefullyShutdownGroup))
+    } else {
+        status = StatusReporter(settings: settings, store: store, core: nil)
+        services.append(.init(service: StandaloneCore(listening: listening, stop: stop, logger: logger)))
+    }
+    let http = makeHTTPApplication(
+        host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
+        isReady: { status.isReady }, status: { await status.report() }, logger: logger,
+        onListening: { port in
+            let address = HostAndPort(host: settings.http.host, port: port)
+            logger.log(.info, "Listening for HTTP", [.url: "http://\(address)"])
+            listening.announce(port)
+        })
+    services.append(.init(service: http, failureTerminationBehavior: .gracefullyShutdownGroup))
+    var configuration = ServiceGroupConfiguration(
+        services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
+    configuration.maximumGracefulShutdownDuration = shutdownLimit
+    configuration.maximumCancellationDuration = .seconds(1)
+    do {
+        try await ServiceGroup(configuration: configuration).run()
+    } catch {
+        // Past the limit what still runs is cancelled; that is no failure of a node that was told to stop.
+        guard stop.isSet, !(error is HTTPApplicationError), !(error is StartError) else { throw error }
+        logger.warning("Stopped before all requests were finished")
+    }
+}
+
+/// The service group's own messages repeat what the node says.
+private func quiet(_ logger: Logger) -> Logger {
+    var logger = logger
+    if logger.logLevel > .debug { logger.logLevel = .error }
+    return logger
+}
+
+private func openStore(_ settings: Settings) async throws -> Store {
+    var configuration = StoreConfiguration(path: settings.database.path)
+    switch settings.database.synchronous {
+    case .full: configuration.synchronous = .full
+    case .normal: configuration.synchronous = .normal
+    }
+    configuration.hasher = RowHasher(clusterKey: settings.cluster?.encryptKey?.bytes ?? [])
+    let final = configuration
+    return try await OwnThread.run { try Store.open(final) }
+}

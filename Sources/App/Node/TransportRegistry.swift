@@ -1,0 +1,32 @@
+internal import Membership
+internal import Transport
+internal import TransportUDP
+
+/// The transports that the configuration can name. A further one is one line here.
+enum TransportRegistry {
+    typealias Factory = @Sendable (TransportSettings) throws -> any Transport
+
+    private static let factories: [String: Factory] = [
+        "udp": makeUDP
+    ]
+
+    /// Binds the transport of that kind. Throws `TransportError`, or `StartError` for a kind that is not built in.
+    static func make(_ kind: String, _ settings: TransportSettings) throws -> any Transport {
+        guard let factory = factories[kind] else { throw StartError.unknownTransport(kind) }
+        return try factory(settings)
+    }
+
+    @Sendable private static func makeUDP(_ settings: TransportSettings) throws -> any Transport {
+        var configuration = UDPTransportConfiguration()
+        configuration.bindAddress = settings.bindAddress
+        if let key = settings.key { configuration.key = try TransportUDP.ClusterKey(key.bytes) }
+        configuration.membershipStreamEnd = MemberlistCodec.streamEnd
+        return try UDPTransport.bind(configuration)
+    }
+}
+
+/// What every transport is told.
+struct TransportSettings: Sendable {
+    var bindAddress: PeerAddress
+    var key: ClusterKey?
+}

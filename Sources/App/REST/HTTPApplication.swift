@@ -1,0 +1,109 @@
+internal import Glibc
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import ServiceLifecycle
+
+/// The REST API at an address.
+///
+/// - Parameters:
+///   - port: 0 takes any free one; `onListening` tells which.
+///   - isReady: asked for every request; the todos are served while it says so.
+///   - status: asked for `/health/info`.
+///   - furtherEndpoints: served besides the health and todo endpoints.
+///   - onListening: called once, with the port, when connections are accepted.
+func makeHTTPApplication(
+    host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
+    status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
+    limits: HTTPLimits = HTTPLimits(),
+    logger: Logger, onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
+) -> HTTPApplication {
+    let endpoints = HealthEndpoints(isReady: isReady, status: status).all + TodoEndpoints(service: service).all
+    return HTTPApplication(
+        host: host, port: port, limits: limits,
+        responder: RESTResponder(
+            endpoints + furtherEndpoints, isReady: isReady, bodyTimeout: limits.bodyTimeout, logger: logger),
+        logger: logger, onListening: onListening)
+}
+
+/// Serves HTTP until it is shut down gracefully: then it stops accepting, finishes the requests that have begun, and
+/// returns. A client that takes an answer slowly can hold that up; the service group's own deadline bounds it.
+struct HTTPApplication: Service {
+    let host: String
+    let port: UInt16
+    let limits: HTTPLimits
+    let responder: RESTResponder
+    let logger: Logger
+    let onListening: @Sendable (UInt16) async -> Void
+
+    func run() async throws {
+        let (limits, responder, onListening) = (limits, responder, onListening)
+        // The library says at the level of information what `onListening` lets the caller say.
+        var logger = logger
+        if logger.logLevel == .info || logger.logLevel == .notice { logger.logLevel = .warning }
+        var configuration = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [IdleStateHandler(allTimeout: limits.stallTimeout), ConnectionGuard()],
+            idleTimeout: limits.idleTimeout)
+        configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
+        configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
+        configuration.httpDecoder.maxHeaderFieldCount = limits.maximumHeaderCount
+        let channel = HTTP1Channel(
+            responder: { request, writer, channel in
+                try await Self.serve(request, writer, channel, responder, limits)
+            }, configuration: configuration)
+        // What can fail before this is listening; afterwards every connection's failure is its own.
+        let server = channel.server(
+            configuration: ServerConfiguration(
+                address: .hostname(host, port: Int(port)), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.maximumConnections, logger: logger)),
+            onServerRunning: { channel in
+                await onListening(UInt16(truncatingIfNeeded: channel.localAddress?.port ?? 0))
+            }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        do {
+            try await server.run()
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            throw HTTPApplicationError.cannotListen(host: host, port: port, reason: Self.reason(error))
+        }
+    }
+
+    @concurrent private static func serve(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ responder: RESTResponder,
+        _ limits: HTTPLimits
+    ) async throws {
+        var response = try await responder.respond(to: request)
+        response.headers[.date] = UTCTime.now().httpDate
+        let isClosing = response.headers[.connection] == "close"
+        if request.method == .head {
+            try await writer.writeResponse(response.head)
+        } else {
+            try await writer.write(response: response.head, body: response.body)
+        }
+        // Closing at once, with bytes still unread, would take the answer from the client (RFC 9112 §9.6).
+        if isClosing { channel.eventLoop.scheduleTask(in: limits.lingerTimeout) { channel.close(promise: nil) } }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+        case is SocketAddressError: "no such host"
+        default: "\(error)"
+        }
+    }
+}
+
+/// Why the REST API does not run. Nothing was bound.
+enum HTTPApplicationError: Error, Equatable, CustomStringConvertible {
+    case cannotListen(host: String, port: UInt16, reason: String)
+
+    var description: String {
+        switch self {
+        case .cannotListen(let host, let port, let reason):
+            "cannot listen for HTTP on \(HostAndPort(host: host, port: port)): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,121 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+
+extension Schema {
+    static let ready = object(named: "Ready", [.required("ready", boolean), .required("message", string())])
+
+    static let member = object(
+        named: "Member",
+        [
+            .required("name", string()),
+            .required("addr", string().noted("Where its transport listens.")),
+            .required("status", string(values: NodeStatus.Member.Status.allCases.map(\.rawValue))),
+            .optional("http", string().noted("Where its REST API listens.")),
+            .optional("last_seen", string(format: "date-time")),
+            .optional("lag", number.noted("Seconds: the age of the oldest change that has not arrived here from it.")),
+        ])
+
+    static let info = object(
+        named: "Info",
+        [
+            .required("node_name", string()),
+            .required("ready", boolean),
+            .required("synced", boolean.noted("Whether the first synchronisation was finished.")),
+            .required("cluster_mode", boolean),
+            .optional("transport", string()),
+            .required("member_count", integer(minimum: 0)),
+            .required("members", array(of: member).noted("With this node itself.")),
+            .required("todo_count", integer(minimum: 0)),
+            .required("fingerprint", string().noted("Equal on two nodes: they hold the same data.")),
+        ])
+}
+
+extension Operation {
+    static let healthReady = Operation(
+        id: "health-ready", method: .get, path: "/health/ready", tag: .health, summary: "Whether the node is ready",
+        answer: Answer(status: .ok, note: "The node is ready.", schema: .ready), isAlwaysServed: true)
+
+    static let healthInfo = Operation(
+        id: "health-info", method: .get, path: "/health/info", tag: .health, summary: "The node and its cluster",
+        answer: Answer(status: .ok, note: "What this node knows.", schema: .info), isAlwaysServed: true)
+}
+
+/// Tells how the node is, from the first moment.
+struct HealthEndpoints: Sendable {
+    let isReady: @Sendable () -> Bool
+    let status: @Sendable () async -> NodeStatus
+
+    var all: [Endpoint] {
+        [
+            Endpoint(operation: .healthReady) { _ in
+                guard isReady() else { throw Problem.notReady }
+                return .json(.ok, ByteBuffer(string: #"{"ready":true,"message":"Node is ready"}"#))
+            },
+            Endpoint(operation: .healthInfo) { _ in
+                var buffer = ByteBuffer()
+                buffer.writeJSON(await status())
+                return .json(.ok, buffer)
+            },
+        ]
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func writeJSON(_ status: NodeStatus) {
+        writeStaticString(#"{"node_name":"#)
+        writeJSON(status.nodeName)
+        writeStaticString(#","ready":"#)
+        writeJSON(status.isReady)
+        writeStaticString(#","synced":"#)
+        writeJSON(status.isSynced)
+        writeStaticString(#","cluster_mode":"#)
+        writeJSON(status.isClusterMode)
+        if let transport = status.transport {
+            writeStaticString(#","transport":"#)
+            writeJSON(transport)
+        }
+        writeStaticString(#","member_count":"#)
+        writeString(String(status.members.count))
+        writeStaticString(#","members":["#)
+        for (index, member) in status.members.enumerated() {
+            if index > 0 { writeStaticString(",") }
+            writeJSON(member)
+        }
+        writeStaticString(#"],"todo_count":"#)
+        writeString(String(status.todoCount))
+        writeStaticString(#","fingerprint":"#)
+        writeJSON(status.fingerprint)
+        writeStaticString("}")
+    }
+
+    private mutating func writeJSON(_ member: NodeStatus.Member) {
+        writeStaticString(#"{"name":"#)
+        writeJSON(member.name)
+        writeStaticString(#","addr":"#)
+        writeJSON(member.address)
+        writeStaticString(#","status":"#)
+        writeJSON(member.status.rawValue)
+        if let http = member.http {
+            writeStaticString(#","http":"#)
+            writeJSON(http)
+        }
+        if let lastSeen = member.lastSeenMilliseconds {
+            writeStaticString(#","last_seen":""#)
+            writeTimestamp(milliseconds: lastSeen)
+            writeStaticString("\"")
+        }
+        if let lag = member.lag {
+            writeStaticString(#","lag":"#)
+            writeSeconds(lag)
+        }
+        writeStaticString("}")
+    }
+
+    /// With three digits; what is negative counts as nothing.
+    private mutating func writeSeconds(_ duration: Duration) {
+        let (seconds, attoseconds) = max(duration, .zero).components
+        let milliseconds = String(attoseconds / 1_000_000_000_000_000)
+        writeString("\(seconds)." + String(repeating: "0", count: 3 - milliseconds.utf8.count) + milliseconds)
+    }
+}

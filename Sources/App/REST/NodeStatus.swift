@@ -1,0 +1,33 @@
+/// What `/health/info` tells of a node.
+struct NodeStatus: Sendable, Equatable {
+    struct Member: Sendable, Equatable {
+        enum Status: String, Sendable, CaseIterable {
+            case alive, suspect, leaving, left, failed
+        }
+
+        var name: String
+        /// Where its transport listens, `host:port`.
+        var address: String
+        var status: Status
+        /// Where its REST API listens, if it said so.
+        var http: String?
+        /// When it was last heard from, since 1970 in UTC; `nil` for the node itself, and when it never was.
+        var lastSeenMilliseconds: Int64?
+        /// How old the oldest change is that it has and this node has not; zero when there is none, `nil` when nobody
+        /// knows.
+        var lag: Duration?
+    }
+
+    var nodeName: String
+    var isReady: Bool
+    /// `false` also for a node that opened without having finished its first synchronisation.
+    var isSynced: Bool
+    var isClusterMode: Bool
+    /// `udp`, `zmq`; `nil` for a node that stands alone.
+    var transport: String?
+    /// With the node itself.
+    var members: [Member]
+    var todoCount: Int
+    /// Lower-case hexadecimal; equal fingerprints prove equal data.
+    var fingerprint: String
+}

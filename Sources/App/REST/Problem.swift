@@ -1,0 +1,110 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+
+/// The one form in which the service reports that a request failed: problem details (RFC 9457).
+///
+/// Nothing in it comes from inside the service but what is written in this folder.
+struct Problem: Error, Sendable {
+    var status: HTTPResponse.Status
+    var detail: String
+    var faults: [RequestFault] = []
+    /// Besides the content's own.
+    var headers: HTTPFields = [:]
+
+    /// Longer values are not sent back.
+    static let maximumValueBytes = 4096
+}
+
+extension Problem {
+    static let bodyRequired = Problem(status: .badRequest, detail: "request body is required")
+    static let notFound = Problem(status: .notFound, detail: "there is nothing at this path")
+    static let noSuchTodo = Problem(status: .notFound, detail: "todo not found")
+    static let duplicate = Problem(status: .conflict, detail: "a todo with this extern_id already exists")
+    static let tooLarge = Problem(
+        status: .contentTooLarge, detail: "the request body is over \(HTTPLimits.maximumBodyBytes) bytes",
+        headers: [.connection: "close"])
+    static let tooSlow = Problem(
+        status: .requestTimeout, detail: "the request body took too long", headers: [.connection: "close"])
+    static let notReady = Problem(
+        status: .serviceUnavailable, detail: "the node is still syncing", headers: [.retryAfter: "1"])
+    static let unavailable = Problem(
+        status: .serviceUnavailable, detail: "the node cannot answer at the moment", headers: [.retryAfter: "1"])
+    static let storageFull = Problem(status: .insufficientStorage, detail: "the node's disk is full")
+    static let unexpected = Problem(status: .internalServerError, detail: "unexpected error")
+
+    static func methodNotAllowed(allow: String) -> Self {
+        Self(status: .methodNotAllowed, detail: "the method is not allowed here", headers: [.allow: allow])
+    }
+
+    static let unsupportedMediaType = Problem(
+        status: .unsupportedMediaType, detail: "unknown content type",
+        faults: [RequestFault(message: "expected application/json", location: "body")])
+
+    static func malformed(_ error: JSONSyntaxError) -> Self {
+        let fault = RequestFault(message: "\(error)", location: "body")
+        return Self(status: .badRequest, detail: "malformed JSON", faults: [fault])
+    }
+
+    static func invalid(_ faults: RequestFaults) -> Self {
+        Self(status: .unprocessableEntity, detail: "validation failed", faults: faults.list)
+    }
+
+    /// What the client is told of an error of the service.
+    init(_ error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case TodoServiceError.storageFull: self = .storageFull
+        case TodoServiceError.unavailable, is CancellationError: self = .unavailable
+        default: self = .unexpected
+        }
+    }
+
+    /// `application/problem+json`: title, status, detail, and the faults as `errors`.
+    func response() -> Response {
+        var body = ByteBuffer()
+        body.writeStaticString(#"{"title":"#)
+        body.writeJSON(status.reasonPhrase)
+        body.writeStaticString(#","status":"#)
+        body.writeString(String(status.code))
+        body.writeStaticString(#","detail":"#)
+        body.writeJSON(detail)
+        if !faults.isEmpty {
+            body.writeStaticString(#","errors":["#)
+            for (index, fault) in faults.enumerated() {
+                if index > 0 { body.writeStaticString(",") }
+                body.write(fault)
+            }
+            body.writeStaticString("]")
+        }
+        body.writeStaticString("}")
+        var fields = headers
+        fields[.contentType] = "application/problem+json"
+        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: body))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func write(_ fault: RequestFault) {
+        writeStaticString(#"{"message":"#)
+        writeJSON(fault.message)
+        writeStaticString(#","location":"#)
+        writeJSON(fault.location)
+        if let value = fault.value {
+            let end = writerIndex
+            writeStaticString(#","value":"#)
+            let start = writerIndex
+            writeJSON(value)
+            if writerIndex - start > Problem.maximumValueBytes { moveWriterIndex(to: end) }
+        }
+        writeStaticString("}")
+    }
+}
+
+extension HTTPResponse.Status {
+    /// RFC 4918 §11.5.
+    static let insufficientStorage = Self(code: 507, reasonPhrase: "Insufficient Storage")
+
+    /// RFC 9110 calls it "Unprocessable Content"; clients know it by the older name.
+    static let unprocessableEntity = Self(code: 422, reasonPhrase: "Unprocessable Entity")
+}

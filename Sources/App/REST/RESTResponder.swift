@@ -1,0 +1,146 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+
+/// Answers requests: finds the endpoint, checks the request against its description, runs it.
+struct RESTResponder: Sendable {
+    /// What is known of a request while it is answered.
+    private struct Progress {
+        var operationID = ""
+        var isBodyRead = false
+    }
+
+    private let routes: RouteTable
+    private let isReady: @Sendable () -> Bool
+    private let bodyTimeout: Duration
+    private let logger: Logger
+
+    init(
+        _ endpoints: [Endpoint], isReady: @escaping @Sendable () -> Bool,
+        bodyTimeout: Duration = HTTPLimits().bodyTimeout,
+        logger: Logger
+    ) {
+        routes = RouteTable(endpoints)
+        self.isReady = isReady
+        self.bodyTimeout = bodyTimeout
+        self.logger = logger
+    }
+
+    /// The answer to `GET`, also for `HEAD`. With a `Connection: close` the rest of the request is not worth reading.
+    ///
+    /// Throws only what the connection throws while the body is read.
+    func respond(to request: Request) async throws -> Response {
+        let start = logger.logLevel <= .debug ? ContinuousClock.now : nil
+        var progress = Progress()
+        var response: Response
+        do {
+            response = try await answer(request, &progress)
+        } catch let problem as Problem {
+            response = problem.response()
+        }
+        if !progress.isBodyRead, request.hasLongBody { response.headers[.connection] = "close" }
+        if let start {
+            let metadata: Logger.Metadata = [
+                "http.method": "\(request.method)", "http.operation": "\(progress.operationID)",
+                "http.status": "\(response.status.code)", "http.duration": "\(ContinuousClock.now - start)",
+            ]
+            logger.debug("request answered", metadata: metadata)
+        }
+        return response
+    }
+
+    private func answer(_ request: Request, _ progress: inout Progress) async throws -> Response {
+        let endpoint: Endpoint
+        let rawParameters: [Substring.UTF8View]
+        switch routes.match(request.method, request.uri.path) {
+        case .nothing: throw Problem.notFound
+        case .methodNotAllowed(let allow): throw Problem.methodNotAllowed(allow: allow)
+        case .endpoint(let found, let parameters): (endpoint, rawParameters) = (found, parameters)
+        }
+        progress.operationID = endpoint.operation.id
+        guard endpoint.operation.isAlwaysServed || isReady() else { throw Problem.notReady }
+
+        var faults = RequestFaults()
+        var arguments = Arguments()
+        for (parameter, raw) in zip(endpoint.operation.parameters, rawParameters) {
+            if let value = Self.read(parameter, raw, &faults) { arguments.parameters.append(value) }
+        }
+        if let schema = endpoint.operation.body {
+            try request.checkBodyIsJSON()
+            progress.isBodyRead = true
+            let bytes = try await readBody(of: request)
+            arguments.body = try Self.read(bytes, schema, &faults)
+        }
+        guard faults.list.isEmpty else { throw Problem.invalid(faults) }
+        do {
+            return try await endpoint.run(arguments)
+        } catch {
+            let problem = Problem(error)
+            if problem.status == .internalServerError || problem.status == .insufficientStorage {
+                logger.error(
+                    "request failed", metadata: ["http.operation": "\(progress.operationID)", "error": "\(error)"])
+            }
+            throw problem
+        }
+    }
+
+    private static func read(
+        _ parameter: Operation.Parameter, _ raw: Substring.UTF8View, _ faults: inout RequestFaults
+    ) -> ParameterValue? {
+        let location = "path.\(parameter.name)"
+        guard let text = PercentEncoding.decode(raw) else {
+            faults.add("invalid percent-encoding", at: location, .string(String(Substring(raw))))
+            return nil
+        }
+        return parameter.schema.read(text, at: location, &faults)
+    }
+
+    /// At most `HTTPLimits.maximumBodyBytes`, whether or not the client said how many there would be.
+    private func readBody(of request: Request) async throws -> ByteBuffer {
+        let start = ContinuousClock.now
+        var body = ByteBuffer()
+        for try await var chunk in request.body {
+            if body.readableBytes == 0 { body = chunk } else { body.writeBuffer(&chunk) }
+            guard body.readableBytes <= HTTPLimits.maximumBodyBytes else { throw Problem.tooLarge }
+            // No timer is needed: a client that sends nothing at all is cut off by the idle timeout.
+            guard ContinuousClock.now - start <= bodyTimeout else { throw Problem.tooSlow }
+        }
+        return body
+    }
+
+    private static func read(
+        _ bytes: ByteBuffer, _ schema: Schema, _ faults: inout RequestFaults
+    ) throws(Problem) -> JSONObject {
+        guard bytes.readableBytes > 0 else { throw .bodyRequired }
+        let value: JSONValue
+        do throws(JSONSyntaxError) {
+            value = try JSONParser.parse(bytes.readableBytesView)
+        } catch {
+            throw .malformed(error)
+        }
+        schema.check(value, at: "body", &faults)
+        guard case .object(let object) = value else { return JSONObject() }
+        return object
+    }
+}
+
+extension Request {
+    /// A body that is not read anyway is not worth reading to its end, to keep the connection, when it may be long.
+    fileprivate var hasLongBody: Bool {
+        if headers.contains(.transferEncoding) { return true }
+        guard let length = headers[.contentLength] else { return false }
+        return (Int(length) ?? .max) > 64 << 10
+    }
+
+    /// What the head says about a body, before any of it is read.
+    fileprivate func checkBodyIsJSON() throws(Problem) {
+        let length = headers[.contentLength].map { Int($0) ?? .max }
+        guard headers.contains(.transferEncoding) || (length ?? 0) > 0 else { throw .bodyRequired }
+        if let type = headers[.contentType] {
+            let essence = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+            guard essence == "application/json" || essence.hasSuffix("+json") else { throw .unsupportedMediaType }
+        }
+        if let length, length > HTTPLimits.maximumBodyBytes { throw .tooLarge }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Glibc
+internal import NIOCore
+
+/// A moment in UTC, in the proleptic Gregorian calendar.
+struct UTCTime: Equatable {
+    /// 0 to 9999: moments before and after are moved to the nearest that has four digits.
+    let year: Int
+    let month: Int
+    let day: Int
+    /// Sunday is 0.
+    let weekday: Int
+    let hour: Int
+    let minute: Int
+    let second: Int
+    let millisecond: Int
+
+    /// Since 1970-01-01T00:00:00Z, leap seconds not counted.
+    init(milliseconds: Int64) {
+        // 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z.
+        let moment = Int(min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999))
+        let (days, rest) = moment.flooringDivision(by: 86_400_000)
+        // Days since 0000-03-01, in eras of 400 years: Howard Hinnant, chrono-Compatible Low-Level Date Algorithms.
+        let (era, dayOfEra) = (days + 719_468).flooringDivision(by: 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        weekday = (days + 4).flooringDivision(by: 7).remainder
+        hour = rest / 3_600_000
+        minute = rest / 60_000 % 60
+        second = rest / 1000 % 60
+        millisecond = rest % 1000
+    }
+
+    static func now() -> Self {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Self(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`, as HTTP writes it (RFC 9110 §5.6.7).
+    var httpDate: String {
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return
+            "\(days[weekday]), \(two(day)) \(months[month - 1]) \(year) \(two(hour)):\(two(minute)):\(two(second)) GMT"
+    }
+}
+
+extension ByteBuffer {
+    /// `2026-01-02T03:04:05.678Z`: always UTC, always three digits.
+    mutating func writeTimestamp(milliseconds: Int64) {
+        let time = UTCTime(milliseconds: milliseconds)
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 24) { bytes in
+            func write(_ value: Int, digits: Int, at index: Int) {
+                var value = value
+                for place in stride(from: index + digits - 1, through: index, by: -1) {
+                    bytes[place] = UInt8(ascii: "0") + UInt8(value % 10)
+                    value /= 10
+                }
+            }
+            write(time.year, digits: 4, at: 0)
+            bytes[4] = UInt8(ascii: "-")
+            write(time.month, digits: 2, at: 5)
+            bytes[7] = UInt8(ascii: "-")
+            write(time.day, digits: 2, at: 8)
+            bytes[10] = UInt8(ascii: "T")
+            write(time.hour, digits: 2, at: 11)
+            bytes[13] = UInt8(ascii: ":")
+            write(time.minute, digits: 2, at: 14)
+            bytes[16] = UInt8(ascii: ":")
+            write(time.second, digits: 2, at: 17)
+            bytes[19] = UInt8(ascii: ".")
+            write(time.millisecond, digits: 3, at: 20)
+            bytes[23] = UInt8(ascii: "Z")
+            return 24
+        }
+    }
+}
+
+extension Int {
+    /// The remainder is never negative.
+    fileprivate func flooringDivision(by divisor: Int) -> (quotient: Int, remainder: Int) {
+        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
+        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
+    }
+}

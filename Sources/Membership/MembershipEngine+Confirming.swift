@@ -1,0 +1,124 @@
+internal import Transport
+
+/// The lane for members known by hearsay. It is bounded in members and in rate, apart from ordinary probing, and what
+/// it finds out touches neither local health nor any formula: a flood of invented names costs this node
+/// `confirmationsPerInterval` pings per `confirmationInterval` and `maxUnconfirmedMembers` records, and no more.
+extension MembershipEngine {
+    /// Lists a member that was not known. Returns `nil` when there is no room.
+    mutating func admit(_ alive: AliveBody, _ versions: ProtocolVersions, isVouched: Bool) -> Int? {
+        guard makeRoom(isVouched: isVouched) else {
+            stats.refusedMembers += 1
+            return nil
+        }
+        let record = MemberRecord(
+            name: alive.node, address: alive.address, meta: alive.meta, nodeID: MemberTags(meta: alive.meta)?.nodeID,
+            versions: versions, incarnation: alive.incarnation, statusChangedAt: clock)
+        let slot = table.insert(record, in: isVouched ? .vouched : .plain, using: &generator)
+        emit(.memberHeard(table[slot].member))
+        return slot
+    }
+
+    /// Pings waiting members as far as the rate allows, and comes back for the rest.
+    mutating func confirmWaiting() {
+        guard !isLeaving, table.hasWaiting else { return }
+        if clock >= confirmationWindowEnd {
+            confirmationWindowEnd = clock + configuration.confirmationInterval
+            confirmationsLeft = configuration.confirmationsPerInterval
+        }
+        while confirmationsLeft > 0, let slot = table.waiting(using: &generator) {
+            confirmationsLeft -= 1
+            startConfirming(slot)
+        }
+        if table.hasWaiting && !isConfirmationTimerSet {
+            isConfirmationTimerSet = true
+            timers.add(.confirmation, at: confirmationWindowEnd)
+        }
+    }
+
+    private mutating func startConfirming(_ slot: Int) {
+        table.move(slot, to: .checking, using: &generator)
+        let record = table[slot]
+        let deadline = clock + configuration.probeTimeout
+        let sequence = startProbe(of: record, stage: .confirming, deadline: deadline)
+        timers.add(.probeStage(sequence), at: deadline)
+        stats.confirmingPings += 1
+        perform(.send(.ping(ping(record.name, sequence)), to: record.address))
+    }
+
+    mutating func confirmationFailed(_ name: String) {
+        guard let slot = table.slot(named: name), table[slot].list == .checking else { return }
+        table.update(slot) { $0.unansweredPings += 1 }
+        if table[slot].unansweredPings >= configuration.confirmationAttempts {
+            forget(slot)
+        } else {
+            // Behind the vouched ones, whoever vouched: it had its turn.
+            table.move(slot, to: .plain, using: &generator)
+            confirmWaiting()
+        }
+    }
+
+    /// The member has shown that it exists: it becomes one of those that are probed, and the others hear of it. Only
+    /// now, so that invented members do not spread.
+    mutating func confirm(_ slot: Int) {
+        guard !table[slot].isConfirmed else { return }
+        let now = clock
+        table.update(slot) { record in
+            record.isConfirmed = true
+            record.lastSeen = now
+            record.statusChangedAt = now
+        }
+        table.move(slot, to: .live, using: &generator)
+        joiner.memberSettled(table[slot].name)
+        emit(.memberJoined(table[slot].member))
+        perform(.broadcast(.alive(table[slot].alive), about: table[slot].name))
+        takeStartDecision()
+    }
+
+    /// Takes a member off the list.
+    mutating func forget(_ slot: Int) {
+        let record = table.remove(slot)
+        suspicions[record.name] = nil
+        if record.isConfirmed { joiner.memberSettled(record.name) }
+        emit(.memberForgotten(record.member))
+    }
+
+    /// Makes room for one more: unconfirmed members go first, then the one that failed or left longest ago.
+    private mutating func makeRoom(isVouched: Bool) -> Bool {
+        if table.unconfirmedCount >= configuration.maxUnconfirmedMembers {
+            guard evictUnconfirmed(isVouched: isVouched) else { return false }
+        }
+        while table.count + 1 >= configuration.maxMembers {
+            if table.unconfirmedCount > 0 {
+                guard evictUnconfirmed(isVouched: isVouched) else { return false }
+            } else if let oldest = table[.retired].min(by: {
+                (table[$0].statusChangedAt, table[$0].name) < (table[$1].statusChangedAt, table[$1].name)
+            }) {
+                forget(oldest)
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// A random one, so that nobody can foresee who goes. Hearsay from anyone does not push out what is vouched for, and
+    /// pings under way are awaited.
+    private mutating func evictUnconfirmed(isVouched: Bool) -> Bool {
+        var victim = table[.plain].randomElement(using: &generator)
+        if victim == nil && isVouched { victim = table[.vouched].randomElement(using: &generator) }
+        guard let victim else { return false }
+        forget(victim)
+        return true
+    }
+
+    /// Forgets those that failed or left long enough ago.
+    mutating func sweep() {
+        timers.add(.sweep, at: clock + Self.sweepInterval)
+        let expired = table[.retired].filter { slot in
+            let record = table[slot]
+            let retention = record.status == .left ? configuration.leftRetention : configuration.failedRetention
+            return clock - record.statusChangedAt >= retention
+        }
+        for slot in expired.sorted(by: { table[$0].name < table[$1].name }) { forget(slot) }
+    }
+}

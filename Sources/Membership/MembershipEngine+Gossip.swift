@@ -1,0 +1,232 @@
+package import Transport
+
+/// The rules of memberlist for alive, suspect and dead, with identities behind the names.
+extension MembershipEngine {
+    /// A message that came as a datagram or in one. Hand these over before `advance`.
+    package mutating func receive(
+        _ message: MembershipMessage, from peer: PeerAddress, at now: EngineInstant
+    ) -> [Effect] {
+        enter(now)
+        switch message {
+        case .ping(let body): receivePing(body, from: peer)
+        case .indirectPing(let body): receiveIndirectPing(body, from: peer)
+        case .ack(let body): receiveAck(body.sequence)
+        case .nack(let body): receiveNack(body.sequence)
+        case .suspect(let body): applySuspect(body, from: peer)
+        case .dead(let body): applyDead(body, from: peer)
+        case .alive(let body):
+            applyAlive(body, from: peer, isVouched: table.livingSlot(at: peer) != nil)
+        case .pushPull, .error, .user: stats.ignoredMessages += 1
+        }
+        return takeEffects()
+    }
+
+    /// What a member is said to say of itself. `peer` is who gets the answer if it is about us; `isVouched` tells whether
+    /// the news comes from somebody we have reason to believe.
+    mutating func applyAlive(_ body: AliveBody, from peer: PeerAddress?, isVouched: Bool) {
+        guard let (alive, versions) = usable(body) else {
+            stats.ignoredMessages += 1
+            return
+        }
+        if alive.node == local.name {
+            applyOwnAlive(alive, versions, from: peer)
+        } else if let slot = table.slot(named: alive.node) {
+            applyKnownAlive(alive, versions, slot, isVouched: isVouched)
+        } else if alive.incarnation > Self.maxFirstIncarnation {
+            stats.ignoredMessages += 1
+        } else if admit(alive, versions, isVouched: isVouched) != nil {
+            confirmWaiting()
+        }
+    }
+
+    /// A description that may be kept and passed on, or `nil`. A missing port means ours; missing versions, which some
+    /// accept and others choke on, are taken to be the current ones.
+    private func usable(_ body: AliveBody) -> (AliveBody, ProtocolVersions)? {
+        var alive = body
+        if alive.address.port == 0 { alive.address = alive.address.with(port: local.address.port) }
+        if alive.versions.isEmpty { alive.versions = ProtocolVersions.current.bytes }
+        guard LocalMember.isUsable(name: alive.node), LocalMember.isUsable(address: alive.address),
+            alive.meta?.count ?? 0 <= MemberTags.maxBytes, alive.incarnation <= Self.maxIncarnation,
+            let versions = ProtocolVersions(bytes: alive.versions), versions.isCompatibleWithCurrent
+        else { return nil }
+        return (alive, versions)
+    }
+
+    private mutating func applyKnownAlive(
+        _ alive: AliveBody, _ versions: ProtocolVersions, _ slot: Int, isVouched: Bool
+    ) {
+        let record = table[slot]
+        if alive.address != record.address {
+            let nodeID = MemberTags(meta: alive.meta)?.nodeID
+            if nodeID == nil || nodeID != record.nodeID {
+                if record.status.isLiving && record.isConfirmed {
+                    report(
+                        NameConflict(
+                            name: record.name, holder: .init(nodeID: record.nodeID, address: record.address),
+                            claimant: .init(nodeID: nodeID, address: alive.address), isOwnName: false))
+                } else {
+                    takeOver(slot, alive, versions, isVouched: isVouched)
+                }
+                return
+            }
+        }
+        if isVouched, record.list == .plain, alive.address == record.address {
+            table.move(slot, to: .vouched, using: &generator)
+            confirmWaiting()
+        }
+        guard alive.incarnation > record.incarnation else { return }
+        let highest = record.isConfirmed ? record.incarnation + Self.maxIncarnationStep : Self.maxFirstIncarnation
+        guard alive.incarnation <= highest else {
+            stats.ignoredMessages += 1
+            return
+        }
+        store(alive, versions, in: slot)
+        guard record.isConfirmed else { return }
+        announceAlive(slot, before: record)
+    }
+
+    /// Another node takes the name of one that is gone, or that nobody here ever reached; incarnations of the two do not
+    /// compare. Hearsay from anyone does not suffice, lest invented claims erase failed members and keep joiners out;
+    /// nor does a claim while a ping to the earlier claimant is on its way.
+    private mutating func takeOver(_ slot: Int, _ alive: AliveBody, _ versions: ProtocolVersions, isVouched: Bool) {
+        guard isVouched, table[slot].list != .checking, alive.incarnation <= Self.maxFirstIncarnation else { return }
+        forget(slot)
+        if admit(alive, versions, isVouched: isVouched) != nil { confirmWaiting() }
+    }
+
+    private mutating func store(_ alive: AliveBody, _ versions: ProtocolVersions, in slot: Int) {
+        table.setAddress(slot, alive.address)
+        table.update(slot) { record in
+            record.incarnation = alive.incarnation
+            record.versions = versions
+            if record.meta != alive.meta {
+                record.meta = alive.meta
+                record.nodeID = MemberTags(meta: alive.meta)?.nodeID
+            }
+        }
+    }
+
+    /// After a confirmed member showed that it lives: ends its suspicion, relists it, and tells everyone.
+    private mutating func announceAlive(_ slot: Int, before: MemberRecord) {
+        suspicions[before.name] = nil
+        if before.status != .alive {
+            let now = clock
+            table.update(slot) { record in
+                record.status = .alive
+                record.statusChangedAt = now
+            }
+            table.move(slot, to: .live, using: &generator)
+        }
+        let member = table[slot].member
+        switch before.status {
+        case .failed, .left, .leaving:
+            joiner.memberSettled(before.name)
+            emit(.memberJoined(member))
+        case .suspect: emit(.memberRefuted(member))
+        case .alive: break
+        }
+        if before.status.isLiving, before.address != member.address || before.meta != table[slot].meta {
+            emit(.memberUpdated(member))
+        }
+        perform(.broadcast(.alive(table[slot].alive), about: before.name))
+    }
+
+    mutating func applySuspect(_ body: AccusationBody, from peer: PeerAddress?) {
+        if body.node == local.name {
+            refuteIfAccused(body, from: peer)
+            return
+        }
+        guard let slot = accused(body) else { return }
+        if suspicions[body.node] != nil {
+            confirmSuspicion(body)
+            return
+        }
+        guard table[slot].status == .alive else { return }
+        let now = clock
+        table.update(slot) { record in
+            record.incarnation = body.incarnation
+            record.status = .suspect
+            record.statusChangedAt = now
+        }
+        let suspicion = newSuspicion(by: body.from)
+        suspicions[body.node] = suspicion
+        timers.add(.suspicion(body.node), at: suspicion.deadline)
+        emit(.memberSuspected(table[slot].member, by: body.from))
+        perform(.broadcast(.suspect(body), about: body.node))
+    }
+
+    private func newSuspicion(by accuser: String) -> Suspicion {
+        let minimum = max(
+            configuration.minimumSuspicion,
+            Formulas.minimumSuspicion(
+                multiplier: configuration.suspicionMultiplier, memberCount: clusterSize,
+                interval: configuration.probeInterval))
+        return Suspicion(
+            accuser: accuser,
+            needed: Formulas.neededConfirmations(
+                multiplier: configuration.suspicionMultiplier, memberCount: clusterSize),
+            minimum: minimum, maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock)
+    }
+
+    /// Only confirmed members count: invented accusers would shorten the time a suspect has to refute.
+    private mutating func confirmSuspicion(_ body: AccusationBody) {
+        let isMember = body.from == local.name
+            || table.slot(named: body.from).map { table[$0].isConfirmed } ?? false
+        guard isMember, suspicions[body.node]?.confirm(by: body.from) == true else { return }
+        if let deadline = suspicions[body.node]?.deadline { timers.add(.suspicion(body.node), at: deadline) }
+        perform(.broadcast(.suspect(body), about: body.node))
+    }
+
+    mutating func suspicionEnded(_ name: String) {
+        guard !isLeaving, let suspicion = suspicions[name], suspicion.deadline <= clock,
+            let slot = table.slot(named: name)
+        else { return }
+        applyDead(
+            AccusationBody(incarnation: table[slot].incarnation, node: name, from: local.name), from: nil)
+    }
+
+    mutating func applyDead(_ body: AccusationBody, from peer: PeerAddress?) {
+        if body.node == local.name {
+            refuteIfAccused(body, from: peer)
+            return
+        }
+        if let slot = table.slot(named: body.node), !table[slot].isConfirmed {
+            // We never knew it; its end is no news either.
+            if body.incarnation >= table[slot].incarnation { forget(slot) }
+            return
+        }
+        guard let slot = accused(body) else { return }
+        suspicions[body.node] = nil
+        guard table[slot].status.isLiving else { return }
+        let hasLeft = body.from == body.node
+        let now = clock
+        table.update(slot) { record in
+            record.incarnation = body.incarnation
+            record.status = hasLeft ? .left : .failed
+            record.statusChangedAt = now
+        }
+        table.move(slot, to: .retired, using: &generator)
+        let member = table[slot].member
+        if hasLeft {
+            emit(.memberLeft(member))
+        } else {
+            joiner.memberFailed(member.name, member.address, at: clock)
+            emit(.memberFailed(member, by: body.from))
+        }
+        perform(.broadcast(.dead(body), about: body.node))
+    }
+
+    /// The confirmed member that an accusation is about, unless it is outdated or out of bounds.
+    private mutating func accused(_ body: AccusationBody) -> Int? {
+        guard let slot = table.slot(named: body.node), table[slot].isConfirmed,
+            body.incarnation >= table[slot].incarnation
+        else { return nil }
+        guard LocalMember.isUsable(name: body.from), body.incarnation <= Self.maxIncarnation,
+            body.incarnation - table[slot].incarnation <= Self.maxIncarnationStep
+        else {
+            stats.ignoredMessages += 1
+            return nil
+        }
+        return slot
+    }
+}

@@ -1,0 +1,178 @@
+package import Transport
+
+/// Failure detection: SWIM §3.1 with Lifeguard's local health and nacks.
+extension MembershipEngine {
+    /// The most other members for which a fixed probe order within `smallClusterCycle` takes at most twice the ordinary
+    /// rate.
+    static func smallClusterLimit(_ configuration: MembershipConfiguration) -> Int {
+        Int(configuration.smallClusterCycle * 2 / configuration.probeInterval)
+    }
+
+    /// Time between the starts of successive probes.
+    package var probePace: Duration {
+        let interval = configuration.probeInterval
+        guard table.liveCount > 1, table.liveCount <= table.fixedOrderLimit else { return interval }
+        return min(interval, configuration.smallClusterCycle / table.liveCount)
+    }
+
+    mutating func probeTick() {
+        guard !isLeaving else { return }
+        timers.add(.probe, at: clock + health.scale(probePace))
+        guard let slot = table.nextToProbe(using: &generator) else { return }
+        let record = table[slot]
+        let sequence = startProbe(
+            of: record, stage: .direct, deadline: clock + health.scale(configuration.probeTimeout))
+        timers.add(.probeStage(sequence), at: clock + configuration.directProbeTimeout)
+        stats.probes += 1
+        perform(.send(.ping(ping(record.name, sequence)), to: record.address))
+        if record.status == .suspect {
+            // A suspect must hear of it at the first chance (Lifeguard §4.3).
+            let accusation = AccusationBody(
+                incarnation: record.incarnation, node: record.name, from: local.name)
+            perform(.send(.suspect(accusation), to: record.address))
+        }
+    }
+
+    /// The direct ack did not come in time, or the whole probe is over.
+    mutating func probeStageEnded(_ sequence: UInt32) {
+        guard let probe = probes[sequence] else { return }
+        switch probe.stage {
+        case .direct: askHelpers(sequence, probe)
+        case .confirming:
+            guard clock >= probe.deadline else { return }
+            probes[sequence] = nil
+            confirmationFailed(probe.target)
+        case .indirect(let missingNacks, let askedForNacks):
+            guard clock >= probe.deadline else { return }
+            probes[sequence] = nil
+            probeFailed(probe.target, missingNacks: askedForNacks ? missingNacks : nil)
+        }
+    }
+
+    private mutating func askHelpers(_ sequence: UInt32, _ probe: Probe) {
+        timers.add(.probeStage(sequence), at: probe.deadline)
+        var missingNacks = 0
+        if let slot = table.slot(named: probe.target), table[slot].status.isLiving {
+            let target = table[slot]
+            let helpers = table.randomLive(configuration.indirectProbeCount, using: &generator) {
+                $0.status == .alive && $0.name != target.name
+            }
+            for helper in helpers {
+                let request = IndirectPingBody(
+                    sequence: sequence, target: target.address, node: target.name, source: local.address,
+                    sourceNode: local.name)
+                perform(.send(.indirectPing(request), to: table[helper].address))
+                // Foreign helpers nack after their own, longer timeout: ours would be over.
+                if table[helper].nodeID != nil { missingNacks += 1 }
+            }
+            perform(.streamPing(ping(target.name, sequence), to: target.address))
+        }
+        probes[sequence]?.stage = .indirect(missingNacks: missingNacks, askedForNacks: missingNacks > 0)
+    }
+
+    private mutating func probeFailed(_ name: String, missingNacks: Int?) {
+        stats.failedProbes += 1
+        // Helpers that nack prove that our own network works. Without any, the fault may be ours.
+        changeHealth(by: missingNacks ?? 1)
+        guard !isLeaving, let slot = table.slot(named: name), table[slot].status.isLiving else { return }
+        let accusation = AccusationBody(incarnation: table[slot].incarnation, node: name, from: local.name)
+        applySuspect(accusation, from: nil)
+    }
+
+    /// Begins a probe under a fresh random number: one who has not seen the ping cannot answer it.
+    mutating func startProbe(of record: MemberRecord, stage: Probe.Stage, deadline: EngineInstant) -> UInt32 {
+        let sequence = freshSequence()
+        probes[sequence] = Probe(target: record.name, address: record.address, stage: stage, deadline: deadline)
+        return sequence
+    }
+
+    private mutating func freshSequence() -> UInt32 {
+        while true {
+            let sequence = UInt32.random(in: 1...UInt32.max, using: &generator)
+            if probes[sequence] == nil && relays[sequence] == nil { return sequence }
+        }
+    }
+
+    func ping(_ name: String, _ sequence: UInt32) -> PingBody {
+        PingBody(sequence: sequence, node: name, source: local.address, sourceNode: local.name)
+    }
+
+    // MARK: - Answers
+
+    mutating func receivePing(_ ping: PingBody, from peer: PeerAddress) {
+        guard let ack = answer(toStreamPing: ping) else {
+            stats.ignoredMessages += 1
+            return
+        }
+        perform(.send(.ack(ack), to: ping.source ?? peer))
+    }
+
+    /// The ack for a ping that came on an exchange, to be sent back there; `nil` when another node is meant.
+    package func answer(toStreamPing ping: PingBody) -> AckBody? {
+        ping.node.isEmpty || ping.node == local.name ? AckBody(sequence: ping.sequence) : nil
+    }
+
+    mutating func receiveAck(_ sequence: UInt32) {
+        if let relay = relays.removeValue(forKey: sequence) {
+            perform(.send(.ack(AckBody(sequence: relay.sequence)), to: relay.asker))
+            return
+        }
+        guard let probe = probes.removeValue(forKey: sequence) else { return }
+        guard let slot = table.slot(named: probe.target) else { return }
+        switch probe.stage {
+        case .confirming where table[slot].address != probe.address:
+            // It lives elsewhere by now: the answer proves the old address only.
+            confirmationFailed(probe.target)
+            return
+        case .confirming: confirm(slot)
+        case .direct, .indirect: changeHealth(by: -1)
+        }
+        let now = clock
+        table.update(slot) { $0.lastSeen = now }
+    }
+
+    mutating func receiveNack(_ sequence: UInt32) {
+        guard case .indirect(let missing, let asked)? = probes[sequence]?.stage, missing > 0 else { return }
+        probes[sequence]?.stage = .indirect(missingNacks: missing - 1, askedForNacks: asked)
+    }
+
+    /// The answer to a `streamPing` effect.
+    package mutating func streamPingAnswered(sequence: UInt32, at now: EngineInstant) -> [Effect] {
+        enter(now)
+        if let probe = probes[sequence], case .indirect = probe.stage, let slot = table.slot(named: probe.target) {
+            emit(.onlyStreamReached(table[slot].member))
+            receiveAck(sequence)
+        }
+        return takeEffects()
+    }
+
+    // MARK: - For others
+
+    mutating func receiveIndirectPing(_ request: IndirectPingBody, from peer: PeerAddress) {
+        guard LocalMember.isUsable(address: request.target) else {
+            stats.ignoredMessages += 1
+            return
+        }
+        guard relays.count < configuration.maxRelays else {
+            stats.droppedRelays += 1
+            return
+        }
+        let sequence = freshSequence()
+        relays[sequence] = Relay(
+            asker: request.source ?? peer, sequence: request.sequence, wantsNack: request.wantsNack)
+        timers.add(.relay(sequence), at: clock + configuration.directProbeTimeout)
+        stats.relays += 1
+        perform(.send(.ping(ping(request.node, sequence)), to: request.target))
+    }
+
+    mutating func relayEnded(_ sequence: UInt32) {
+        guard let relay = relays.removeValue(forKey: sequence), relay.wantsNack else { return }
+        perform(.send(.nack(NackBody(sequence: relay.sequence)), to: relay.asker))
+    }
+
+    mutating func changeHealth(by delta: Int) {
+        let before = health.score
+        health.apply(delta)
+        if health.score != before { emit(.localHealthChanged(health.score)) }
+    }
+}

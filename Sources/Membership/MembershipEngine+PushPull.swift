@@ -1,0 +1,190 @@
+package import Transport
+
+/// Whole views by stream: joining and anti-entropy, and how a node starts.
+extension MembershipEngine {
+    /// Why a push/pull was not merged.
+    package enum MergeRefusal: Hashable, Sendable {
+        /// Somebody in the list speaks no version that we do.
+        case otherVersion
+        /// The list has our name for another node that lives at another address.
+        case nameConflict(NameConflict)
+        /// This node is leaving.
+        case leaving
+    }
+
+    /// This node's view, to be sent on an exchange: every member it has confirmed, and itself. Members known by hearsay
+    /// only are not passed on.
+    package func localState(isJoin: Bool) -> PushPull {
+        let own = PushPullNode(member: localAlive, state: isLeaving ? .left : .alive)
+        let others = table.slotsByName.lazy.map { table[$0] }.filter(\.isConfirmed).map { record in
+            PushPullNode(member: record.alive, state: Self.wireState(record.status))
+        }
+        return PushPull(isJoin: isJoin, nodes: [own] + others)
+    }
+
+    private static func wireState(_ status: MemberStatus) -> PushPullNode.State {
+        switch status {
+        case .alive: .alive
+        case .suspect: .suspect
+        case .failed: .dead
+        case .left, .leaving: .left
+        }
+    }
+
+    /// Takes in the other side's view. `peer` is the address that we dialled, or that the exchange came from.
+    ///
+    /// A side that was dialled sends `localState` first, with the flag it received. Nothing of the list is taken when
+    /// there is a refusal; the effects are to be carried out in either case.
+    package mutating func merge(
+        _ remote: PushPull, from peer: PeerAddress, weDialled: Bool, at now: EngineInstant
+    ) -> (effects: [Effect], refusal: MergeRefusal?) {
+        enter(now)
+        let refusal = refusal(of: remote)
+        if let refusal {
+            stats.refusedPushPulls += 1
+            if case .nameConflict(let conflict) = refusal { report(conflict) }
+        } else {
+            stats.pushPulls += 1
+            let before = incarnation
+            for node in remote.nodes { apply(node, from: peer, weDialled: weDialled) }
+            // The peer listed us wrongly. A second exchange tells it for certain; a datagram could be lost.
+            if weDialled && incarnation != before { perform(.pushPull(with: peer, isJoin: false)) }
+        }
+        if weDialled { reportAttempt(Self.outcome(refusal), peer) }
+        return (takeEffects(), refusal)
+    }
+
+    /// A `pushPull` effect that did not come to `merge`. Reports about push/pulls that no seed asked for do no harm.
+    package mutating func pushPullFailed(
+        with peer: PeerAddress, _ outcome: SeedJoiner.Outcome, at now: EngineInstant
+    ) -> [Effect] {
+        enter(now)
+        reportAttempt(outcome, peer)
+        return takeEffects()
+    }
+
+    mutating func pushPullTick() {
+        guard !isLeaving else { return }
+        let interval = Formulas.pushPullInterval(configuration.pushPullInterval, memberCount: clusterSize)
+        timers.add(.pushPull, at: clock + interval)
+        if let slot = table.randomLive(1, using: &generator, where: { $0.status == .alive }).first {
+            perform(.pushPull(with: table[slot].address, isJoin: false))
+        }
+    }
+
+    private func refusal(of remote: PushPull) -> MergeRefusal? {
+        if isLeaving { return .leaving }
+        for node in remote.nodes {
+            // Lengths of 1 to 5 crash some agents: such a node is not taken, and does not keep the others out.
+            if !node.member.versions.isEmpty && node.member.versions.count != 6 { continue }
+            guard ProtocolVersions(bytes: node.member.versions)?.isCompatibleWithCurrent == true else {
+                return .otherVersion
+            }
+        }
+        let claimant = remote.nodes.first { node in
+            node.member.node == local.name && (node.state == .alive || node.state == .suspect)
+                && node.member.address != local.address
+                && MemberTags(meta: node.member.meta)?.nodeID != local.nodeID
+        }
+        return claimant.map { .nameConflict(conflictOverOwnName(with: $0.member)) }
+    }
+
+    private static func outcome(_ refusal: MergeRefusal?) -> SeedJoiner.Outcome {
+        switch refusal {
+        case nil: .joined
+        case .otherVersion: .otherVersion
+        case .nameConflict: .nameConflict
+        case .leaving: .noAnswer
+        }
+    }
+
+    private mutating func apply(_ node: PushPullNode, from peer: PeerAddress, weDialled: Bool) {
+        let member = node.member
+        // An exchange that the peer opened comes from a port where it does not listen.
+        let listener = weDialled ? peer : nil
+        // Kept out before the rules, which would take a missing one to be current.
+        guard member.versions.count == 6 else {
+            stats.ignoredMessages += 1
+            return
+        }
+        switch node.state {
+        case .alive:
+            applyAlive(member, from: listener, isVouched: weDialled || member.address.host == peer.host)
+            // It answered our dial: no better proof.
+            if weDialled, let slot = table.slot(named: member.node), table[slot].address == peer {
+                let now = clock
+                table.update(slot) { $0.lastSeen = now }
+                confirm(slot)
+            }
+        case .left:
+            applyDead(
+                AccusationBody(incarnation: member.incarnation, node: member.node, from: member.node), from: listener)
+        case .suspect, .dead:
+            // Never failed at once on the word of a list: the member gets its chance to refute.
+            applySuspect(
+                AccusationBody(incarnation: member.incarnation, node: member.node, from: local.name), from: listener)
+        }
+    }
+
+    // MARK: - Seeds and the start
+
+    /// Begins to look for others: seeds as `host:port`, and members known from an earlier run. Call once; ends in the
+    /// event `startDecided`. Own addresses are skipped.
+    package mutating func join(
+        seeds: [String], knownMembers: [KnownMember] = [], at now: EngineInstant
+    ) -> [Effect] {
+        enter(now)
+        let others = knownMembers.filter { $0.name != local.name }.prefix(configuration.maxMembers)
+        joiner.start(seeds: seeds, knownMembers: Array(others), at: clock)
+        runJoiner()
+        return takeEffects()
+    }
+
+    /// Adds seeds while running.
+    package mutating func addSeeds(_ seeds: [String], at now: EngineInstant) -> [Effect] {
+        enter(now)
+        joiner.addSeeds(seeds, at: clock)
+        runJoiner()
+        return takeEffects()
+    }
+
+    /// The answer to `resolveSeed`; no addresses when the name service failed.
+    package mutating func seedResolved(
+        _ seed: String, addresses: [PeerAddress], at now: EngineInstant
+    ) -> [Effect] {
+        enter(now)
+        let steps = joiner.resolved(
+            seed, addresses, at: clock, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
+        perform(steps)
+        takeStartDecision()
+        return takeEffects()
+    }
+
+    mutating func runJoiner() {
+        guard !isLeaving else { return }
+        let steps = joiner.advance(
+            to: clock, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
+        perform(steps)
+        takeStartDecision()
+    }
+
+    mutating func takeStartDecision() {
+        if let decision = joiner.decision(at: clock, isLiving: { table.livingSlot(at: $0) != nil }) {
+            emit(.startDecided(decision))
+        }
+    }
+
+    private mutating func reportAttempt(_ outcome: SeedJoiner.Outcome, _ peer: PeerAddress) {
+        joiner.report(outcome, from: peer, at: clock, using: &generator)
+        takeStartDecision()
+    }
+
+    private mutating func perform(_ steps: [SeedJoiner.Step]) {
+        for step in steps {
+            switch step {
+            case .resolve(let seed): perform(.resolveSeed(seed))
+            case .pushPull(let address): perform(.pushPull(with: address, isJoin: true))
+            }
+        }
+    }
+}

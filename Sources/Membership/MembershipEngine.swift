@@ -1,0 +1,234 @@
+package import Transport
+
+/// SWIM membership and failure detection (Das et al. 2002) with Lifeguard (arXiv:1707.00788), by memberlist's rules.
+///
+/// A plain value: feed it inputs and the time, carry out the effects it returns, and call `advance(to:)` no later than
+/// `nextDeadline`. Same seed and inputs, same effects. `now` never decreases between calls.
+///
+/// The engine has a clock of its own that stands still while the process did: an input that comes later than a deadline
+/// by more than `pauseThreshold` shows a pause, and all timers move by it. So a node that was stopped does not accuse
+/// members whose answers lie unread in its sockets.
+package struct MembershipEngine: Sendable {
+    /// What the driver is to do.
+    package enum Effect: Hashable, Sendable {
+        /// One datagram to one address. Best effort.
+        case send(MembershipMessage, to: PeerAddress)
+        /// Best effort to all members, by gossip. News about a member replaces queued news with the same `about`.
+        case broadcast(MembershipMessage, about: String)
+        /// Open an exchange, send `localState(isJoin:)`, read the answer and call `merge`; on failure `pushPullFailed`.
+        case pushPull(with: PeerAddress, isJoin: Bool)
+        /// Open an exchange and send the ping; if an ack with its number comes back, call `streamPingAnswered`. No
+        /// report on failure. Give up after the ping timeout times the local health limit.
+        case streamPing(PingBody, to: PeerAddress)
+        /// Ask the name service and call `seedResolved`, with no addresses on failure.
+        case resolveSeed(String)
+        case emit(MembershipEvent)
+    }
+
+    /// What runs out.
+    enum Timer: Hashable, Sendable {
+        case probe
+        case probeStage(UInt32)
+        case relay(UInt32)
+        case suspicion(String)
+        case confirmation
+        case pushPull
+        case sweep
+    }
+
+    /// Highest incarnation that is believed. Above it is no room for a refutation, so an accusation there would be
+    /// final; no node that counts its own refutations comes near.
+    package static let maxIncarnation: UInt32 = 1 << 31
+    /// Highest incarnation of a member heard of for the first time.
+    package static let maxFirstIncarnation: UInt32 = 1 << 24
+    /// Furthest that a known member's incarnation moves at once.
+    package static let maxIncarnationStep: UInt32 = 1 << 20
+    /// Claimants of taken names that are remembered, so that each is reported once.
+    package static let maxReportedConflicts = 64
+    /// How often failed and left members are looked through for those to forget.
+    static let sweepInterval: Duration = .seconds(5)
+
+    package let configuration: MembershipConfiguration
+    package internal(set) var local: LocalMember
+    /// How often this node had to contradict what was said of it, plus one.
+    package internal(set) var incarnation: UInt32 = 1
+    package internal(set) var isLeaving = false
+    package internal(set) var stats = MembershipStats()
+
+    var clock: EngineInstant
+    var pauses: Duration = .zero
+    let startedAt: EngineInstant
+    var leavingSince: EngineInstant?
+    var generator: SeededGenerator
+    var timers = TimerQueue<Timer>()
+    var table = MemberTable()
+    var health: LocalHealth
+    var probes: [UInt32: Probe] = [:]
+    var relays: [UInt32: Relay] = [:]
+    var suspicions: [String: Suspicion] = [:]
+    var joiner: SeedJoiner
+    var confirmationWindowEnd = EngineInstant.zero
+    var confirmationsLeft = 0
+    var isConfirmationTimerSet = false
+    var reportedConflicts: [NameConflict] = []
+    private var outbox: [Effect] = []
+
+    /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
+    /// should be unpredictable in production, since ping numbers come from it.
+    package init(
+        configuration: MembershipConfiguration = .lan, local: LocalMember, seed: UInt64, at now: EngineInstant = .zero
+    ) {
+        let faults = configuration.validate()
+        precondition(faults.isEmpty, "unusable membership configuration: \(faults)")
+        self.configuration = configuration
+        self.local = local
+        clock = now
+        startedAt = now
+        generator = SeededGenerator(seed: seed)
+        health = LocalHealth(limit: configuration.localHealthLimit)
+        joiner = SeedJoiner(configuration: configuration.joining, local: local)
+        table.fixedOrderLimit = Self.smallClusterLimit(configuration)
+        // Random first delays keep nodes that start together from probing in step.
+        timers.add(.probe, at: now + generator.duration(in: .zero...configuration.probeInterval))
+        timers.add(.pushPull, at: now + generator.duration(in: .zero...configuration.pushPullInterval))
+        timers.add(.sweep, at: now + Self.sweepInterval)
+    }
+
+    // MARK: - Time
+
+    /// Earliest instant at which `advance(to:)` has work.
+    package var nextDeadline: EngineInstant? { nextOwnDeadline.map { $0 + pauses } }
+
+    /// The engine's own clock at `now`: it leaves out the time in which the process stood still. `lastSeen` and
+    /// `statusChangedAt` are on it.
+    package func ownTime(at now: EngineInstant) -> EngineInstant { now + (.zero - pauses) }
+
+    /// Does what is due. Hand over what has arrived before calling this.
+    package mutating func advance(to now: EngineInstant) -> [Effect] {
+        enter(now)
+        while let timer = timers.takeDue(at: clock) { fire(timer) }
+        compactTimers()
+        runJoiner()
+        return takeEffects()
+    }
+
+    // MARK: - Members
+
+    /// All known members by name, this node among them.
+    package var members: [Member] {
+        var members = table.slotsByName.map { table[$0].member }
+        let place = members.firstIndex { $0.name > local.name } ?? members.endIndex
+        members.insert(localMember, at: place)
+        return members
+    }
+
+    /// The member of that name, this node included.
+    package func member(named name: String) -> Member? {
+        name == local.name ? localMember : table.slot(named: name).map { table[$0].member }
+    }
+
+    /// This node as it shows itself.
+    package var localMember: Member {
+        Member(
+            name: local.name, nodeID: local.nodeID, address: local.address, tags: local.tags, incarnation: incarnation,
+            status: isLeaving ? .leaving : .alive, isConfirmed: true, lastSeen: clock,
+            statusChangedAt: leavingSince ?? startedAt)
+    }
+
+    /// Confirmed members that live, plus this node: the N of all formulas.
+    package var clusterSize: Int { table.liveCount + 1 }
+
+    /// Lifeguard's multiplier, 0 when healthy.
+    package var localHealth: Int { health.score }
+
+    /// Timers in the queue, those that lost their meaning included; for the test of its bound.
+    package var timerCount: Int { timers.count }
+
+    /// Claimants of taken names that are remembered; for the test of its bound.
+    package var reportedConflictCount: Int { reportedConflicts.count }
+
+    // MARK: - Inside
+
+    var nextOwnDeadline: EngineInstant? {
+        guard !isLeaving, let joining = joiner.nextDeadline else { return timers.earliest }
+        return timers.earliest.map { min($0, joining) } ?? joining
+    }
+
+    var localAlive: AliveBody {
+        AliveBody(incarnation: incarnation, node: local.name, address: local.address, meta: local.meta)
+    }
+
+    /// Every input begins here: sets the engine's clock, and notices pauses.
+    mutating func enter(_ now: EngineInstant) {
+        clock = ownTime(at: now)
+        guard let due = nextOwnDeadline, clock - due > configuration.pauseThreshold else { return }
+        let lateness = clock - due
+        // The clock falls a little behind the earliest deadline, so that what lies unread is handled before it.
+        pauses += lateness + configuration.pauseGrace
+        clock = ownTime(at: now)
+        stats.pauses += 1
+        emit(.pauseNoticed(lateness))
+    }
+
+    mutating func perform(_ effect: Effect) { outbox.append(effect) }
+
+    mutating func emit(_ event: MembershipEvent) { outbox.append(.emit(event)) }
+
+    /// Every input ends here.
+    mutating func takeEffects() -> [Effect] {
+        defer { outbox = [] }
+        return outbox
+    }
+
+    private mutating func fire(_ timer: Timer) {
+        switch timer {
+        case .probe: probeTick()
+        case .probeStage(let sequence): probeStageEnded(sequence)
+        case .relay(let sequence): relayEnded(sequence)
+        case .suspicion(let name): suspicionEnded(name)
+        case .confirmation:
+            isConfirmationTimerSet = false
+            confirmWaiting()
+        case .pushPull: pushPullTick()
+        case .sweep: sweep()
+        }
+    }
+
+    /// Timers that lost their meaning stay in the queue until their time; this keeps them from piling up when somebody
+    /// makes suspicions start and end without pause.
+    private mutating func compactTimers() {
+        guard timers.count > 2 * (probes.count + relays.count + suspicions.count) + 1_024 else { return }
+        timers.compact { timer in
+            switch timer {
+            case .probe, .confirmation, .pushPull, .sweep: true
+            case .probeStage(let sequence): probes[sequence] != nil
+            case .relay(let sequence): relays[sequence] != nil
+            case .suspicion: false
+            }
+        }
+        for (name, suspicion) in suspicions.sorted(by: { $0.key < $1.key }) {
+            timers.add(.suspicion(name), at: suspicion.deadline)
+        }
+    }
+}
+
+/// What the engine counted since its start.
+package struct MembershipStats: Hashable, Sendable {
+    /// Ordinary probes begun, and those without any answer.
+    package var probes = 0
+    package var failedProbes = 0
+    /// Pings to members nobody here had reached yet.
+    package var confirmingPings = 0
+    /// Indirect pings carried out for others, and those dropped at the limit.
+    package var relays = 0
+    package var droppedRelays = 0
+    /// Messages that made no sense here: for another name, of an unusable member, an incarnation out of bounds.
+    package var ignoredMessages = 0
+    /// Hearsay about new members that was dropped because the list is full.
+    package var refusedMembers = 0
+    /// Push/pulls merged, and those refused.
+    package var pushPulls = 0
+    package var refusedPushPulls = 0
+    package var refutations = 0
+    package var pauses = 0
+}

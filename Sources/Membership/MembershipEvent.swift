@@ -1,0 +1,95 @@
+package import Transport
+
+/// Something that changed in the view of the cluster, for logs, for the database and for the transport's peers.
+package enum MembershipEvent: Hashable, Sendable {
+    /// Somebody speaks of a member that nobody here has reached yet. Can come in floods of invented names; say little.
+    case memberHeard(Member)
+    /// A member is there: confirmed by its own answer, or back after it had failed or left.
+    case memberJoined(Member)
+    /// Its address or tags changed.
+    case memberUpdated(Member)
+    /// It does not answer. `by` is the accuser, perhaps this node.
+    case memberSuspected(Member, by: String)
+    /// A suspect showed that it lives.
+    case memberRefuted(Member)
+    /// It did not refute in time. `by` is who declared it, perhaps this node.
+    case memberFailed(Member, by: String)
+    /// It went with a word of farewell.
+    case memberLeft(Member)
+    /// It is not listed any more. When it was not confirmed, nobody here ever reached it.
+    case memberForgotten(Member)
+    /// Two nodes want one name. Reported once per claimant.
+    case nameConflict(NameConflict)
+    /// Others thought this node suspect, failed or gone, or hold an older description of it; it has contradicted.
+    case selfRefuted(incarnation: UInt32)
+    /// Lifeguard's multiplier, 0 when healthy.
+    case localHealthChanged(Int)
+    /// Datagrams to this member are lost, but a stream reaches it: a firewall or a network fault.
+    case onlyStreamReached(Member)
+    /// This process stood still for about this long. Its timers wait accordingly.
+    case pauseNoticed(Duration)
+    /// How this node begins. Once, after `MembershipEngine.join`.
+    case startDecided(StartDecision)
+    /// This node has said farewell.
+    case leftCluster
+
+    /// Whether the list of peers that a transport should know may have changed.
+    package var changesPeers: Bool {
+        switch self {
+        case .memberJoined, .memberUpdated, .memberFailed, .memberLeft, .memberForgotten: true
+        case .memberHeard, .memberSuspected, .memberRefuted, .nameConflict, .selfRefuted, .localHealthChanged,
+            .onlyStreamReached, .pauseNoticed, .startDecided, .leftCluster:
+            false
+        }
+    }
+}
+
+/// Two nodes with one name.
+package struct NameConflict: Hashable, Sendable {
+    /// One of the two.
+    package struct Party: Hashable, Sendable {
+        package var nodeID: NodeID?
+        package var address: PeerAddress
+
+        package init(nodeID: NodeID?, address: PeerAddress) {
+            self.nodeID = nodeID
+            self.address = address
+        }
+    }
+
+    package var name: String
+    /// Who has the name here and keeps it as long as it answers.
+    package var holder: Party
+    /// Who wants it and is refused.
+    package var claimant: Party
+    /// Whether the name is this node's own.
+    package var isOwnName: Bool
+
+    package init(name: String, holder: Party, claimant: Party, isOwnName: Bool) {
+        self.name = name
+        self.holder = holder
+        self.claimant = claimant
+        self.isOwnName = isOwnName
+    }
+}
+
+/// How a node begins its life.
+package enum StartDecision: String, Hashable, Sendable {
+    /// There is no other, or all refuse: this node is the cluster.
+    case first
+    /// Somebody answered.
+    case joined
+    /// `joinTimeout` has passed, and somebody may be there who did not answer. Tries go on.
+    case alone
+}
+
+/// A member known from an earlier run.
+package struct KnownMember: Hashable, Sendable {
+    package var name: String
+    package var address: PeerAddress
+
+    package init(name: String, address: PeerAddress) {
+        self.name = name
+        self.address = address
+    }
+}

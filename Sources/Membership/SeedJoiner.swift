@@ -1,0 +1,278 @@
+internal import Transport
+
+/// Tries to reach those who may be members: seeds, members known from an earlier run, and members that failed.
+///
+/// Each is tried again for ever with exponential back-off and jitter, unless it is a living member already, so that
+/// clusters which never knew each other merge and what was cut off is found again. Once, `decision` says how this node
+/// starts. A plain value inside `MembershipEngine`, on the engine's own clock.
+package struct SeedJoiner: Sendable {
+    /// How one try ended.
+    package enum Outcome: String, Hashable, Sendable {
+        case joined
+        /// Nothing listens there.
+        case refused
+        case noAnswer
+        /// The name service does not know the host, or does not answer.
+        case resolutionFailed
+        case otherKey
+        case otherTransport
+        case otherVersion
+        /// The address leads back here.
+        case ownAddress
+        /// The cluster there has another node of our name.
+        case nameConflict
+    }
+
+    /// What is to be done: reported back with `resolved` or `report`.
+    enum Step: Hashable {
+        case resolve(String)
+        case pushPull(PeerAddress)
+    }
+
+    private enum Target: Hashable {
+        case seed(String)
+        case member(String)
+    }
+
+    private struct Entry {
+        let target: Target
+        /// Whether the start waits for this one.
+        let countsForStart: Bool
+        let isHostName: Bool
+        /// The one that is written, or what the name service said last.
+        var addresses: [PeerAddress]
+        var backOff: Duration
+        var nextTry: EngineInstant
+        var isResolving = false
+        /// Addresses whose answer is awaited, and those that came in this try.
+        var pending: [PeerAddress] = []
+        var outcomes: [Outcome] = []
+        var lastOutcome: Outcome?
+        var refusingSince: EngineInstant?
+        var lastRefusal: EngineInstant?
+
+        var isUnderWay: Bool { isResolving || !pending.isEmpty }
+        var hasRefusedFor: Duration? {
+            guard let refusingSince, let lastRefusal else { return nil }
+            return lastRefusal - refusingSince
+        }
+    }
+
+    private let configuration: JoinConfiguration
+    private let isOwn: @Sendable (PeerAddress) -> Bool
+    private var entries: [Entry] = []
+    private var startDeadline: EngineInstant?
+    /// When `advance` has work.
+    private(set) var nextDeadline: EngineInstant?
+
+    /// `local` tells which addresses are this node's own.
+    init(configuration: JoinConfiguration, local: LocalMember) {
+        self.configuration = configuration
+        isOwn = { local.isOwn($0) }
+    }
+
+    /// Begins with seeds (`host:port`) and members of an earlier run; call `advance` and `decision` then.
+    mutating func start(seeds: [String], knownMembers: [KnownMember], at now: EngineInstant) {
+        startDeadline = now + configuration.joinTimeout
+        addSeeds(seeds, countsForStart: true, at: now)
+        for member in knownMembers where !isOwn(member.address) {
+            add(.member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff, now)
+        }
+        refreshDeadline()
+    }
+
+    /// Adds seeds while running. Known ones, own addresses and those past the limit are ignored.
+    mutating func addSeeds(_ seeds: [String], countsForStart: Bool = false, at now: EngineInstant) {
+        var count = entries.count { if case .seed = $0.target { true } else { false } }
+        for seed in seeds where count < configuration.maxSeeds {
+            let address = PeerAddress(seed)
+            if let address, isOwn(address) { continue }
+            add(
+                .seed(seed), address.map { [$0] } ?? [], countsForStart: countsForStart && startDeadline != nil,
+                backOff: configuration.firstBackOff, now)
+            count += 1
+        }
+        refreshDeadline()
+    }
+
+    /// Begins to try a member that failed.
+    mutating func memberFailed(_ name: String, _ address: PeerAddress, at now: EngineInstant) {
+        remove(.member(name))
+        let backOff = min(configuration.maxMemberBackOff, configuration.maxStartBackOff)
+        add(.member(name), [address], countsForStart: false, backOff: backOff, now + backOff)
+        refreshDeadline()
+    }
+
+    /// A member is living, gone for good, or forgotten: no need to try it.
+    mutating func memberSettled(_ name: String) {
+        guard !entries.isEmpty else { return }
+        remove(.member(name))
+        refreshDeadline()
+    }
+
+    /// Starts the tries that are due and ends those that nobody reported back.
+    mutating func advance(
+        to now: EngineInstant, isLiving: (PeerAddress) -> Bool, using generator: inout SeededGenerator
+    ) -> [Step] {
+        guard let due = nextDeadline, due <= now else { return [] }
+        var steps: [Step] = []
+        var underWay = entries.count { $0.isUnderWay }
+        for index in entries.indices where entries[index].nextTry <= now {
+            if entries[index].isUnderWay {
+                // Set to the limit when the try began.
+                endTry(index, .noAnswer, at: now, using: &generator)
+                underWay -= 1
+            } else if entries[index].addresses.contains(where: isLiving) {
+                entries[index].nextTry = now + longestBackOff(entries[index])
+            } else if underWay < configuration.maxAttemptsAtOnce {
+                steps += beginTry(index, at: now)
+                underWay += 1
+            } else {
+                entries[index].nextTry = now + configuration.firstBackOff
+            }
+        }
+        refreshDeadline()
+        return Self.unique(steps)
+    }
+
+    /// What the name service said of `seed`; nothing when it failed.
+    mutating func resolved(
+        _ seed: String, _ addresses: [PeerAddress], at now: EngineInstant, isLiving: (PeerAddress) -> Bool,
+        using generator: inout SeededGenerator
+    ) -> [Step] {
+        defer { refreshDeadline() }
+        guard let index = entries.firstIndex(where: { $0.target == .seed(seed) && $0.isResolving }) else { return [] }
+        entries[index].isResolving = false
+        guard !addresses.isEmpty else {
+            endTry(index, .resolutionFailed, at: now, using: &generator)
+            return []
+        }
+        let others = Self.unique(addresses).filter { !isOwn($0) }.prefix(configuration.maxAddressesPerSeed)
+        entries[index].addresses = Array(others)
+        entries[index].pending = others.filter { !isLiving($0) }
+        if others.isEmpty {
+            endTry(index, .ownAddress, at: now, using: &generator)
+        } else if entries[index].pending.isEmpty {
+            endTry(index, .joined, at: now, using: &generator)
+        }
+        return entries[index].pending.map { .pushPull($0) }
+    }
+
+    /// How a push/pull with `address` ended.
+    mutating func report(
+        _ outcome: Outcome, from address: PeerAddress, at now: EngineInstant, using generator: inout SeededGenerator
+    ) {
+        for index in entries.indices.reversed() where entries[index].pending.contains(address) {
+            entries[index].pending.removeAll { $0 == address }
+            entries[index].outcomes.append(outcome)
+            if entries[index].pending.isEmpty {
+                endTry(index, Self.summary(entries[index].outcomes), at: now, using: &generator)
+            }
+        }
+        refreshDeadline()
+    }
+
+    /// How this node starts, as soon as that is known; given once.
+    mutating func decision(at now: EngineInstant, isLiving: (PeerAddress) -> Bool) -> StartDecision? {
+        guard let startDeadline else { return nil }
+        guard let decision = openDecision(now, startDeadline, isLiving) else { return nil }
+        self.startDeadline = nil
+        refreshDeadline()
+        return decision
+    }
+
+    private func openDecision(
+        _ now: EngineInstant, _ deadline: EngineInstant, _ isLiving: (PeerAddress) -> Bool
+    ) -> StartDecision? {
+        let others = entries.filter { $0.countsForStart && $0.lastOutcome != .ownAddress }
+        if others.contains(where: { $0.lastOutcome == .joined || $0.addresses.contains(where: isLiving) }) {
+            return .joined
+        }
+        let period = configuration.refusalPeriod
+        if others.allSatisfy({ entry in entry.hasRefusedFor.map { $0 >= period } ?? false }) { return .first }
+        return now >= deadline ? .alone : nil
+    }
+
+    private mutating func add(
+        _ target: Target, _ addresses: [PeerAddress], countsForStart: Bool, backOff: Duration, _ firstTry: EngineInstant
+    ) {
+        guard !entries.contains(where: { $0.target == target }) else { return }
+        entries.append(
+            Entry(
+                target: target, countsForStart: countsForStart, isHostName: addresses.isEmpty, addresses: addresses,
+                backOff: backOff, nextTry: firstTry))
+    }
+
+    private mutating func remove(_ target: Target) { entries.removeAll { $0.target == target } }
+
+    private mutating func beginTry(_ index: Int, at now: EngineInstant) -> [Step] {
+        entries[index].outcomes = []
+        entries[index].nextTry = now + configuration.attemptLimit
+        if case .seed(let seed) = entries[index].target, entries[index].isHostName {
+            // Resolved afresh each time: the seed may have moved.
+            entries[index].isResolving = true
+            return [.resolve(seed)]
+        }
+        entries[index].pending = entries[index].addresses
+        return entries[index].addresses.map { .pushPull($0) }
+    }
+
+    private mutating func endTry(
+        _ index: Int, _ outcome: Outcome, at now: EngineInstant, using generator: inout SeededGenerator
+    ) {
+        entries[index].isResolving = false
+        entries[index].pending = []
+        let wasJoined = entries[index].lastOutcome == .joined
+        entries[index].lastOutcome = outcome
+        let longest = longestBackOff(entries[index])
+        var wait = min(entries[index].backOff, longest)
+        entries[index].backOff = min(wait * 2, longest)
+        switch (outcome, entries[index].target) {
+        case (.joined, .seed), (.ownAddress, _):
+            wait = longest
+            entries[index].backOff = configuration.firstBackOff
+        case (.joined, .member) where !wasJoined:
+            // It answers, but is not living yet: it has just heard that it was thought failed, and will say so soon.
+            wait = configuration.maxStartBackOff
+            entries[index].backOff = min(wait * 2, longest)
+        default: break
+        }
+        var next = now + generator.duration(in: wait * 3 / 4...wait * 5 / 4)
+        if outcome == .refused {
+            let since = entries[index].refusingSince ?? now
+            entries[index].refusingSince = since
+            entries[index].lastRefusal = now
+            // The refusal that ends the period should come at its end, not one back-off later.
+            let periodEnd = since + configuration.refusalPeriod
+            if startDeadline != nil, now < periodEnd { next = min(next, periodEnd) }
+        } else {
+            entries[index].refusingSince = nil
+        }
+        entries[index].nextTry = next
+    }
+
+    private func longestBackOff(_ entry: Entry) -> Duration {
+        if startDeadline != nil, entry.countsForStart { return configuration.maxStartBackOff }
+        switch entry.target {
+        case .seed: return configuration.maxSeedBackOff
+        case .member: return configuration.maxMemberBackOff
+        }
+    }
+
+    private mutating func refreshDeadline() {
+        let next = entries.map(\.nextTry).min()
+        if let startDeadline { nextDeadline = min(next ?? startDeadline, startDeadline) } else { nextDeadline = next }
+    }
+
+    /// One outcome for a seed of several addresses: whoever answers is enough, and it refuses only if all do.
+    private static func summary(_ outcomes: [Outcome]) -> Outcome {
+        if outcomes.contains(.joined) { return .joined }
+        let others = outcomes.filter { $0 != .ownAddress }
+        return others.first { $0 != .refused } ?? others.first ?? .ownAddress
+    }
+
+    private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+        var seen: Set<Value> = []
+        return values.filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Replication
+internal import Transport
+
+/// Reads the whole database: builds the tree index, and gives stamps to what another program has inserted.
+struct Loader: ~Copyable {
+    /// The state of a database as the writer needs it.
+    struct Loaded {
+        var index = TreeIndex()
+        /// The greatest time of all stamps.
+        var latest = HybridTime.zero
+        /// Rows that had no stamps.
+        var takenOverCount = 0
+    }
+
+    let path: String
+    let nodeID: NodeID
+    let hasher: RowHasher
+    let nowMilliseconds: Int64
+
+    /// Within the caller's transaction. `bound` is the durable clock bound. Throws `invalidRow` for a row that another
+    /// program has written and no todo can hold.
+    func load(_ connection: borrowing Connection, bound: HybridTime) throws(StoreError) -> Loaded {
+        var loaded = Loaded()
+        var unstamped: [Int64] = []
+        var otherForms: [(id: Int64, milliseconds: Int64)] = []
+        let todos = try Statement(RowColumns.todos, on: connection)
+        var stampCount: Int64 = 0
+        while try todos.step() {
+            guard let stored = try todos.todoRow() else {
+                unstamped.append(todos.integer(0))
+                continue
+            }
+            stampCount += 1
+            insert(stored, into: &loaded)
+            let hasOneForm = todos.withBytes(4) { $0.count == Timestamp.byteCount && $0.last == UInt8(ascii: "Z") }
+            if !hasOneForm, case .created(let milliseconds) = stored.row.presence.value {
+                otherForms.append((stored.reference, milliseconds))
+            }
+        }
+        todos.reset()
+        let tombstones = try Statement(RowColumns.tombstones, on: connection)
+        while try tombstones.step() { insert(tombstones.tombstoneRow(), into: &loaded) }
+        tombstones.reset()
+
+        if try connection.integer("SELECT count(*) FROM stamps") != stampCount {
+            // Todos that another program removed come back from the other nodes: their keys are not known here.
+            try connection.execute("DELETE FROM stamps WHERE id NOT IN (SELECT id FROM todos)")
+        }
+        let table = try RowTable(on: connection)
+        for (id, milliseconds) in otherForms { try table.setCreatedAt(milliseconds, id: id) }
+        try stamp(unstamped, on: connection, table, bound: bound, &loaded)
+        return loaded
+    }
+
+    private func insert(_ stored: StoredRow, into loaded: inout Loaded) {
+        loaded.latest = max(loaded.latest, stored.row.latestStamp.time)
+        loaded.index.insert(TreeIndex.Entry(digest: hasher.digest(stored.row), reference: stored.reference))
+    }
+
+    private func stamp(
+        _ ids: [Int64], on connection: borrowing Connection, _ table: RowTable, bound: HybridTime,
+        _ loaded: inout Loaded
+    ) throws(StoreError) {
+        guard !ids.isEmpty else { return }
+        var clock = HybridClock(bound: bound, latest: loaded.latest)
+        let select = try Statement(
+            "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id = ?1", on: connection)
+        let dropTombstone = try Statement("DELETE FROM tombstones WHERE id = ?1", on: connection)
+        for id in ids {
+            try select.bind(id, at: 1)
+            guard try select.step() else { continue }
+            let todo = try select.foreignTodo(path: path)
+            select.reset()
+            var stamp = todo.takeOverStamp(nodeID, nowMilliseconds)
+            if let tombstone = try table.tombstone(key: todo.key) {
+                // Whoever inserted it saw that the todo was deleted, and wanted it back.
+                stamp = Stamp(time: clock.next(wallMilliseconds: nowMilliseconds), origin: nodeID)
+                try dropTombstone.bind(-tombstone.reference, at: 1)
+                try dropTombstone.run()
+                let entry = TreeIndex.Entry(digest: hasher.digest(tombstone.row), reference: tombstone.reference)
+                loaded.index.remove(entry)
+            }
+            let row = todo.row(stamp: stamp)
+            try table.insertStamps(of: row, id: id)
+            if !todo.hasOneForm { try table.setCreatedAt(todo.createdAtMilliseconds, id: id) }
+            insert(StoredRow(reference: id, row: row), into: &loaded)
+        }
+        loaded.takenOverCount = ids.count
+    }
+}

@@ -1,0 +1,108 @@
+internal import Replication
+internal import Transport
+
+/// What one reader thread owns: a connection that cannot write, and its statements.
+///
+/// For one thread at a time: `Store.open` makes it, then a reader thread takes it over.
+final class Reader {
+    private let connection: Connection
+    private let todoByID: Statement
+    private let todoByExternID: Statement
+    private let newestTodos: Statement
+    private let todosAtOnce: Statement
+    private let olderTodos: Statement
+    let rowByID: Statement
+    let tombstoneByID: Statement
+    let rowsFrom: Statement
+    let tombstonesFrom: Statement
+    private let begin: Statement
+    private let commit: Statement
+
+    init(path: String) throws(StoreError) {
+        connection = try Connection(path: path, mode: .readOnly)
+        try connection.execute("PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
+        let todo = "SELECT id, extern_id, todo, completed, created_at FROM todos"
+        todoByID = try Statement(todo + " WHERE id = ?1", on: connection)
+        todoByExternID = try Statement(todo + " WHERE extern_id = ?1", on: connection)
+        // `+completed` keeps the planner off the index on completed, which would need a sort of all that match.
+        let filter = "(?2 IS NULL OR +completed = ?2)"
+        newestTodos = try Statement(
+            todo + " WHERE \(filter) ORDER BY created_at DESC, id DESC LIMIT ?1", on: connection)
+        // Two statements where `(created_at, id) < (?, ?)` would do, but walk all todos of one moment.
+        todosAtOnce = try Statement(
+            todo + " WHERE created_at = ?3 AND id < ?4 AND \(filter) ORDER BY id DESC LIMIT ?1", on: connection)
+        olderTodos = try Statement(
+            todo + " WHERE created_at < ?3 AND \(filter) ORDER BY created_at DESC, id DESC LIMIT ?1", on: connection)
+        rowByID = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
+        tombstoneByID = try Statement(RowColumns.tombstones + " WHERE id = ?1", on: connection)
+        rowsFrom = try Statement(RowColumns.todos + " WHERE t.extern_id >= ?1 ORDER BY t.extern_id", on: connection)
+        tombstonesFrom = try Statement(
+            RowColumns.tombstones + " WHERE extern_id >= ?1 ORDER BY extern_id", on: connection)
+        begin = try Statement("BEGIN", on: connection)
+        commit = try Statement("COMMIT", on: connection)
+    }
+
+    func todo(id: Int64) throws(StoreError) -> Todo? {
+        defer { todoByID.reset() }
+        try todoByID.bind(id, at: 1)
+        return try todoByID.step() ? try todoByID.todo() : nil
+    }
+
+    func todo(externID: String) throws(StoreError) -> Todo? {
+        defer { todoByExternID.reset() }
+        try todoByExternID.bind(externID, at: 1)
+        return try todoByExternID.step() ? try todoByExternID.todo() : nil
+    }
+
+    /// Newest first.
+    func todos(after cursor: TodoCursor?, limit: Int, isCompleted: Bool?) throws(StoreError) -> [Todo] {
+        guard let cursor else { return try todos(newestTodos, nil, limit, isCompleted) }
+        return try snapshot { () throws(StoreError) in
+            var todos = try todos(todosAtOnce, cursor, limit, isCompleted)
+            if todos.count < limit {
+                todos += try self.todos(olderTodos, cursor, limit - todos.count, isCompleted)
+            }
+            return todos
+        }
+    }
+
+    private func todos(
+        _ statement: borrowing Statement, _ cursor: TodoCursor?, _ limit: Int, _ isCompleted: Bool?
+    ) throws(StoreError) -> [Todo] {
+        defer { statement.reset() }
+        try statement.bind(Int64(limit), at: 1)
+        if let isCompleted {
+            try statement.bind(isCompleted ? 1 : 0 as Int64, at: 2)
+        } else {
+            try statement.bindNull(at: 2)
+        }
+        if let cursor {
+            let milliseconds = min(
+                max(cursor.createdAtMilliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
+            try statement.bind(Timestamp.format(milliseconds), at: 3)
+            if statement.parameterCount > 3 { try statement.bind(cursor.id, at: 4) }
+        }
+        var todos: [Todo] = []
+        while try statement.step() { todos.append(try statement.todo()) }
+        return todos
+    }
+
+    func knownMembers() throws(StoreError) -> [KnownMember] {
+        let select = try Statement("SELECT name, node_id, address FROM members ORDER BY name", on: connection)
+        var members: [KnownMember] = []
+        while try select.step() {
+            members.append(
+                KnownMember(
+                    name: select.text(0), nodeID: select.isNull(1) ? nil : NodeID(select.unsigned(1)),
+                    address: select.text(2)))
+        }
+        return members
+    }
+
+    /// All reads of `body` see one moment of the database.
+    func snapshot<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        try begin.run()
+        defer { try? commit.run() }
+        return try body()
+    }
+}

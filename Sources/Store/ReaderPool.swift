@@ -1,0 +1,124 @@
+internal import class Foundation.NSCondition
+internal import class Foundation.Thread
+
+/// The reader threads. Each has a connection of its own and takes the next job of a common line; a walk or a page never
+/// occupies all of them, so that point reads stay quick.
+///
+/// `@unchecked Sendable`: all mutable state is touched under `condition` only.
+final class ReaderPool: @unchecked Sendable {
+    /// How long a job is.
+    enum Lane {
+        /// One row.
+        case short
+        /// Many rows.
+        case long
+    }
+
+    typealias Job = (Reader) -> Void
+
+    private let condition = NSCondition()
+    private let ended = Latch()
+    private let maxJobs: Int
+    private let maxLongJobsRunning: Int
+    private var shortJobs = Fifo<Job>()
+    private var longJobs = Fifo<Job>()
+    private var longJobsRunning = 0
+    private var waitingThreads = 0
+    private var runningThreads: Int
+    private var isClosed = false
+
+    /// Starts one thread for each reader.
+    init(_ readers: [Handover<Reader>], maxJobs: Int) {
+        self.maxJobs = maxJobs
+        runningThreads = readers.count
+        maxLongJobsRunning = max(1, readers.count - 1)
+        for (index, reader) in readers.enumerated() {
+            let thread = Thread { [self] in
+                run(reader)
+                threadEnded()
+            }
+            thread.name = "store-reader-\(index)"
+            thread.start()
+        }
+    }
+
+    /// Runs `body` on a reader thread and waits for it.
+    func read<Value: Sendable>(
+        _ lane: Lane, _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            let refusal = submit(lane) { reader in
+                continuation.resume(returning: Result { () throws(StoreError) in try body(reader) })
+            }
+            if let refusal { continuation.resume(returning: .failure(refusal)) }
+        }
+        return try result.get()
+    }
+
+    /// Lets no more jobs in and returns when those that waited are done and all connections are closed.
+    func close() async {
+        beginClose()
+        await ended.wait()
+    }
+
+    func beginClose() {
+        condition.lock()
+        isClosed = true
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    private func submit(_ lane: Lane, _ job: @escaping Job) -> StoreError? {
+        condition.lock()
+        defer { condition.unlock() }
+        guard !isClosed else { return .closed }
+        guard shortJobs.count + longJobs.count < maxJobs else { return .overloaded }
+        switch lane {
+        case .short: shortJobs.append(job)
+        case .long: longJobs.append(job)
+        }
+        if waitingThreads > 0 { condition.signal() }
+        return nil
+    }
+
+    /// The reader, and with it the connection, ends with this function.
+    @inline(never)
+    private func run(_ handover: Handover<Reader>) {
+        let reader = handover.take()
+        while let (job, lane) = next() {
+            job(reader)
+            if lane == .long { longJobEnded() }
+        }
+    }
+
+    private func next() -> (Job, Lane)? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let job = shortJobs.popFirst() { return (job, .short) }
+            if longJobsRunning < maxLongJobsRunning, let job = longJobs.popFirst() {
+                longJobsRunning += 1
+                return (job, .long)
+            }
+            if isClosed && longJobs.isEmpty { return nil }
+            waitingThreads += 1
+            condition.wait()
+            waitingThreads -= 1
+        }
+    }
+
+    private func longJobEnded() {
+        condition.lock()
+        longJobsRunning -= 1
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    private func threadEnded() {
+        condition.lock()
+        runningThreads -= 1
+        let isLast = runningThreads == 0
+        condition.unlock()
+        if isLast { ended.open() }
+    }
+}

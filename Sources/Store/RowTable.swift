@@ -1,0 +1,168 @@
+internal import Replication
+internal import Transport
+
+/// A row and where it is: the id in `todos`, or the negated id in `tombstones`.
+struct StoredRow {
+    let reference: Int64
+    let row: Row
+}
+
+/// Loads and stores replicated rows in `todos`, `stamps` and `tombstones`. For the thread of its connection; writes
+/// belong into the caller's transaction.
+final class RowTable {
+    private let todoByKey: Statement
+    private let todoByID: Statement
+    private let tombstoneByKey: Statement
+    private let insertTodo: Statement
+    private let updateTodo: Statement
+    private let updateCreatedAt: Statement
+    private let deleteTodo: Statement
+    private let putStamps: Statement
+    private let deleteStamps: Statement
+    private let putTombstone: Statement
+    private let deleteTombstone: Statement
+
+    init(on connection: borrowing Connection) throws(StoreError) {
+        todoByKey = try Statement(RowColumns.todos + " WHERE t.extern_id = ?1", on: connection)
+        todoByID = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
+        tombstoneByKey = try Statement(RowColumns.tombstones + " WHERE extern_id = ?1", on: connection)
+        insertTodo = try Statement(
+            "INSERT INTO todos (extern_id, todo, completed, created_at) VALUES (?1, ?2, ?3, ?4)",
+            on: connection)
+        updateTodo = try Statement(
+            "UPDATE todos SET todo = ?2, completed = ?3, created_at = ?4 WHERE id = ?1", on: connection)
+        updateCreatedAt = try Statement("UPDATE todos SET created_at = ?2 WHERE id = ?1", on: connection)
+        deleteTodo = try Statement("DELETE FROM todos WHERE id = ?1", on: connection)
+        putStamps = try Statement("REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", on: connection)
+        deleteStamps = try Statement("DELETE FROM stamps WHERE id = ?1", on: connection)
+        putTombstone = try Statement(
+            "REPLACE INTO tombstones VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", on: connection)
+        deleteTombstone = try Statement("DELETE FROM tombstones WHERE id = ?1", on: connection)
+    }
+
+    // MARK: Loading
+
+    /// The row with this key, a tombstone included.
+    func row(key: ByteString) throws(StoreError) -> StoredRow? {
+        if let live = try todo(key: key) { return live }
+        return try tombstone(key: key)
+    }
+
+    func todo(key: ByteString) throws(StoreError) -> StoredRow? {
+        defer { todoByKey.reset() }
+        try todoByKey.bind(key.string, at: 1)
+        return try todoByKey.step() ? try todoByKey.todoRow() : nil
+    }
+
+    func todo(id: Int64) throws(StoreError) -> StoredRow? {
+        defer { todoByID.reset() }
+        try todoByID.bind(id, at: 1)
+        return try todoByID.step() ? try todoByID.todoRow() : nil
+    }
+
+    func tombstone(key: ByteString) throws(StoreError) -> StoredRow? {
+        defer { tombstoneByKey.reset() }
+        try tombstoneByKey.bind(key.string, at: 1)
+        return try tombstoneByKey.step() ? tombstoneByKey.tombstoneRow() : nil
+    }
+
+    // MARK: Storing
+
+    /// Writes `row` in place of `old`, which must be what is stored under its key. Returns where it is now.
+    func store(_ row: Row, replacing old: StoredRow?) throws(StoreError) -> Int64 {
+        guard case .created(let milliseconds) = row.presence.value else {
+            if let old, old.reference > 0 { try removeTodo(id: old.reference) }
+            return try storeTombstone(row, id: old.flatMap { $0.reference < 0 ? -$0.reference : nil })
+        }
+        if let old, old.reference > 0 {
+            let isSame = old.row.presence.value == row.presence.value && old.row.text?.value == row.text?.value
+                && old.row.completed?.value == row.completed?.value
+            if !isSame {
+                try updateTodo.bind(old.reference, at: 1)
+                try bindValues(updateTodo, row, milliseconds)
+                try updateTodo.run()
+            }
+            try insertStamps(of: row, id: old.reference)
+            return old.reference
+        }
+        if let old {
+            try deleteTombstone.bind(-old.reference, at: 1)
+            try deleteTombstone.run()
+        }
+        try insertTodo.bind(row.key.string, at: 1)
+        try bindValues(insertTodo, row, milliseconds)
+        let id = try insertTodo.insertedID()
+        try insertStamps(of: row, id: id)
+        return id
+    }
+
+    /// Stamps of a row of `todos`, new or in place of the old ones.
+    func insertStamps(of row: Row, id: Int64) throws(StoreError) {
+        try putStamps.bind(id, at: 1)
+        try putStamps.bind(row.presence.stamp, at: 2)
+        try bindUnlessShared(row.text?.stamp, row.presence.stamp, at: 4)
+        try bindUnlessShared(row.completed?.stamp, row.presence.stamp, at: 6)
+        try putStamps.run()
+    }
+
+    func setCreatedAt(_ milliseconds: Int64, id: Int64) throws(StoreError) {
+        try updateCreatedAt.bind(id, at: 1)
+        try updateCreatedAt.bind(Timestamp.format(milliseconds), at: 2)
+        try updateCreatedAt.run()
+    }
+
+    private func removeTodo(id: Int64) throws(StoreError) {
+        try deleteTodo.bind(id, at: 1)
+        try deleteTodo.run()
+        try deleteStamps.bind(id, at: 1)
+        try deleteStamps.run()
+    }
+
+    private func storeTombstone(_ row: Row, id: Int64?) throws(StoreError) -> Int64 {
+        if let id { try putTombstone.bind(id, at: 1) } else { try putTombstone.bindNull(at: 1) }
+        try putTombstone.bind(row.key.string, at: 2)
+        try putTombstone.bind(row.presence.stamp, at: 3)
+        if let text = row.text {
+            try putTombstone.bind(text.value.string, at: 5)
+            try putTombstone.bind(text.stamp, at: 6)
+        } else {
+            for index in Int32(5)...7 { try putTombstone.bindNull(at: index) }
+        }
+        if let completed = row.completed {
+            try putTombstone.bind(completed.value ? 1 : 0 as Int64, at: 8)
+            try putTombstone.bind(completed.stamp, at: 9)
+        } else {
+            for index in Int32(8)...10 { try putTombstone.bindNull(at: index) }
+        }
+        return -(try putTombstone.insertedID())
+    }
+
+    /// todo, completed and created_at at 2, 3, 4.
+    private func bindValues(
+        _ statement: borrowing Statement, _ row: Row, _ milliseconds: Int64
+    ) throws(StoreError) {
+        guard let text = row.text, let completed = row.completed else {
+            preconditionFailure("a created row without text or completed: \(row.presence)")
+        }
+        try statement.bind(text.value.string, at: 2)
+        try statement.bind(completed.value ? 1 : 0 as Int64, at: 3)
+        try statement.bind(Timestamp.format(milliseconds), at: 4)
+    }
+
+    private func bindUnlessShared(_ stamp: Stamp?, _ presence: Stamp, at index: Int32) throws(StoreError) {
+        if let stamp, stamp != presence {
+            try putStamps.bind(stamp, at: index)
+        } else {
+            try putStamps.bindNull(at: index)
+            try putStamps.bindNull(at: index + 1)
+        }
+    }
+}
+
+extension Statement {
+    /// Time and origin, at `index` and the one behind it.
+    borrowing func bind(_ stamp: Stamp, at index: Int32) throws(StoreError) {
+        try bind(stamp.time.rawValue, at: index)
+        try bind(stamp.origin.rawValue, at: index + 1)
+    }
+}

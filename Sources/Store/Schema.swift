@@ -1,0 +1,117 @@
+internal import Replication
+internal import Transport
+
+/// The tables and how they come about. See DESIGN.md.
+enum Schema {
+    /// "acsy": marks a database as ours (PRAGMA application_id).
+    static let applicationID: Int32 = 0x6163_7379
+    /// The number of the last migration (PRAGMA user_version).
+    static let version: Int32 = 1
+
+    /// What `migrate` did.
+    struct Migration {
+        /// Rows of the seed's that were given stamps.
+        var takenOverCount = 0
+    }
+
+    /// Brings a blank, the seed's or an older database of ours to `version`, in one transaction. Throws
+    /// `newerVersion` for a later one.
+    static func migrate(
+        _ connection: borrowing Connection, path: String, nowMilliseconds: Int64
+    ) throws(StoreError) -> Migration {
+        try checkVersion(Int32(truncatingIfNeeded: connection.integer("PRAGMA user_version")), path: path)
+        let found = try connection.integer("PRAGMA user_version")
+        guard found < version else { return Migration() }
+        var migration = Migration()
+        try connection.execute("BEGIN IMMEDIATE")
+        do throws(StoreError) {
+            if found < 1 { migration = try createOrTakeOver(connection, path, nowMilliseconds) }
+            try connection.execute(
+                "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version); COMMIT")
+        } catch {
+            connection.rollBack()
+            throw error
+        }
+        return migration
+    }
+
+    static func checkVersion(_ found: Int32, path: String) throws(StoreError) {
+        guard found <= version else {
+            throw .newerVersion(path: path, found: Int(found), supported: Int(version))
+        }
+    }
+
+    private static func createOrTakeOver(
+        _ connection: borrowing Connection, _ path: String, _ nowMilliseconds: Int64
+    ) throws(StoreError) -> Migration {
+        let isBlank = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
+        if isBlank { try connection.execute(todos) }
+        try connection.execute(indexes)
+        try connection.execute(companions)
+        let nodeID = NodeID(UInt64.random(in: 1...UInt64.max))
+        let insert = try Statement("INSERT INTO node (id, node_id, clock_bound) VALUES (1, ?1, 0)", on: connection)
+        try insert.bind(nodeID.rawValue, at: 1)
+        try insert.run()
+        guard !isBlank else { return Migration() }
+        let count = try SeedDatabase.stampRows(
+            of: connection, path: path, origin: nodeID, nowMilliseconds: nowMilliseconds)
+        return Migration(takenOverCount: count)
+    }
+
+    /// To the letter what the seed creates.
+    private static let todos = """
+        CREATE TABLE todos (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          extern_id TEXT NOT NULL,
+          todo TEXT NOT NULL,
+          completed BOOLEAN NOT NULL DEFAULT 0,
+          created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+        );
+        """
+
+    private static let indexes = """
+        CREATE INDEX IF NOT EXISTS idx_todos_created_at ON todos(created_at);
+        CREATE INDEX IF NOT EXISTS idx_todos_completed ON todos(completed);
+        CREATE UNIQUE INDEX IF NOT EXISTS idx_todos_extern_id ON todos(extern_id);
+        """
+
+    /// Not STRICT: an SQLite before 3.37 could then not open the file at all, not even to read `todos`.
+    private static let companions = """
+        CREATE TABLE stamps (
+          id INTEGER PRIMARY KEY,
+          presence_time INTEGER NOT NULL,
+          presence_origin INTEGER NOT NULL,
+          text_time INTEGER,
+          text_origin INTEGER,
+          completed_time INTEGER,
+          completed_origin INTEGER,
+          CHECK ((text_time IS NULL) = (text_origin IS NULL)),
+          CHECK ((completed_time IS NULL) = (completed_origin IS NULL))
+        );
+        CREATE TABLE tombstones (
+          id INTEGER PRIMARY KEY,
+          extern_id TEXT NOT NULL UNIQUE,
+          presence_time INTEGER NOT NULL,
+          presence_origin INTEGER NOT NULL,
+          todo TEXT,
+          text_time INTEGER,
+          text_origin INTEGER,
+          completed INTEGER,
+          completed_time INTEGER,
+          completed_origin INTEGER,
+          CHECK ((text_time IS NULL) = (todo IS NULL)),
+          CHECK ((completed_time IS NULL) = (completed IS NULL))
+        );
+        CREATE TABLE members (
+          name TEXT PRIMARY KEY NOT NULL,
+          node_id INTEGER,
+          address TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE node (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          node_id INTEGER NOT NULL,
+          clock_bound INTEGER NOT NULL,
+          stream_start INTEGER NOT NULL DEFAULT 0
+        );
+        """
+}

@@ -1,0 +1,120 @@
+internal import Replication
+internal import Transport
+
+/// The database of the program that this one replaces: recognised, checked and taken over.
+enum SeedDatabase {
+    /// What a database that is not marked as ours holds.
+    enum Kind: Equatable {
+        case blank
+        case seed
+        /// In the words of the error.
+        case foreign(String)
+    }
+
+    static func classify(_ connection: borrowing Connection) throws(StoreError) -> Kind {
+        let applicationID = try connection.integer("PRAGMA application_id")
+        guard applicationID == 0 else { return .foreign("application id \(applicationID)") }
+        let objects = try Statement(
+            "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND type <> 'index'"
+                + " ORDER BY name <> 'todos', name", on: connection)
+        guard try objects.step() else { return .blank }
+        let first = (type: objects.text(0), name: objects.text(1))
+        guard first.name == "todos", first.type == "table" else { return .foreign("it has a \(first.type) \(first.name)") }
+        if try objects.step() { return .foreign("it has a \(objects.text(0)) \(objects.text(1))") }
+        let version = try connection.integer("PRAGMA user_version")
+        guard version == 0 else { return .foreign("user version \(version)") }
+        guard try columns(connection) == seedColumns else { return .foreign("its table todos has other columns") }
+        // Without AUTOINCREMENT an id could be given again after a delete.
+        let sql = try connection.text("SELECT upper(sql) FROM sqlite_schema WHERE name = 'todos'")
+        return sql.contains("AUTOINCREMENT") ? .seed : .foreign("its table todos has no AUTOINCREMENT")
+    }
+
+    /// Throws `invalidRow` for the first row that cannot be taken over. Writes nothing.
+    static func checkRows(of connection: borrowing Connection, path: String) throws(StoreError) {
+        let rows = try Statement("SELECT id, extern_id, todo, completed, created_at FROM todos", on: connection)
+        while try rows.step() { _ = try rows.foreignTodo(path: path) }
+    }
+
+    /// Gives every row of `todos` stamps and the one form of `created_at`; returns how many. Within the caller's
+    /// transaction.
+    static func stampRows(
+        of connection: borrowing Connection, path: String, origin: NodeID, nowMilliseconds: Int64
+    ) throws(StoreError) -> Int {
+        // By ranges of ids, since the loop changes an index of the table that it reads.
+        let select = try Statement(
+            "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id > ?1 ORDER BY id LIMIT 1000",
+            on: connection)
+        let rows = try RowTable(on: connection)
+        // Any integer can be an id in a foreign file, the least one alone is passed over.
+        var last = Int64.min
+        var count = 0
+        while true {
+            var batch: [(id: Int64, todo: ForeignTodo)] = []
+            try select.bind(last, at: 1)
+            while try select.step() { batch.append((select.integer(0), try select.foreignTodo(path: path))) }
+            select.reset()
+            guard let end = batch.last?.id else { return count }
+            last = end
+            for (id, todo) in batch {
+                try rows.insertStamps(of: todo.row(stamp: todo.takeOverStamp(origin, nowMilliseconds)), id: id)
+                if !todo.hasOneForm { try rows.setCreatedAt(todo.createdAtMilliseconds, id: id) }
+            }
+            count += batch.count
+        }
+    }
+
+    private static let seedColumns = [
+        "id INTEGER 0 1", "extern_id TEXT 1 0", "todo TEXT 1 0", "completed BOOLEAN 1 0", "created_at TIMESTAMP 1 0",
+    ]
+
+    private static func columns(_ connection: borrowing Connection) throws(StoreError) -> [String] {
+        let statement = try Statement(
+            "SELECT name || ' ' || upper(type) || ' ' || (\"notnull\" AND NOT pk) || ' ' || pk FROM pragma_table_xinfo('todos')",
+            on: connection)
+        var columns: [String] = []
+        while try statement.step() { columns.append(statement.text(0)) }
+        return columns
+    }
+}
+
+/// A row of `todos` that another program has written, checked.
+struct ForeignTodo {
+    let key: ByteString
+    let text: ByteString
+    let isCompleted: Bool
+    let createdAtMilliseconds: Int64
+    /// Whether `created_at` is written in the one form already.
+    let hasOneForm: Bool
+
+    func row(stamp: Stamp) -> Row {
+        .created(
+            key: key, text: text, completed: isCompleted, atMilliseconds: createdAtMilliseconds, stamp: stamp)
+    }
+
+    /// Never later than the row's creation, so that an old file beats no newer edit or delete.
+    func takeOverStamp(_ origin: NodeID, _ nowMilliseconds: Int64) -> Stamp {
+        Stamp(time: HybridTime(milliseconds: min(createdAtMilliseconds, nowMilliseconds)), origin: origin)
+    }
+}
+
+extension Statement {
+    /// Columns: id, extern_id, todo, completed, created_at. Throws `invalidRow` for what no todo can hold.
+    borrowing func foreignTodo(path: String) throws(StoreError) -> ForeignTodo {
+        let id = integer(0)
+        func fault(_ reason: String) -> StoreError { .invalidRow(path: path, id: id, reason: reason) }
+        guard id > 0 else { throw fault("ids begin at 1") }
+        guard type(1) == .text, let key = validText(1) else { throw fault("extern_id is not UTF-8 text") }
+        guard type(2) == .text, let text = validText(2) else { throw fault("todo is not UTF-8 text") }
+        guard key.utf8.count <= Row.maxKeyBytes else {
+            throw fault("extern_id has more than \(Row.maxKeyBytes) bytes")
+        }
+        guard text.utf8.count <= Row.maxTextBytes else { throw fault("todo has more than \(Row.maxTextBytes) bytes") }
+        guard type(3) == .integer, integer(3) == 0 || integer(3) == 1 else { throw fault("completed is not 0 or 1") }
+        guard type(4) == .text, let milliseconds = withBytes(4, { Timestamp.parse($0) }) else {
+            throw fault("created_at is no date in a known form")
+        }
+        return ForeignTodo(
+            key: ByteString(key), text: ByteString(text), isCompleted: integer(3) == 1,
+            createdAtMilliseconds: milliseconds, hasOneForm: self.text(4) == Timestamp.format(milliseconds))
+    }
+}

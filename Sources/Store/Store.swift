@@ -1,0 +1,148 @@
+package import Replication
+package import Transport
+
+/// The todos of this node in one SQLite file, all writes durable before they are acknowledged.
+///
+/// One thread writes, sharing commits among all requests that wait; others read, and never wait for it. A write whose
+/// task is cancelled is carried out all the same.
+package final class Store: ReplicaStore, Sendable {
+    /// The random id of this database, made with it: the origin in all stamps of this node.
+    package let nodeID: NodeID
+    /// Names this start among all starts of this database: greater each time.
+    package let streamStart: UInt64
+    /// Each row that a local write changed, in the order of the commits. One consumer; when it falls behind, the oldest
+    /// rows are dropped, and anti-entropy repairs that.
+    package let committed: BatchQueue<Row>
+
+    let hasher: RowHasher
+    let shared: SharedIndex
+    let writer: Writer
+    let readers: ReaderPool
+
+    init(
+        nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<Row>, shared: SharedIndex,
+        writer: Writer, readers: ReaderPool
+    ) {
+        self.nodeID = nodeID
+        self.streamStart = streamStart
+        self.hasher = hasher
+        self.committed = committed
+        self.shared = shared
+        self.writer = writer
+        self.readers = readers
+    }
+
+    /// Lets the threads end in their own time; `close` waits for them.
+    deinit {
+        readers.beginClose()
+        writer.queue.close()
+        committed.finish()
+    }
+
+    // MARK: Reading
+
+    /// `nil` when there is no such todo.
+    package func todo(id: Int64) async throws(StoreError) -> Todo? {
+        try await readers.read(.short) { (reader) throws(StoreError) in try reader.todo(id: id) }
+    }
+
+    /// `nil` when there is no such todo. Compared byte for byte.
+    package func todo(externID: String) async throws(StoreError) -> Todo? {
+        try await readers.read(.short) { (reader) throws(StoreError) in try reader.todo(externID: externID) }
+    }
+
+    package func todo(_ address: TodoAddress) async throws(StoreError) -> Todo? {
+        switch address {
+        case .id(let id): try await todo(id: id)
+        case .externID(let externID): try await todo(externID: externID)
+        }
+    }
+
+    /// At most `limit` todos behind `cursor`, the newest first, those of one moment by descending id; only completed or
+    /// only open ones if `isCompleted` is given. Of one moment; a todo created meanwhile never shows twice.
+    package func page(
+        after cursor: TodoCursor? = nil, limit: Int, isCompleted: Bool? = nil
+    ) async throws(StoreError) -> [Todo] {
+        guard limit > 0 else { return [] }
+        return try await readers.read(.long) { (reader) throws(StoreError) in
+            try reader.todos(after: cursor, limit: limit, isCompleted: isCompleted)
+        }
+    }
+
+    /// Visible todos. A counter in memory: cheap.
+    package var todoCount: Int { shared.read { $0.todoCount } }
+
+    /// Root and count of the hash tree, tombstones included. Cheap.
+    package var summary: TreeSummary { shared.read { $0.tree.summary } }
+
+    // MARK: Writing
+
+    /// `externID` is compared byte for byte. The lengths that REST allows are REST's to check; here only
+    /// `Row.maxKeyBytes` and `Row.maxTextBytes` hold.
+    package func create(externID: String, text: String) async throws(StoreError) -> CreateOutcome {
+        try check(externID.utf8.count, Row.maxKeyBytes)
+        try check(text.utf8.count, Row.maxTextBytes)
+        return try await write { .create(key: ByteString(externID), text: ByteString(text), $0) }
+    }
+
+    /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without any
+    /// register just the todo.
+    package func update(
+        _ address: TodoAddress, text: String? = nil, isCompleted: Bool? = nil
+    ) async throws(StoreError) -> Todo? {
+        if text == nil && isCompleted == nil { return try await todo(address) }
+        if let text { try check(text.utf8.count, Row.maxTextBytes) }
+        return try await write {
+            .update(address, text: text.map { ByteString($0) }, isCompleted: isCompleted, $0)
+        }
+    }
+
+    /// `false` when there is no such todo.
+    package func delete(_ address: TodoAddress) async throws(StoreError) -> Bool {
+        try await write { .delete(address, $0) }
+    }
+
+    // MARK: Members, counters, end
+
+    /// What `saveKnownMembers` saved last, in order of the names.
+    package func knownMembers() async throws(StoreError) -> [KnownMember] {
+        try await readers.read(.long) { (reader) throws(StoreError) in try reader.knownMembers() }
+    }
+
+    /// Replaces the saved members.
+    package func saveKnownMembers(_ members: [KnownMember]) async throws(StoreError) {
+        try await write { .saveKnownMembers(members, $0) }
+    }
+
+    /// Rows that another program had inserted and that were given stamps since this store was opened: the seed's, and
+    /// those that somebody added by hand.
+    package var takenOverCount: Int { shared.takenOverCount }
+
+    /// What the writer has done since the start.
+    package var commitStatistics: CommitStatistics { shared.commitStatistics }
+
+    /// Answers what waits, moves the log into the database and closes the file. Later calls of anything that waits throw
+    /// `closed`; `close` itself may be called again.
+    package func close() async {
+        // Readers first: the writer can then shorten the log to nothing.
+        await readers.close()
+        await writer.close()
+        committed.finish()
+    }
+
+    /// Bounds the database to this many pages of 4 KiB: for tests of a full disk.
+    package func limitPages(_ count: Int64) async throws(StoreError) { try await write { .limitPages(count, $0) } }
+
+    private func check(_ bytes: Int, _ limit: Int) throws(StoreError) {
+        guard bytes <= limit else { throw .tooLarge(bytes: bytes, limit: limit) }
+    }
+
+    private func write<Value: Sendable>(
+        _ request: (Reply<Value>) -> LocalRequest
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            writer.queue.submit(request(continuation))
+        }
+        return try result.get()
+    }
+}

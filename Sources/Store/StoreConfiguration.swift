@@ -1,0 +1,35 @@
+internal import Glibc
+package import Replication
+
+/// Settings of one store.
+package struct StoreConfiguration: Sendable {
+    package enum Synchronous: String, Sendable {
+        /// A write is acknowledged when it is on the disk.
+        case full
+        /// A write is acknowledged when the operating system has it: a power cut may lose the last ones, a crash of this
+        /// program does not.
+        case normal
+    }
+
+    /// The database file. Its directory must exist.
+    package var path: String
+    package var synchronous: Synchronous = .full
+    /// Hashes rows for the hash tree; of the cluster's key.
+    package var hasher = RowHasher()
+    /// Milliseconds since 1970. May jump; stamps never go back.
+    package var wallClock: @Sendable () -> Int64 = StoreConfiguration.systemClock
+    /// Writes, and reads, that may wait at once; one more fails with `overloaded`.
+    package var maxWaitingRequests = 16_384
+    /// Bytes of keys and texts that may wait to be written at once. A single request larger than that is let through
+    /// when nothing else waits.
+    package var maxWaitingBytes = 256 << 20
+
+    package init(path: String) { self.path = path }
+
+    /// The system's wall clock, in milliseconds since 1970.
+    @Sendable package static func systemClock() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,106 @@
+internal import class Foundation.NSCondition
+internal import Replication
+
+/// What waits for the writer. Local writes and merges stand in two lines, so that a long merge holds nobody up.
+///
+/// `@unchecked Sendable`: all state is touched under `condition` only.
+final class WriteQueue: @unchecked Sendable {
+    /// Bounds of one transaction: with these it takes some 30 ms at most, for typical rows on a disk of our days.
+    static let maxLocalRequests = 1_024
+    static let maxMergeRows = 2_000
+    static let maxMergeBytes = 4 << 20
+
+    /// One piece of work of a transaction.
+    enum Work {
+        case local(LocalRequest)
+        case merge(MergeRequest, Range<Int>)
+    }
+
+    private let condition = NSCondition()
+    private let maxRequests: Int
+    private let maxBytes: Int
+    private var locals = Fifo<LocalRequest>()
+    private var merges = Fifo<MergeRequest>()
+    private var bytes = 0
+    private var isClosed = false
+    private var isWriterWaiting = false
+
+    init(maxRequests: Int, maxBytes: Int) {
+        self.maxRequests = maxRequests
+        self.maxBytes = maxBytes
+    }
+
+    /// Queues the request, or fails it at once.
+    func submit(_ request: LocalRequest) {
+        if let refusal = admit(request.bytes, { locals.append(request) }) { request.fail(refusal) }
+    }
+
+    /// Queues the request, or fails it at once.
+    func submit(_ request: MergeRequest) {
+        if let refusal = admit(request.bytes, { merges.append(request) }) { request.fail(refusal) }
+    }
+
+    /// Lets nothing more in. What waits is still written.
+    func close() {
+        condition.lock()
+        isClosed = true
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// Waits for work; `nil` when closed and empty. For the writer alone.
+    func next() -> [Work]? {
+        condition.lock()
+        defer { condition.unlock() }
+        while locals.isEmpty && merges.isEmpty {
+            if isClosed { return nil }
+            isWriterWaiting = true
+            condition.wait()
+            isWriterWaiting = false
+        }
+        var work: [Work] = []
+        while work.count < Self.maxLocalRequests, let request = locals.popFirst() {
+            bytes -= request.bytes
+            work.append(.local(request))
+        }
+        takeMerges(&work)
+        return work
+    }
+
+    /// The next rows of the merges in line. A merge that is not used up stays the first.
+    private func takeMerges(_ work: inout [Work]) {
+        var rowCount = 0
+        var byteCount = 0
+        while let merge = merges.first {
+            if merge.isFinished {
+                dropFirstMerge()
+                continue
+            }
+            let start = merge.doneCount
+            var end = start
+            while end < merge.rows.count, rowCount < Self.maxMergeRows, byteCount < Self.maxMergeBytes {
+                byteCount += RowCodec.encodedBytes(merge.rows[end])
+                rowCount += 1
+                end += 1
+            }
+            let isLast = end == merge.rows.count
+            if end > start || isLast { work.append(.merge(merge, start..<end)) }
+            guard isLast else { return }
+            dropFirstMerge()
+        }
+    }
+
+    private func dropFirstMerge() { if let merge = merges.popFirst() { bytes -= merge.bytes } }
+
+    private func admit(_ requestBytes: Int, _ append: () -> Void) -> StoreError? {
+        condition.lock()
+        defer { condition.unlock() }
+        guard !isClosed else { return .closed }
+        let waiting = locals.count + merges.count
+        guard waiting < maxRequests, waiting == 0 || bytes + requestBytes <= maxBytes else { return .overloaded }
+        append()
+        bytes += requestBytes
+        if isWriterWaiting { condition.signal() }
+        return nil
+    }
+}

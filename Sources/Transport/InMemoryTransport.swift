@@ -1,0 +1,171 @@
+internal import class Foundation.NSLock
+
+/// One node of an `InMemoryNetwork`.
+///
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only.
+public final class InMemoryTransport: Transport, @unchecked Sendable {
+    public let kind = "memory"
+    public let boundAddress: PeerAddress
+    public let maxMessageBytes: Int
+    public let maxExchangeMessageBytes: Int
+    public let events = BatchQueue<TransportEvent>(maxCount: 1_024)
+
+    private let network: InMemoryNetwork
+    private let configuration: InMemoryConfiguration
+    private let arrivalQueues: [BatchQueue<Arrival>]
+    private let exchangeQueues: [BatchQueue<any Exchange>]
+    private let lock = NSLock()
+    private var peers: [Peer] = []
+    private var isFinished = false
+    private var accepted = 0
+    private var openPipes: [ObjectIdentifier: InMemoryPipe] = [:]
+    private var reported: Set<PeerAddress> = []
+    private var drops: [DropCause: Int] = [:]
+
+    init(network: InMemoryNetwork, address: PeerAddress, configuration: InMemoryConfiguration) {
+        self.network = network
+        self.configuration = configuration
+        boundAddress = address
+        maxMessageBytes = configuration.maxMessageBytes
+        maxExchangeMessageBytes = configuration.maxExchangeMessageBytes
+        arrivalQueues = Channel.allCases.map { _ in
+            BatchQueue(maxBytes: configuration.maxArrivalBytes, maxCount: 1 << 20) { $0.message.count + 64 }
+        }
+        exchangeQueues = Channel.allCases.map { _ in BatchQueue(maxCount: configuration.maxExchanges) }
+    }
+
+    public func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
+        let understands = lock.withLock { peers.first { $0.address == peer }?.channels.contains(channel) ?? true }
+        guard understands else { return drop(.unsupported) }
+        hand(message, on: channel, to: peer, delivery: .unicast)
+    }
+
+    public func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
+        let targets = lock.withLock { peers.filter { $0.channels.contains(channel) } }
+        // As over UDP, where memberlist's own messages say nothing about how they were spread.
+        let delivery: Arrival.Delivery = channel == .membership ? .unicast : .broadcast(reachedEveryone: true)
+        guard message.count <= maxMessageBytes else { return drop(.tooLarge) }
+        for peer in targets where !options.skipping.contains(peer.address) {
+            hand(message, on: channel, to: peer.address, delivery: delivery)
+        }
+    }
+
+    public func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange {
+        guard !lock.withLock({ isFinished }) else { throw .closed }
+        switch network.target(peer) {
+        case .nobody: throw .refused
+        case .silent:
+            // A cancelled sleep ends early, which is what cancelling the attempt should do.
+            try? await Task.sleep(for: configuration.answerTimeout)
+            throw Task.isCancelled ? .closed : .noAnswer
+        case .node(let other):
+            let (ours, theirs) = InMemoryExchange.pair(
+                between: boundAddress, and: peer, windowBytes: configuration.exchangeWindowBytes,
+                maxMessageBytes: min(maxExchangeMessageBytes, other.maxExchangeMessageBytes))
+            try other.accept(theirs, on: channel, from: boundAddress, key: configuration.key)
+            track(ours.pipe)
+            return ours
+        }
+    }
+
+    public func arrivals(on channel: Channel) -> BatchQueue<Arrival> { arrivalQueues[Int(channel.rawValue)] }
+
+    public func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { exchangeQueues[Int(channel.rawValue)] }
+
+    public func setPeers(_ peers: [Peer]) { lock.withLock { self.peers = peers } }
+
+    public func run() async throws(TransportError) {
+        // Real plugins report drops when they happen, at most once a second; here a tick is good enough.
+        while (try? await Task.sleep(for: .milliseconds(200))) != nil { reportDrops() }
+        network.unbind(boundAddress)
+        let pipes = lock.withLock {
+            isFinished = true
+            return Array(openPipes.values)
+        }
+        for pipe in pipes { pipe.end() }
+        reportDrops()
+        for queue in arrivalQueues { queue.finish() }
+        for queue in exchangeQueues {
+            queue.finish()
+            _ = queue.takeNow()
+        }
+        events.finish()
+    }
+}
+
+// MARK: The receiving side
+
+extension InMemoryTransport {
+    private func hand(_ message: [UInt8], on channel: Channel, to peer: PeerAddress, delivery: Arrival.Delivery) {
+        guard message.count <= maxMessageBytes else { return drop(.tooLarge) }
+        guard !lock.withLock({ isFinished }), !network.losesNext(), case .node(let other) = network.target(peer)
+        else { return }
+        let arrival = Arrival(message: message, sender: boundAddress, delivery: delivery)
+        other.deliver(arrival, on: channel, key: configuration.key)
+    }
+
+    private func deliver(_ arrival: Arrival, on channel: Channel, key: [UInt8]?) {
+        if let (refusal, cause) = refusal(of: key) {
+            drop(cause)
+            refuse(refusal, arrival.sender)
+            return
+        }
+        let lost = arrivalQueues[Int(channel.rawValue)].append(CollectionOfOne(arrival))
+        if lost > 0 { drop(.receiveQueueFull, count: lost) }
+    }
+
+    private func accept(
+        _ exchange: InMemoryExchange, on channel: Channel, from peer: PeerAddress, key: [UInt8]?
+    ) throws(ExchangeError) {
+        if let (refusal, _) = refusal(of: key) {
+            refuse(refusal, peer)
+            throw .otherKey
+        }
+        let isAdmitted = lock.withLock {
+            guard !isFinished, accepted < configuration.maxExchanges else { return false }
+            accepted += 1
+            return true
+        }
+        guard isAdmitted else {
+            refuse(.tooManyExchanges, peer)
+            throw .closed
+        }
+        exchange.pipe.onEnd { [weak self] in self?.release() }
+        track(exchange.pipe)
+        exchangeQueues[Int(channel.rawValue)].append(CollectionOfOne(exchange as any Exchange))
+    }
+
+    private func release() { lock.withLock { accepted -= 1 } }
+
+    private func track(_ pipe: InMemoryPipe) {
+        let id = ObjectIdentifier(pipe)
+        lock.withLock { openPipes[id] = pipe }
+        pipe.onEnd { [weak self] in self?.forget(id) }
+    }
+
+    private func forget(_ id: ObjectIdentifier) { lock.withLock { _ = openPipes.removeValue(forKey: id) } }
+
+    private func refusal(of key: [UInt8]?) -> (Refusal, DropCause)? {
+        if key == configuration.key { return nil }
+        if key == nil { return (.clearText, .clearText) }
+        return (configuration.key == nil ? .sealed : .otherKey, .otherKey)
+    }
+
+    /// Once per address; the drops are counted all the same.
+    private func refuse(_ refusal: Refusal, _ address: PeerAddress) {
+        let isNews = lock.withLock { reported.count < 256 && reported.insert(address).inserted }
+        if isNews { events.append(CollectionOfOne(.refused(refusal, address))) }
+    }
+
+    private func drop(_ cause: DropCause, count: Int = 1) {
+        lock.withLock { drops[cause, default: 0] += count }
+    }
+
+    private func reportDrops() {
+        let events: [TransportEvent] = lock.withLock {
+            defer { drops = [:] }
+            return DropCause.allCases.compactMap { cause in drops[cause].map { .dropped(cause, count: $0) } }
+        }
+        self.events.append(events)
+    }
+}

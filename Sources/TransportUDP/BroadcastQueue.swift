@@ -1,0 +1,152 @@
+/// Broadcasts of one channel that are still to be repeated, taken as memberlist does: those sent least often first, among
+/// them the longest that fits, among those the newest.
+///
+/// A take costs the same however many wait: they stand by times sent and by length, and a bit per length tells which
+/// lengths there are. Bounded by bytes: beyond, the oldest is dropped and counted.
+struct BroadcastQueue: Sendable {
+    private struct Entry: Sendable {
+        var part: [UInt8]
+        var key: String?
+        var transmits: Int
+    }
+
+    /// What an entry counts besides its part.
+    private static let entryBytes = 64
+
+    private let maxBytes: Int
+    private var entries: [Int: Entry] = [:]
+    private var numberByKey: [String: Int] = [:]
+    /// Where the numbers of the entries stand, by times sent. Those taken and not yet put back stand nowhere.
+    private var buckets: [Bucket] = []
+    /// Numbers by age; may name entries that are gone.
+    private var age = FIFO<Int>()
+    private var taken: [Int] = []
+    private var nextNumber = 0
+    private(set) var bytes = 0
+    /// Entries dropped for room since the start.
+    private(set) var droppedCount = 0
+
+    init(maxBytes: Int) { self.maxBytes = maxBytes }
+
+    var isEmpty: Bool { entries.isEmpty }
+    var count: Int { entries.count }
+
+    /// Adds a part that was sent `transmits` times already. A queued part with the same key goes.
+    mutating func add(_ part: [UInt8], key: String?, transmits: Int) {
+        if let key { removeReplaced(by: key) }
+        let number = nextNumber
+        nextNumber += 1
+        entries[number] = Entry(part: part, key: key, transmits: transmits)
+        if let key { numberByKey[key] = number }
+        bytes += part.count + Self.entryBytes
+        age.append(number)
+        file(number, length: part.count, transmits: transmits)
+        while bytes > maxBytes, let oldest = age.popFirst() {
+            if remove(oldest) { droppedCount += 1 }
+        }
+        if age.count > 2 * entries.count + 64 { age.removeAll { entries[$0] == nil } }
+    }
+
+    /// A newer message with this key makes the queued one pointless, also when the newer one is not queued itself.
+    mutating func removeReplaced(by key: String) {
+        if let older = numberByKey[key] { _ = remove(older) }
+    }
+
+    /// Takes the best part of at most `length` bytes; it is not taken again until `putBack`.
+    mutating func take(atMost length: Int) -> [UInt8]? {
+        guard length > 0 else { return nil }
+        for transmits in buckets.indices {
+            guard let number = buckets[transmits].take(atMost: length) else { continue }
+            taken.append(number)
+            return entries[number]?.part
+        }
+        return nil
+    }
+
+    /// Files what was taken again with one transmission more, and forgets what has reached `limit`.
+    mutating func putBack(limit: Int) {
+        for number in taken {
+            guard var entry = entries[number] else { continue }
+            entry.transmits += 1
+            entries[number] = entry
+            if entry.transmits >= limit {
+                _ = remove(number)
+            } else {
+                file(number, length: entry.part.count, transmits: entry.transmits)
+            }
+        }
+        taken.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func file(_ number: Int, length: Int, transmits: Int) {
+        while buckets.count <= transmits { buckets.append(Bucket()) }
+        buckets[transmits].add(number, length: length)
+    }
+
+    private mutating func remove(_ number: Int) -> Bool {
+        guard let entry = entries.removeValue(forKey: number) else { return false }
+        bytes -= entry.part.count + Self.entryBytes
+        if let key = entry.key, numberByKey[key] == number { numberByKey[key] = nil }
+        if buckets.indices.contains(entry.transmits) {
+            buckets[entry.transmits].remove(number, length: entry.part.count)
+        }
+        return true
+    }
+}
+
+extension BroadcastQueue {
+    /// Numbers of entries that were sent equally often, by length.
+    private struct Bucket: Sendable {
+        private struct Stack: Sendable {
+            var numbers: [Int] = []
+            var isSorted = true
+        }
+
+        private static let lengths = PacketCodec.maxPacketBytes + 1
+
+        private var stacks = [Stack](repeating: Stack(), count: lengths)
+        /// Bit per length: whether its stack holds something.
+        private var occupied = [UInt64](repeating: 0, count: lengths / 64 + 1)
+
+        mutating func add(_ number: Int, length: Int) {
+            // Entries come back in the order of their sending, mostly the reverse of their age: sorting once when the
+            // stack's turn comes is cheaper than inserting each at its place.
+            if let last = stacks[length].numbers.last, last > number { stacks[length].isSorted = false }
+            stacks[length].numbers.append(number)
+            occupied[length / 64] |= 1 << UInt64(length % 64)
+        }
+
+        mutating func take(atMost length: Int) -> Int? {
+            guard let longest = longest(atMost: min(length, Self.lengths - 1)) else { return nil }
+            if !stacks[longest].isSorted {
+                stacks[longest].numbers.sort()
+                stacks[longest].isSorted = true
+            }
+            defer { clearBitIfEmpty(longest) }
+            return stacks[longest].numbers.popLast()
+        }
+
+        mutating func remove(_ number: Int, length: Int) {
+            guard let index = stacks[length].numbers.firstIndex(of: number) else { return }
+            stacks[length].numbers.remove(at: index)
+            clearBitIfEmpty(length)
+        }
+
+        private func longest(atMost length: Int) -> Int? {
+            var word = length / 64
+            var bits = occupied[word] & (~0 >> UInt64(63 - length % 64))
+            while bits == 0 {
+                if word == 0 { return nil }
+                word -= 1
+                bits = occupied[word]
+            }
+            return word * 64 + 63 - bits.leadingZeroBitCount
+        }
+
+        private mutating func clearBitIfEmpty(_ length: Int) {
+            guard stacks[length].numbers.isEmpty else { return }
+            stacks[length].isSorted = true
+            occupied[length / 64] &= ~(1 << UInt64(length % 64))
+        }
+    }
+}

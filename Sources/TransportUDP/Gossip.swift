@@ -1,0 +1,379 @@
+internal import Glibc
+package import Transport
+
+/// Who gets which message in which packet: epidemic broadcast with piggybacking (SWIM §4.1, numbers as memberlist),
+/// unicasts, packing and pacing, without I/O.
+///
+/// A plain value: hand messages in, then take packets with `nextPackets` until it gives none, and again no later than
+/// `nextDeadline`. Same seed and inputs, same packets. The packets are in clear; sealing is the caller's.
+package struct Gossip: Sendable {
+    /// One packet to one peer.
+    package struct Packet: Hashable, Sendable {
+        package var destination: PeerAddress
+        package var content: [UInt8]
+    }
+
+    private struct Destination: Sendable {
+        /// `nil` where the address is not a peer: it gets what is sent to it and nothing more.
+        var channels: Set<Channel>?
+        var waiting: [FIFO<Int>] = [FIFO(), FIFO()]
+        /// When the next packet would be due if all were evenly spaced; see `isPaced`.
+        var nextDue = EngineInstant.zero
+        var isActive = false
+        /// The last packet had no room for replication although some waited: it goes first in the next.
+        var owesReplication = false
+
+        func hasWaiting(_ channel: Channel) -> Bool { !waiting[Int(channel.rawValue)].isEmpty }
+        var isIdle: Bool { waiting.allSatisfy(\.isEmpty) }
+    }
+
+    private let configuration: GossipConfiguration
+    private var generator: SeededGenerator
+    private var destinations: [PeerAddress: Destination] = [:]
+    /// Peers by channel, in an order that sampling shuffles.
+    private var peers: [[PeerAddress]] = [[], []]
+    private var waitingParts: [WaitingParts]
+    private var queues: [BroadcastQueue]
+    /// Destinations with something waiting, in turn.
+    private var active = FIFO<PeerAddress>()
+    private var ready = FIFO<Packet>()
+    private var nextRound: EngineInstant?
+    private var heldBackUntil: EngineInstant?
+    private var drops: [DropCause: Int] = [:]
+    private var countedDrops = 0
+
+    /// `configuration` must have no faults.
+    package init(configuration: GossipConfiguration = GossipConfiguration(), seed: UInt64) {
+        self.configuration = configuration
+        generator = SeededGenerator(seed: seed)
+        waitingParts = Channel.allCases.map { WaitingParts(maxBytes: configuration.maxBytes(for: $0)) }
+        queues = Channel.allCases.map { BroadcastQueue(maxBytes: configuration.maxBytes(for: $0)) }
+    }
+
+    /// Largest message that `send` and `broadcast` take: what fits into a packet of its own with its type byte.
+    package var maxMessageBytes: Int { configuration.packetContentBytes - 1 }
+
+    /// Peers that understand `channel`.
+    package func peerCount(on channel: Channel) -> Int { peers[index(channel)].count }
+
+    /// Broadcasts of `channel` that are still to be repeated.
+    package func queuedCount(on channel: Channel) -> Int { queues[index(channel)].count }
+
+    /// Whether messages handed in still wait for their first packet. Queued repetitions do not count.
+    package var hasWaiting: Bool { !active.isEmpty || !ready.isEmpty }
+
+    /// Earliest instant at which `nextPackets` has something to give; `nil` when nothing is pending.
+    package var nextDeadline: EngineInstant? {
+        if !ready.isEmpty || (!active.isEmpty && heldBackUntil == nil) { return .zero }
+        return [nextRound, heldBackUntil].compactMap { $0 }.min()
+    }
+
+    /// Messages dropped since the last call, by cause.
+    package mutating func takeDrops() -> [DropCause: Int] {
+        let total = waitingParts.reduce(0) { $0 + $1.droppedCount } + queues.reduce(0) { $0 + $1.droppedCount }
+        if total > countedDrops { drops[.sendQueueFull, default: 0] += total - countedDrops }
+        countedDrops = total
+        defer { drops = [:] }
+        return drops
+    }
+}
+
+// MARK: Handing in
+
+extension Gossip {
+    /// Replaces the list of peers. What already waits for one that is gone is still sent.
+    package mutating func setPeers(_ list: [Peer]) {
+        var channels: [PeerAddress: Set<Channel>] = [:]
+        for peer in list { channels[peer.address, default: []].formUnion(peer.channels) }
+        let addresses = channels.keys.sorted().prefix(configuration.maxPeers)
+        for channel in Channel.allCases {
+            peers[index(channel)] = addresses.filter { channels[$0]?.contains(channel) ?? false }
+        }
+        for address in destinations.keys { destinations[address]?.channels = nil }
+        for address in addresses { destinations[address, default: Destination()].channels = channels[address] }
+        forgetIdleStrangers(keeping: 0)
+    }
+
+    /// Sends one message to one address, which need not be a peer. A peer that does not understand `channel` gets nothing.
+    package mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
+        guard let part = part(message, on: channel, kind: .unicast) else { return }
+        if let channels = destinations[peer]?.channels, !channels.contains(channel) {
+            drops[.unsupported, default: 0] += 1
+            return
+        }
+        enqueue(part, on: channel, key: nil, isRepeated: false, to: [peer])
+    }
+
+    /// Sends one message to every peer that understands `channel`, or to some and leaves the rest to them; see
+    /// `GossipConfiguration`.
+    package mutating func broadcast(
+        _ message: [UInt8], on channel: Channel, options: BroadcastOptions
+    ) {
+        let peerCount = peerCount(on: channel)
+        let targets = targets(on: channel, skipping: options.skipping)
+        // Whoever is skipped has it already, so that all have it when all others are targets.
+        let reachesEveryone = targets.count >= peers[index(channel)].count - skippedCount(channel, options.skipping)
+        guard
+            let part = part(message, on: channel, kind: reachesEveryone ? .broadcastReachedEveryone : .broadcast)
+        else { return }
+        if let key = options.replacing {
+            waitingParts[index(channel)].removeReplaced(by: key)
+            queues[index(channel)].removeReplaced(by: key)
+        }
+        guard !targets.isEmpty else { return }
+        // It is queued for repetition when the last of these packets is made, so that none of them carries it twice.
+        let isRepeated = options.isRepeated && targets.count < transmitLimit(peerCount: peerCount)
+        enqueue(part, on: channel, key: options.replacing, isRepeated: isRepeated, to: targets)
+    }
+
+    /// How often one broadcast is sent: memberlist's limit, 4 x ceil(log10(N + 1)), for N nodes with ourselves.
+    package func transmitLimit(nodeCount: Int) -> Int {
+        configuration.transmitFactor * Int(log10(Double(nodeCount + 1)).rounded(.up))
+    }
+
+    private func transmitLimit(peerCount: Int) -> Int { transmitLimit(nodeCount: peerCount + 1) }
+
+    /// To how many peers a broadcast goes at once.
+    package func fanOut(peerCount: Int) -> Int {
+        if peerCount <= configuration.directPeers { return peerCount }
+        return min(peerCount, max(configuration.minFanOut, Int(log(Double(peerCount)).rounded(.up)) + 2))
+    }
+
+    private mutating func targets(on channel: Channel, skipping: [PeerAddress]) -> [PeerAddress] {
+        let count = peerCount(on: channel)
+        if count > configuration.directPeers {
+            return sample(fanOut(peerCount: count), on: channel, skipping: skipping)
+        }
+        return skipping.isEmpty ? peers[index(channel)] : peers[index(channel)].filter { !skipping.contains($0) }
+    }
+
+    private func skippedCount(_ channel: Channel, _ skipping: [PeerAddress]) -> Int {
+        Set(skipping).count { destinations[$0]?.channels?.contains(channel) ?? false }
+    }
+
+    /// The part for `message`, or `nil` (counted) when it cannot travel.
+    private mutating func part(_ message: [UInt8], on channel: Channel, kind: PacketCodec.Kind) -> [UInt8]? {
+        guard message.count <= maxMessageBytes else {
+            drops[.tooLarge, default: 0] += 1
+            return nil
+        }
+        switch channel {
+        case .membership:
+            guard PacketCodec.isMembershipMessage(message[...]) else {
+                drops[.unsupported, default: 0] += 1
+                return nil
+            }
+            return message
+        case .replication:
+            var part: [UInt8] = []
+            part.reserveCapacity(message.count + 1)
+            part.append(kind.rawValue)
+            part += message
+            return part
+        }
+    }
+
+    private mutating func enqueue(
+        _ part: [UInt8], on channel: Channel, key: String?, isRepeated: Bool, to targets: [PeerAddress]
+    ) {
+        let number = waitingParts[index(channel)].add(
+            part, key: key, readers: targets.count, isRepeated: isRepeated)
+        for address in targets {
+            destinations[address, default: Destination()].waiting[index(channel)].append(number)
+            if destinations[address]?.isActive == false {
+                destinations[address]?.isActive = true
+                active.append(address)
+                heldBackUntil = nil
+            }
+        }
+    }
+
+    /// `count` random peers of `channel`, none of them in `skipping`.
+    private mutating func sample(_ count: Int, on channel: Channel, skipping: [PeerAddress]) -> [PeerAddress] {
+        let channelIndex = index(channel)
+        let total = peers[channelIndex].count
+        var chosen: [PeerAddress] = []
+        for position in 0..<total {
+            if chosen.count == count { break }
+            peers[channelIndex].swapAt(position, Int.random(in: position..<total, using: &generator))
+            let address = peers[channelIndex][position]
+            if !skipping.contains(address) { chosen.append(address) }
+        }
+        return chosen
+    }
+
+    private func index(_ channel: Channel) -> Int { Int(channel.rawValue) }
+}
+
+// MARK: Taking out
+
+extension Gossip {
+    /// Packets that may go out at `now`, at most `limit`. Call until it gives none.
+    package mutating func nextPackets(at now: EngineInstant, limit: Int) -> [Packet] {
+        if let round = nextRound, round <= now { runRound(at: now) }
+        var packets: [Packet] = []
+        while packets.count < limit, let packet = ready.popFirst() { packets.append(packet) }
+        var heldBack: [PeerAddress] = []
+        while packets.count < limit, let address = active.popFirst() {
+            guard var destination = destinations[address] else { continue }
+            if isPaced(destination, at: now) {
+                heldBack.append(address)
+                continue
+            }
+            if let content = pack(for: &destination, at: now) {
+                destination.nextDue = max(destination.nextDue, now) + configuration.packetInterval
+                packets.append(Packet(destination: address, content: content))
+            }
+            destination.isActive = !destination.isIdle
+            if destination.isActive { active.append(address) }
+            destinations[address] = destination
+        }
+        for address in heldBack { active.append(address) }
+        heldBackUntil = !heldBack.isEmpty && active.count == heldBack.count ? now + configuration.pacingPause : nil
+        if packets.isEmpty { forgetIdleStrangers(keeping: 256) }
+        return packets
+    }
+
+    /// Token bucket in one instant (GCRA): a peer may run ahead of even spacing by `burstPackets`.
+    private func isPaced(_ destination: Destination, at now: EngineInstant) -> Bool {
+        destination.nextDue > now + configuration.packetInterval * (configuration.burstPackets - 1)
+    }
+
+    /// The next packet of what waits for a destination, filled up with queued broadcasts; `nil` when all that waited has
+    /// been replaced or dropped.
+    private mutating func pack(for destination: inout Destination, at now: EngineInstant) -> [UInt8]? {
+        var packet = PacketSpace(capacity: configuration.packetContentBytes)
+        var finished: [[WaitingParts.Repetition]] = [[], []]
+        // Membership goes first, as probes must not queue behind data, but with half a packet while data waits, and
+        // second where the packet before had no room for data.
+        let hasReplication = destination.hasWaiting(.replication)
+        var replicationParts = 0
+        if destination.owesReplication {
+            replicationParts += fill(&packet, from: &destination, .replication, share: .max, &finished)
+        }
+        let share = hasReplication ? configuration.packetContentBytes / 2 : .max
+        fill(&packet, from: &destination, .membership, share: share, &finished)
+        replicationParts += fill(&packet, from: &destination, .replication, share: .max, &finished)
+        fill(&packet, from: &destination, .membership, share: .max, &finished)
+        destination.owesReplication = replicationParts == 0 && destination.hasWaiting(.replication)
+        guard packet.partCount > 0 else { return nil }
+        piggyback(on: &packet, channels: destination.channels ?? [])
+        putBack()
+        for channel in Channel.allCases {
+            for message in finished[index(channel)] {
+                queues[index(channel)].add(message.part, key: message.key, transmits: message.transmits)
+                if nextRound == nil { nextRound = now + configuration.gossipInterval }
+            }
+        }
+        return packet.encoded()
+    }
+
+    /// Moves waiting parts into the packet while they fit and take no more than `share` bytes; at least one if it fits.
+    /// Returns how many.
+    @discardableResult
+    private mutating func fill(
+        _ packet: inout PacketSpace, from destination: inout Destination, _ channel: Channel, share: Int,
+        _ finished: inout [[WaitingParts.Repetition]]
+    ) -> Int {
+        let channelIndex = index(channel)
+        var filledBytes = 0
+        var filledCount = 0
+        while let number = destination.waiting[channelIndex].first {
+            if let part = waitingParts[channelIndex].part(number) {
+                guard filledBytes == 0 || filledBytes + part.count <= share, packet.add(part) else { break }
+                filledBytes += part.count
+                filledCount += 1
+                if let repetition = waitingParts[channelIndex].release(number) {
+                    finished[channelIndex].append(repetition)
+                }
+            }
+            _ = destination.waiting[channelIndex].popFirst()
+        }
+        return filledCount
+    }
+
+    /// Fills the rest of a packet with queued broadcasts: membership first, but half the room while replication waits.
+    private mutating func piggyback(on packet: inout PacketSpace, channels: Set<Channel>) {
+        let takesMembership = channels.contains(.membership) && !queues[index(.membership)].isEmpty
+        let takesReplication = channels.contains(.replication) && !queues[index(.replication)].isEmpty
+        if takesMembership { piggyback(on: &packet, .membership, share: takesReplication ? packet.room / 2 : .max) }
+        if takesReplication { piggyback(on: &packet, .replication, share: .max) }
+        if takesMembership { piggyback(on: &packet, .membership, share: .max) }
+    }
+
+    private mutating func piggyback(on packet: inout PacketSpace, _ channel: Channel, share: Int) {
+        var left = share
+        while let part = queues[index(channel)].take(atMost: min(left, packet.room)) {
+            guard packet.add(part) else { return }
+            left -= part.count
+        }
+    }
+
+    private mutating func putBack() {
+        for channel in Channel.allCases {
+            queues[index(channel)].putBack(limit: transmitLimit(peerCount: peerCount(on: channel)))
+        }
+    }
+
+    /// One gossip round: queued broadcasts to a few random peers. A message goes to one peer once in a round.
+    private mutating func runRound(at now: EngineInstant) {
+        nextRound = nil
+        var chosen: [PeerAddress] = []
+        for channel in Channel.allCases where !queues[index(channel)].isEmpty {
+            // A queue without anybody to send to has outlived its peers.
+            if peers[index(channel)].isEmpty {
+                queues[index(channel)] = BroadcastQueue(maxBytes: configuration.maxBytes(for: channel))
+            }
+            for address in sample(configuration.gossipPeers, on: channel, skipping: chosen)
+            where chosen.count < configuration.gossipPeers { chosen.append(address) }
+        }
+        for address in chosen {
+            guard let channels = destinations[address]?.channels else { continue }
+            for _ in 0..<configuration.gossipPacketsPerPeer {
+                var packet = PacketSpace(capacity: configuration.packetContentBytes)
+                piggyback(on: &packet, channels: channels)
+                guard packet.partCount > 0 else { break }
+                ready.append(Packet(destination: address, content: packet.encoded()))
+                let due = destinations[address]?.nextDue ?? now
+                destinations[address]?.nextDue = max(due, now) + configuration.packetInterval
+            }
+            putBack()
+        }
+        if queues.contains(where: { !$0.isEmpty }) { nextRound = now + configuration.gossipInterval }
+    }
+
+    /// Addresses that are not peers are remembered only while something waits for them, or briefly for pacing.
+    private mutating func forgetIdleStrangers(keeping limit: Int) {
+        guard destinations.count > peers[0].count + peers[1].count + limit else { return }
+        destinations = destinations.filter { $0.value.channels != nil || $0.value.isActive }
+    }
+}
+
+/// Parts gathered for one packet, and the room that is left.
+struct PacketSpace {
+    private let capacity: Int
+    private var parts: [[UInt8]] = []
+    /// Bytes of the parts with their lengths, as a compound counts them.
+    private var used = PacketCodec.compoundHeaderBytes
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    var partCount: Int { parts.count }
+
+    /// Longest part that still fits; a part alone needs no compound around it.
+    var room: Int {
+        if parts.isEmpty { return capacity }
+        if parts.count == PacketCodec.maxParts { return 0 }
+        return max(0, capacity - used - PacketCodec.lengthBytes)
+    }
+
+    /// Adds a part if it fits.
+    mutating func add(_ part: [UInt8]) -> Bool {
+        guard part.count <= room, parts.count < PacketCodec.maxParts else { return false }
+        parts.append(part)
+        used += part.count + PacketCodec.lengthBytes
+        return true
+    }
+
+    func encoded() -> [UInt8] { PacketCodec.encode(parts) }
+}

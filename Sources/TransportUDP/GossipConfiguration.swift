@@ -1,0 +1,62 @@
+import Transport
+
+/// Numbers of the epidemic broadcast and its queues. The defaults suit a local network.
+package struct GossipConfiguration: Hashable, Sendable {
+    /// Bytes that one packet may hold before sealing: 1,400, less `PacketSeal.overheadBytes` where there is a key.
+    package var packetContentBytes = PacketCodec.maxPacketBytes
+    /// Up to this many peers a broadcast goes to every one at once. Default 30: a packet to each costs less than the
+    /// rounds of an epidemic.
+    package var directPeers = 30
+    /// Fewest peers that a broadcast goes to at once when there are more. Default 4.
+    package var minFanOut = 4
+    /// Transmissions of one broadcast per power of ten of nodes: RetransmitMult of memberlist. Default 4.
+    package var transmitFactor = 4
+    /// Time between gossip rounds while something is queued: GossipInterval of memberlist. Default 200 ms.
+    package var gossipInterval: Duration = .milliseconds(200)
+    /// Peers per gossip round: GossipNodes of memberlist. Default 3.
+    package var gossipPeers = 3
+    /// Most packets to one peer in a gossip round, so that a burst does not linger for many rounds. Default 8.
+    package var gossipPacketsPerPeer = 8
+    /// Packets that one peer may get in a row before pacing sets in. Default 64: fits into the receive buffer of a
+    /// system that gives no more than the 208 KiB default.
+    package var burstPackets = 64
+    /// Time between packets to one peer once the burst is used up. Default 50 µs: 20 packets each millisecond,
+    /// 28 MB/s, which one receiving core takes from several senders at once.
+    package var packetInterval: Duration = .microseconds(50)
+    /// Pause before packets that pacing held back are tried again. Default 1 ms, so that they go out 20 at a time.
+    package var pacingPause: Duration = .milliseconds(1)
+    /// Most bytes of membership messages waiting for particular peers, and again of those queued for repetition.
+    /// Default 256 KiB.
+    package var maxMembershipBytes = 256 * 1024
+    /// The same for replication. Default 8 MiB.
+    package var maxReplicationBytes = 8 * 1024 * 1024
+    /// Most peers; those beyond in the order of addresses are left out. Default 4,096.
+    package var maxPeers = 4_096
+
+    package init() {}
+
+    /// The bound of one channel's queues.
+    func maxBytes(for channel: Channel) -> Int { channel == .membership ? maxMembershipBytes : maxReplicationBytes }
+
+    /// Faults by key; empty when the settings can be used.
+    func faults() -> [String] {
+        var faults: [String] = []
+        let counts = [
+            ("directPeers", directPeers), ("minFanOut", minFanOut), ("transmitFactor", transmitFactor),
+            ("gossipPeers", gossipPeers), ("gossipPacketsPerPeer", gossipPacketsPerPeer), ("burstPackets", burstPackets),
+            ("maxPeers", maxPeers),
+        ]
+        for (key, value) in counts where !(1...65_536).contains(value) {
+            faults.append("gossip.\(key) is \(value), it must be between 1 and 65536")
+        }
+        for (key, value) in [("maxMembershipBytes", maxMembershipBytes), ("maxReplicationBytes", maxReplicationBytes)]
+        where value < 64 * 1024 { faults.append("gossip.\(key) is \(value), it must be at least 65536") }
+        if !(256...PacketCodec.maxPacketBytes).contains(packetContentBytes) {
+            faults.append("gossip.packetContentBytes is \(packetContentBytes), it must be between 256 and 1400")
+        }
+        for (key, value) in [
+            ("gossipInterval", gossipInterval), ("packetInterval", packetInterval), ("pacingPause", pacingPause),
+        ] where value <= .zero { faults.append("gossip.\(key) must be positive") }
+        return faults
+    }
+}

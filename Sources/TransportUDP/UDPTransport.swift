@@ -1,0 +1,98 @@
+package import Transport
+
+/// Raw UDP packets for messages, TCP on the same port number for exchanges; memberlist's layout, so that Serf agents can
+/// be members. `DESIGN.md` beside this file has the promises, layouts and limits.
+package final class UDPTransport: Transport {
+    package let kind = "udp"
+    package let boundAddress: PeerAddress
+    package let maxMessageBytes: Int
+    package let maxExchangeMessageBytes = ExchangeSession.maxMessageBytes
+
+    private let sink: EventSink
+    private let port: DatagramPort
+    private let hub: ExchangeHub
+    private let arrivalQueues: [BatchQueue<Arrival>]
+    private let exchangeQueues: [BatchQueue<any Exchange>]
+
+    private init(_ configuration: UDPTransportConfiguration, _ sockets: consuming BoundSockets) throws(TransportError) {
+        var configuration = configuration
+        if configuration.key != nil { configuration.gossip.packetContentBytes -= PacketSeal.overheadBytes }
+        let sink = EventSink()
+        let arrivalQueues = [configuration.maxMembershipArrivalBytes, configuration.maxReplicationArrivalBytes].map {
+            BatchQueue<Arrival>(maxBytes: $0, maxCount: 1 << 20) { $0.message.count + 64 }
+        }
+        // Open exchanges are bounded, so that these queues never overflow.
+        let exchangeQueues = Channel.allCases.map { _ in
+            BatchQueue<any Exchange>(maxCount: configuration.maxExchanges)
+        }
+        boundAddress = sockets.address
+        maxMessageBytes = configuration.gossip.packetContentBytes - 1
+        port = try DatagramPort(
+            descriptor: sockets.takeDatagram(), bound: sockets.address, configuration: configuration,
+            arrivals: arrivalQueues, events: sink)
+        hub = ExchangeHub(
+            listener: sockets.takeStream(), configuration: configuration, queues: exchangeQueues, events: sink)
+        self.sink = sink
+        self.arrivalQueues = arrivalQueues
+        self.exchangeQueues = exchangeQueues
+    }
+
+    /// Binds UDP and TCP on one port and listens. Nothing moves before `run`; connections wait in the system's queue.
+    /// Throws `invalidConfiguration`, `addressInUse` or `cannotBind`, and then leaves nothing open.
+    package static func bind(_ configuration: UDPTransportConfiguration) throws(TransportError) -> UDPTransport {
+        try configuration.validate()
+        let sockets = try BoundSockets(
+            configuration.bindAddress, receiveBufferBytes: configuration.receiveBufferBytes)
+        return try UDPTransport(configuration, sockets)
+    }
+
+    package func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
+        port.enqueue(.send(message, channel, peer), on: channel)
+    }
+
+    package func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
+        port.enqueue(.broadcast(message, channel, options), on: channel)
+    }
+
+    package func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange {
+        try await hub.dial(peer, on: channel)
+    }
+
+    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { arrivalQueues[Int(channel.rawValue)] }
+
+    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { exchangeQueues[Int(channel.rawValue)] }
+
+    package var events: BatchQueue<TransportEvent> { sink.queue }
+
+    package func setPeers(_ peers: [Peer]) { port.setPeers(peers) }
+
+    /// May be called once. See `Transport.run`.
+    package func run() async throws(TransportError) {
+        let result = await withTaskGroup(of: Result<Void, TransportError>.self) { group in
+            group.addTask { await Self.outcome { () async throws(TransportError) in try await self.port.run() } }
+            group.addTask { await Self.outcome { () async throws(TransportError) in try await self.hub.run() } }
+            // Whichever half ends first, by cancellation or failure, takes the other with it.
+            let first = await group.next() ?? .success(())
+            group.cancelAll()
+            let second = await group.next() ?? .success(())
+            if case .failure = first { return first }
+            return second
+        }
+        sink.report(isLast: true)
+        for queue in arrivalQueues { queue.finish() }
+        for queue in exchangeQueues { queue.finish() }
+        sink.queue.finish()
+        try result.get()
+    }
+
+    private static func outcome(
+        _ body: () async throws(TransportError) -> Void
+    ) async -> Result<Void, TransportError> {
+        do {
+            try await body()
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import NIOConcurrencyHelpers
+
+@testable import App
+
+/// The todos in memory, with the promises that the real store makes to the REST API.
+struct MemoryTodoService: TodoService {
+    private struct State {
+        var todos: [Todo] = []
+        var lastID: Int64 = 0
+        var clock: Int64 = 1_767_323_045_678
+        var failure: (any Error)?
+        var pageCount = 0
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// Every call throws this, until it is `nil` again.
+    var failure: (any Error)? {
+        get { state.withLockedValue { $0.failure } }
+        nonmutating set { state.withLockedValue { $0.failure = newValue } }
+    }
+
+    /// How often `page` was asked.
+    var pageCount: Int { state.withLockedValue { $0.pageCount } }
+    var todos: [Todo] { state.withLockedValue { $0.todos } }
+
+    func todo(id: Int64) throws -> Todo? { try locked { $0.todos.first { $0.id == id } } }
+
+    func todo(externID: String) throws -> Todo? { try locked { $0.todos.first { $0.externID.isSame(as: externID) } } }
+
+    func create(externID: String, text: String) throws -> CreateOutcome {
+        try locked { state in
+            guard !state.todos.contains(where: { $0.externID.isSame(as: externID) }) else { return .exists }
+            state.lastID += 1
+            state.clock += 1
+            let todo = Todo(
+                id: state.lastID, externID: externID, text: text, isCompleted: false, createdAtMilliseconds: state.clock
+            )
+            state.todos.append(todo)
+            return .created(todo)
+        }
+    }
+
+    func update(_ address: TodoAddress, text: String?, isCompleted: Bool?) throws -> Todo? {
+        try locked { state in
+            guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return nil }
+            if let text { state.todos[index].text = text }
+            if let isCompleted { state.todos[index].isCompleted = isCompleted }
+            return state.todos[index]
+        }
+    }
+
+    func delete(_ address: TodoAddress) throws -> Bool {
+        try locked { state in
+            guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return false }
+            state.todos.remove(at: index)
+            return true
+        }
+    }
+
+    func page(after cursor: TodoCursor?, limit: Int) throws -> [Todo] {
+        try locked { state in
+            state.pageCount += 1
+            // They are kept in the order of creation, which is that of the clock and of the ids.
+            let rest = state.todos.reversed().drop { todo in
+                guard let cursor else { return false }
+                return (todo.createdAtMilliseconds, todo.id) >= (cursor.createdAtMilliseconds, cursor.id)
+            }
+            return Array(rest.prefix(limit))
+        }
+    }
+
+    private func locked<Value>(_ body: (inout State) throws -> Value) throws -> Value {
+        try state.withLockedValue { state in
+            if let failure = state.failure { throw failure }
+            return try body(&state)
+        }
+    }
+}
+
+extension Todo {
+    fileprivate func isAt(_ address: TodoAddress) -> Bool {
+        switch address {
+        case .id(let id): self.id == id
+        case .externID(let externID): self.externID.isSame(as: externID)
+        }
+    }
+}

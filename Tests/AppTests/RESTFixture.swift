@@ -1,0 +1,105 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+@testable import App
+
+/// The REST API without a socket.
+struct RESTFixture {
+    let service = MemoryTodoService()
+    let isReady = NIOLockedValueBox(true)
+    let status = NIOLockedValueBox(NodeStatus.sample)
+    let responder: RESTResponder
+
+    init() {
+        let (isReady, status) = (isReady, status)
+        let health = HealthEndpoints(
+            isReady: { isReady.withLockedValue { $0 } }, status: { status.withLockedValue { $0 } })
+        responder = RESTResponder(
+            health.all + TodoEndpoints(service: service).all, isReady: { isReady.withLockedValue { $0 } },
+            logger: .silent)
+    }
+
+    func get(_ path: String) async throws -> Answer { try await send(.get, path) }
+
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, type: String? = "application/json"
+    ) async throws -> Answer {
+        try await send(method, path, bytes: body.map { Array($0.utf8) }, type: type)
+    }
+
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, type: String? = "application/json",
+        length: Int? = nil
+    ) async throws -> Answer {
+        var head = HTTPRequest(method: method, scheme: "http", authority: "test", path: path)
+        if let bytes {
+            head.headerFields[.contentLength] = String(length ?? bytes.count)
+            head.headerFields[.contentType] = type
+        }
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
+        let response = try await responder.respond(to: request)
+        let collector = Collector()
+        try await response.body.write(collector)
+        return Answer(status: response.status.code, headers: response.headers, bytes: collector.bytes)
+    }
+
+    @discardableResult
+    func create(_ externID: String, _ text: String = "text") async throws -> Answer {
+        let object = try JSONSerialization.data(withJSONObject: ["extern_id": externID, "todo": text])
+        return try await send(.post, "/todos", bytes: Array(object))
+    }
+}
+
+/// A response as a client sees it.
+struct Answer {
+    var status: Int
+    var headers: HTTPFields
+    var bytes: [UInt8]
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+    /// Read by Foundation, for a second opinion.
+    var json: Any? { try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed) }
+    var object: [String: Any] { json as? [String: Any] ?? [:] }
+    var errors: [[String: Any]] { object["errors"] as? [[String: Any]] ?? [] }
+    /// Location and message of each fault, in order.
+    var faults: [String] { errors.map { "\($0["location"] ?? "?"): \($0["message"] ?? "?")" } }
+
+    /// Whether this has the shape of problem details for `status`.
+    func isProblem(_ status: Int) -> Bool {
+        self.status == status && headers[.contentType] == "application/problem+json"
+            && object["status"] as? Int == status && (object["title"] as? String)?.isEmpty == false
+            && (object["detail"] as? String)?.isEmpty == false
+    }
+}
+
+/// Keeps what is written to it.
+final class Collector: ResponseBodyWriter {
+    private(set) var bytes: [UInt8] = []
+    private(set) var writeCount = 0
+
+    func write(_ buffer: ByteBuffer) {
+        bytes += buffer.readableBytesView
+        writeCount += 1
+    }
+
+    func finish(_ trailingHeaders: HTTPFields?) {}
+}
+
+extension Logger {
+    static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}
+
+extension NodeStatus {
+    static let sample = NodeStatus(
+        nodeName: "node-1", isReady: true, isSynced: true, isClusterMode: true, transport: "udp",
+        members: [
+            Member(name: "node-1", address: "127.0.0.1:7946", status: .alive, http: "127.0.0.1:8080"),
+            Member(
+                name: "node-2", address: "127.0.0.1:7947", status: .failed, http: nil,
+                lastSeenMilliseconds: 1_767_323_045_678, lag: .milliseconds(1250)),
+        ], todoCount: 3, fingerprint: "00ff")
+}

@@ -1,0 +1,126 @@
+import Membership
+import Testing
+import Transport
+
+@Suite("Push/pull")
+struct PushPullTests {
+    func list(_ nodes: PushPullNode...) -> PushPull { PushPull(isJoin: false, nodes: nodes) }
+
+    @Test("Our view has ourselves first, then every confirmed member with its state, and nobody known by hearsay")
+    func localState() {
+        var engine = MembershipEngine.joined(["b", "c", "d", "e"])
+        _ = engine.receive(.suspect(accusation("c", from: "b")), from: address(of: "b"), at: .zero)
+        _ = engine.receive(.dead(accusation("d", from: "b")), from: address(of: "b"), at: .zero)
+        _ = engine.receive(.dead(accusation("e", from: "e")), from: address(of: "b"), at: .zero)
+        _ = engine.receive(.alive(alive("x")), from: address(of: "b"), at: .zero)
+        let state = engine.localState(isJoin: true)
+        #expect(state.isJoin)
+        #expect(state.nodes.map(\.member.node) == ["a", "b", "c", "d", "e"])
+        #expect(state.nodes.map(\.state) == [.alive, .alive, .suspect, .dead, .left])
+        #expect(state.nodes.allSatisfy { $0.member.versions == [1, 5, 2, 2, 5, 5] })
+        let bytes = MemberlistCodec.encodeStream(.pushPull(state))
+        #expect((try? MemberlistCodec.decodeStream(bytes)) == .pushPull(state))
+    }
+
+    @Test("Who answers our dial is confirmed by it and told to all; the others in its list are pinged first")
+    func dialledPeer() throws {
+        var engine = MembershipEngine.alone("a")
+        let remote = list(PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: alive("c"), state: .alive))
+        let effects = engine.merge(remote, from: address(of: "b"), weDialled: true, at: .zero).effects
+        #expect(engine.member(named: "b")?.isConfirmed == true)
+        #expect(engine.member(named: "c")?.isConfirmed == false)
+        #expect(effects.broadcasts == [.alive(alive("b"))])
+        let ping = try #require(effects.pings.first { $0.body.node == "c" })
+        let after = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
+        #expect(after == [
+            .emit(.memberJoined(try #require(engine.member(named: "c")))), .broadcast(.alive(alive("c")), about: "c"),
+        ])
+        #expect(engine.clusterSize == 3)
+    }
+
+    @Test("Who dialled us is confirmed only by its answer to a ping")
+    func accepted() throws {
+        var engine = MembershipEngine.alone("a")
+        let effects = engine.merge(
+            list(PushPullNode(member: alive("b"), state: .alive)), from: address(of: "b").with(port: 50_000),
+            weDialled: false, at: .zero
+        ).effects
+        #expect(effects.broadcasts.isEmpty)
+        #expect(engine.member(named: "b")?.isConfirmed == false)
+        #expect(effects.pings.map(\.to) == [address(of: "b")])
+    }
+
+    @Test("Failed in a list means suspect here, never failed at once; left means left")
+    func deadBecomesSuspect() {
+        var engine = MembershipEngine.joined(["b", "c", "d", "e"])
+        let effects = engine.merge(
+            list(
+                PushPullNode(member: alive("c"), state: .dead), PushPullNode(member: alive("d"), state: .suspect),
+                PushPullNode(member: alive("e"), state: .left), PushPullNode(member: alive("y"), state: .dead)),
+            from: address(of: "b"), weDialled: true, at: .zero
+        ).effects
+        #expect(engine.members.map(\.status) == [.alive, .alive, .suspect, .suspect, .left])
+        #expect(effects.broadcasts == [
+            .suspect(accusation("c", from: "a")), .suspect(accusation("d", from: "a")),
+            .dead(accusation("e", from: "e")),
+        ])
+    }
+
+    @Test("A restarted node finds itself failed or alive with an old incarnation, refutes, and makes sure that it is heard",
+        arguments: [PushPullNode.State.dead, .suspect, .left, .alive])
+    func restarted(state: PushPullNode.State) {
+        var engine = MembershipEngine.alone("a")
+        let old = alive("a", incarnation: 5, at: address(90))
+        let (effects, refusal) = engine.merge(
+            list(PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: old, state: state)),
+            from: address(of: "b"), weDialled: true, at: .zero)
+        #expect(refusal == nil)
+        #expect(engine.incarnation == 6)
+        #expect(effects.broadcasts.contains(.alive(alive("a", incarnation: 6))))
+        #expect(effects.contains(.send(.alive(alive("a", incarnation: 6)), to: address(of: "b"))))
+        #expect(effects.contains(.pushPull(with: address(of: "b"), isJoin: false)))
+        // The second answer still has the old entry, which is outdated by now: no loop.
+        let again = engine.merge(
+            list(PushPullNode(member: old, state: state)), from: address(of: "b"), weDialled: true, at: .zero)
+        #expect(again.effects.isEmpty)
+    }
+
+    @Test("One node with versions that do not fit refuses the whole list, also a failed one, also one without any",
+        arguments: [[], [1, 5, 2, 2, 4, 4], [1, 1, 1, 2, 5, 5], [3, 5, 3, 2, 5, 5]] as [[UInt8]])
+    func versions(versions: [UInt8]) {
+        for state: PushPullNode.State in [.alive, .dead, .left] {
+            var engine = MembershipEngine.alone("a")
+            var odd = alive("z")
+            odd.versions = versions
+            let result = engine.merge(
+                list(PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: odd, state: state)),
+                from: address(of: "b"), weDialled: true, at: .zero)
+            #expect(result.refusal == .otherVersion)
+            #expect(result.effects.isEmpty)
+            #expect(engine.members.count == 1)
+        }
+    }
+
+    @Test("A node whose versions have a length that crashes agents is left out, and keeps nobody from joining")
+    func shortVersions() {
+        var engine = MembershipEngine.alone("a")
+        var odd = alive("z")
+        odd.versions = [1, 5, 2]
+        let result = engine.merge(
+            list(PushPullNode(member: odd, state: .alive), PushPullNode(member: alive("b"), state: .alive)),
+            from: address(of: "b"), weDialled: true, at: .zero)
+        #expect(result.refusal == nil)
+        #expect(engine.members.map(\.name) == ["a", "b"])
+    }
+
+    @Test("A leaving node merges nothing")
+    func leaving() {
+        var engine = MembershipEngine.alone("a")
+        _ = engine.leave(at: .zero)
+        let result = engine.merge(
+            list(PushPullNode(member: alive("b"), state: .alive)), from: address(of: "b"), weDialled: true, at: .zero)
+        #expect(result.refusal == .leaving)
+        #expect(engine.members.count == 1)
+        #expect(engine.localState(isJoin: false).nodes.map(\.state) == [.left])
+    }
+}

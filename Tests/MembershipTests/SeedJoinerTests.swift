@@ -1,0 +1,212 @@
+import Membership
+import Testing
+import Transport
+
+@Suite("Seeds and the start")
+struct SeedJoinerTests {
+    /// Lets every try end with what `outcome` says, and returns the instants of the tries and the start.
+    func run(
+        _ engine: inout MembershipEngine, first: [Effect], to end: EngineInstant,
+        _ outcome: @escaping (PeerAddress, EngineInstant) -> SeedJoiner.Outcome?
+    ) -> (tries: [EngineInstant], start: (decision: StartDecision, at: EngineInstant)?) {
+        var tries: [EngineInstant] = []
+        var start: (StartDecision, EngineInstant)?
+        func respond(_ effect: Effect, _ engine: inout MembershipEngine, _ now: EngineInstant) -> [Effect] {
+            switch effect {
+            case .emit(.startDecided(let decision)):
+                #expect(start == nil, "decided twice")
+                start = (decision, now)
+                return []
+            case .pushPull(let peer, isJoin: true):
+                tries.append(now)
+                guard let outcome = outcome(peer, now) else { return [] }
+                if outcome == .joined {
+                    let list = PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b", at: peer), state: .alive)])
+                    return engine.merge(list, from: peer, weDialled: true, at: now).effects
+                }
+                return engine.pushPullFailed(with: peer, outcome, at: now)
+            case .resolveSeed, .send, .broadcast, .pushPull, .streamPing, .emit:
+                return answering()(effect, &engine, now)
+            }
+        }
+        var pending = first
+        while !pending.isEmpty { pending += respond(pending.removeFirst(), &engine, .zero) }
+        _ = engine.run(to: end, respond: respond)
+        return (tries, start.map { (decision: $0.0, at: $0.1) })
+    }
+
+    @Test("Without seeds, or with none but its own address, a node is the first at once")
+    func noSeeds() {
+        var engine = MembershipEngine.alone("a")
+        #expect(engine.join(seeds: [], at: .zero) == [.emit(.startDecided(.first))])
+        var own = MembershipEngine.alone("a")
+        #expect(own.join(seeds: ["10.0.0.1:7946"], at: .zero) == [.emit(.startDecided(.first))])
+    }
+
+    @Test("A node all of whose seeds refuse for half a second is the first")
+    func allRefuse() {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.2:7946", "10.0.0.3:7946"], at: .zero)
+        let (tries, start) = run(&engine, first: first, to: milliseconds(60_000)) { _, _ in .refused }
+        #expect(start?.decision == .first)
+        #expect(start?.at == milliseconds(500))
+        // It goes on for ever, at most 12.5 s apart, so that clusters merge.
+        for (earlier, later) in zip(tries, tries.dropFirst()) { #expect(later - earlier <= .milliseconds(12_500)) }
+        #expect(tries.last.map { $0 >= milliseconds(45_000) } == true)
+        #expect(tries.count < 40)
+    }
+
+    @Test("Back-off begins at 100 ms and doubles, with a quarter of jitter, up to 10 s")
+    func backOff() {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.2:7946"], at: .zero)
+        let (tries, _) = run(&engine, first: first, to: milliseconds(100_000)) { _, _ in .otherKey }
+        let gaps = zip(tries, tries.dropFirst()).map { $1 - $0 }
+        for (gap, expected) in zip(gaps, [100, 200, 400, 800, 1_000]) {
+            #expect(gap >= .milliseconds(expected * 3 / 4) && gap <= .milliseconds(expected * 5 / 4))
+        }
+        #expect(gaps.last.map { $0 >= .milliseconds(7_500) && $0 <= .milliseconds(12_500) } == true)
+    }
+
+    @Test("One that answers is enough; it is not tried again while it lives")
+    func joins() {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.3:7946", "10.0.0.2:7946"], at: .zero)
+        let (tries, start) = run(&engine, first: first, to: milliseconds(30_000)) { peer, now in
+            peer == address(of: "b") ? (now >= milliseconds(2_000) ? .joined : .noAnswer) : .refused
+        }
+        #expect(start?.decision == .joined)
+        #expect(start.map { $0.at >= milliseconds(2_000) && $0.at <= milliseconds(3_300) } == true)
+        #expect(tries.count > 10)
+        #expect(engine.status(of: "b") == .alive)
+    }
+
+    @Test("Silence, other keys, other versions and failing names are waited for until the timeout, then it starts alone",
+        arguments: [SeedJoiner.Outcome.noAnswer, .otherKey, .otherTransport, .otherVersion, .nameConflict])
+    func alone(outcome: SeedJoiner.Outcome) {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.2:7946", "10.0.0.3:7946"], at: .zero)
+        let (_, start) = run(&engine, first: first, to: milliseconds(20_000)) { peer, _ in
+            peer == address(of: "b") ? outcome : .refused
+        }
+        #expect(start?.decision == .alone)
+        #expect(start?.at == milliseconds(10_000))
+    }
+
+    @Test("Tries that nobody reports back end by themselves")
+    func lostReports() {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.2:7946"], at: .zero)
+        let (tries, start) = run(&engine, first: first, to: milliseconds(65_000)) { _, _ in nil }
+        #expect(start?.decision == .alone)
+        #expect(tries.count == 3)
+    }
+
+    @Test("A node that a seed reached first counts as joined")
+    func reachedBySeed() throws {
+        var engine = MembershipEngine.alone("a")
+        _ = engine.join(seeds: ["10.0.0.2:7946"], at: .zero)
+        _ = engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero)
+        let list = PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b"), state: .alive)])
+        let effects = engine.merge(
+            list, from: address(of: "b").with(port: 4_000), weDialled: false, at: milliseconds(50)
+        ).effects
+        let ping = try #require(effects.pings.first)
+        let confirmed = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: milliseconds(51))
+        #expect(confirmed.events.last == .startDecided(.joined))
+    }
+
+    @Test("Host names are resolved afresh for each try; own addresses among them are left out")
+    func hostNames() {
+        var engine = MembershipEngine.alone("a")
+        #expect(engine.join(seeds: ["cluster:7946"], at: .zero) == [.resolveSeed("cluster:7946")])
+        let effects = engine.seedResolved(
+            "cluster:7946", addresses: [address(of: "a"), address(of: "c"), address(of: "b"), address(of: "c")], at: .zero)
+        #expect(effects == [
+            .pushPull(with: address(of: "c"), isJoin: true), .pushPull(with: address(of: "b"), isJoin: true),
+        ])
+        #expect(engine.seedResolved("cluster:7946", addresses: [address(9)], at: .zero).isEmpty)
+        #expect(engine.pushPullFailed(with: address(of: "c"), .refused, at: .zero).isEmpty)
+        #expect(engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero).isEmpty)
+        let trace = engine.run(to: milliseconds(126))
+        #expect(trace.contains { $0.effect == .resolveSeed("cluster:7946") })
+    }
+
+    @Test("A name that leads to this node only makes it the first; one that does not resolve does not")
+    func resolvesToSelf() {
+        var engine = MembershipEngine.alone("a")
+        _ = engine.join(seeds: ["me:7946"], at: .zero)
+        #expect(engine.seedResolved("me:7946", addresses: [address(of: "a")], at: .zero)
+            == [.emit(.startDecided(.first))])
+        var unresolved = MembershipEngine.alone("a")
+        _ = unresolved.join(seeds: ["me:7946"], at: .zero)
+        #expect(unresolved.seedResolved("me:7946", addresses: [], at: .zero).isEmpty)
+        let trace = unresolved.run(to: milliseconds(10_000)) { effect, engine, now in
+            guard case .resolveSeed(let seed) = effect else { return [] }
+            return engine.seedResolved(seed, addresses: [], at: now)
+        }
+        #expect(trace.map(\.effect).events == [.startDecided(.alone)])
+        #expect(trace.last?.at == milliseconds(10_000))
+    }
+
+    @Test("Members of an earlier run are tried like seeds, until a member of that name lives anywhere")
+    func knownMembers() {
+        var engine = MembershipEngine.alone("a")
+        let known = [KnownMember(name: "a", address: address(33)), KnownMember(name: "b", address: address(of: "b"))]
+        let first = engine.join(seeds: [], knownMembers: known, at: .zero)
+        #expect(first == [.pushPull(with: address(of: "b"), isJoin: true)])
+        let (tries, start) = run(&engine, first: first, to: milliseconds(5_000)) { _, _ in .refused }
+        #expect(start?.decision == .first)
+        #expect(tries.count > 4)
+        // It comes back elsewhere, by somebody else's word.
+        let list = PushPull(isJoin: false, nodes: [PushPullNode(member: alive("b", at: address(44)), state: .alive)])
+        _ = engine.merge(list, from: address(44), weDialled: true, at: milliseconds(5_000))
+        let later = run(&engine, first: [], to: milliseconds(40_000)) { _, _ in .refused }
+        #expect(later.tries.isEmpty)
+    }
+
+    @Test("Failed members are tried again with back-off from 1 s to 30 s, and no more once they live")
+    func failedMembers() {
+        var engine = MembershipEngine.joined(["b", "c"])
+        _ = engine.receive(.dead(accusation("b", from: "c")), from: address(of: "c"), at: .zero)
+        let (tries, _) = run(&engine, first: [], to: milliseconds(120_000)) { peer, _ in
+            #expect(peer == address(of: "b"))
+            return .refused
+        }
+        #expect(tries.count >= 6 && tries.count <= 12)
+        #expect(tries.first == milliseconds(1_000))
+        _ = engine.receive(.alive(alive("b", incarnation: 2)), from: address(of: "b"), at: milliseconds(120_000))
+        let later = run(&engine, first: [], to: milliseconds(240_000)) { _, _ in .refused }
+        #expect(later.tries.isEmpty)
+    }
+
+    @Test("A seed whose member fails is tried again")
+    func seedFails() {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.2:7946"], at: .zero)
+        let (_, start) = run(&engine, first: first, to: milliseconds(5_000)) { _, _ in .joined }
+        #expect(start?.decision == .joined)
+        _ = engine.receive(.dead(accusation("b", from: "c")), from: address(of: "b"), at: milliseconds(5_000))
+        _ = engine.run(to: milliseconds(5_001))
+        let (tries, _) = run(&engine, first: [], to: milliseconds(30_000)) { _, _ in .joined }
+        #expect(!tries.isEmpty)
+    }
+
+    @Test("Seeds past the limit are ignored, and no more tries are under way than allowed")
+    func limits() {
+        var configuration = MembershipConfiguration.lan
+        configuration.joining.maxSeeds = 20
+        configuration.joining.maxAttemptsAtOnce = 4
+        var engine = MembershipEngine.alone("a", configuration: configuration)
+        let seeds = (2..<60).map { "10.0.0.\($0):7946" }
+        var tried = Set(engine.join(seeds: seeds, at: .zero).pushPulls)
+        #expect(tried.count == 4)
+        for address in tried.sorted() { _ = engine.pushPullFailed(with: address, .noAnswer, at: .zero) }
+        _ = engine.run(to: milliseconds(5_000)) { effect, engine, now in
+            guard case .pushPull(let peer, _) = effect else { return [] }
+            tried.insert(peer)
+            return engine.pushPullFailed(with: peer, .noAnswer, at: now)
+        }
+        #expect(tried.count == 20)
+    }
+}

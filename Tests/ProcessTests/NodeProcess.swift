@@ -1,0 +1,66 @@
+import Foundation
+
+/// One real node: the built executable in a directory of its own, driven through its command line, signals and REST.
+final class NodeProcess {
+    struct Exit: Equatable {
+        var status: Int32
+        var wasSignal: Bool
+    }
+
+    /// The executable: `AUTO_CLUSTER_SYNC`, or the debug build beside the tests.
+    static let executable: URL = {
+        if let path = ProcessInfo.processInfo.environment["AUTO_CLUSTER_SYNC"] { return URL(fileURLWithPath: path) }
+        return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent(".build/debug/auto-cluster-sync")
+    }()
+
+    let logFile: URL
+    private let process = Process()
+    private let exited = DispatchSemaphore(value: 0)
+
+    /// Starts the executable with `arguments` in `directory`; its output goes to `log` there, after what is in it.
+    init(_ arguments: [String], in directory: URL, log: String) throws {
+        logFile = directory.appendingPathComponent(log)
+        if !FileManager.default.fileExists(atPath: logFile.path) {
+            _ = FileManager.default.createFile(atPath: logFile.path, contents: nil)
+        }
+        let handle = try FileHandle(forWritingTo: logFile)
+        try handle.seekToEnd()
+        process.executableURL = Self.executable
+        process.arguments = arguments
+        process.currentDirectoryURL = directory
+        process.standardOutput = handle
+        process.standardError = handle
+        process.standardInput = FileHandle.nullDevice
+        let exited = exited
+        process.terminationHandler = { _ in exited.signal() }
+        try process.run()
+    }
+
+    var pid: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+    var output: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
+
+    /// Resident memory in bytes.
+    var residentBytes: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)) ?? ""
+        return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4_096
+    }
+
+    func signal(_ number: Int32) { if isRunning { kill(pid, number) } }
+
+    /// Waits for the process to end; `nil` when it has not within `seconds`.
+    func waitForExit(seconds: Double) -> Exit? {
+        guard exited.wait(timeout: .now() + seconds) == .success else { return nil }
+        exited.signal()
+        return Exit(status: process.terminationStatus, wasSignal: process.terminationReason == .uncaughtSignal)
+    }
+
+    /// SIGKILL: what was not durable is lost.
+    func crash() {
+        signal(SIGKILL)
+        _ = waitForExit(seconds: 10)
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+}

@@ -1,0 +1,299 @@
+@testable import Replication
+import TestSupport
+import Testing
+import Transport
+
+@Suite("Replication engine")
+struct ReplicationEngineTests {
+    typealias Effect = ReplicationEngine.Effect
+
+    @Test("a commit is broadcast at once, numbered, in messages of at most the transport's size")
+    func broadcasts() throws {
+        var engine = readyEngine()
+        let rows = (0..<40).map { row("key \($0)", text: String(repeating: "t", count: 100)) }
+        let effects = engine.committed(rows, at: .zero)
+        var sent: [Row] = []
+        for (index, effect) in effects.enumerated() {
+            guard case .broadcast(let message, let options) = effect else { Issue.record("\(effect)"); continue }
+            #expect(message.count <= 1_200)
+            #expect(options == BroadcastOptions())
+            guard case .changes(let changes) = try ReplicationMessage.decode(message[...]) else { continue }
+            #expect(changes.sequence == UInt64(index + 1))
+            sent += changes.rows
+        }
+        #expect(sent == rows)
+        #expect(effects.count == 5)
+    }
+
+    @Test("a change too large to broadcast is pushed to every peer by exchange, in its place in the stream")
+    func pushes() throws {
+        var engine = readyEngine(peers: [2, 3])
+        let effects = engine.committed([row("a"), row("big", text: String(repeating: "x", count: 3_000))], at: .zero)
+        #expect(effects.count == 2)
+        guard case .push(let bytes, let targets) = effects[1] else { Issue.record("\(effects)"); return }
+        #expect(targets == [address(2), address(3)])
+        guard case .push(let push) = try WalkMessage.decode(bytes),
+            case .changes(let changes) = try ReplicationMessage.decode(push.changes[...])
+        else { Issue.record("not a push of changes"); return }
+        #expect(push.reachedEveryone)
+        #expect(changes.sequence == 2)
+
+        var receiver = readyEngine(node: 2, peers: [1, 3])
+        let merge = receiver.receive(push, at: .zero)
+        guard case .merge(_, let rows) = merge.first else { Issue.record("\(merge)"); return }
+        #expect(rows.map(\.key) == ["big"])
+    }
+
+    @Test("news is passed on only when the sender did not reach everyone, and not to whom it came from")
+    func relays() {
+        for reachedEveryone in [true, false] {
+            var engine = readyEngine(node: 2, peers: [1, 3, 4])
+            let message = changes(from: 1, sequence: 1, rows: [row("k")])
+            let arrival = Arrival(
+                message: message, sender: address(3), delivery: .broadcast(reachedEveryone: reachedEveryone))
+            let token = mergeToken(engine.receive([arrival], at: .zero))
+            let effects = engine.merged(token, MergeOutcome(isNews: [true]), at: .zero)
+            let relay = Effect.broadcast(message, BroadcastOptions(skipping: [address(3), address(1)]))
+            #expect(effects == (reachedEveryone ? [] : [relay]))
+        }
+    }
+
+    @Test("what is no news is not passed on, and a duplicate is not even merged")
+    func duplicates() {
+        var engine = readyEngine(node: 2, peers: [1, 3])
+        let arrival = Arrival(
+            message: changes(from: 1, sequence: 1, rows: [row("k")]), sender: address(1),
+            delivery: .broadcast(reachedEveryone: false))
+        let token = mergeToken(engine.receive([arrival], at: .zero))
+        #expect(engine.merged(token, MergeOutcome(isNews: [false]), at: .zero) == [])
+        #expect(engine.receive([arrival], at: .zero) == [])
+        #expect(engine.stats.duplicateMessages == 1)
+    }
+
+    @Test("a hole that stays leads to a walk with its origin; one that is filled does not")
+    func gaps() {
+        for isFilled in [false, true] {
+            var engine = readyEngine(node: 2, peers: [1])
+            engine.summary = TreeSummary(root: 5, count: 1)
+            _ = engine.receive([heartbeat(from: 1, head: 0, root: 7)], at: .zero)
+            for sequence in [1, 3] as [UInt64] {
+                let arrival = Arrival(
+                    message: changes(from: 1, sequence: sequence, rows: [row("k\(sequence)")]), sender: address(1),
+                    delivery: .broadcast(reachedEveryone: true))
+                let token = mergeToken(engine.receive([arrival], at: .zero))
+                _ = engine.merged(token, MergeOutcome(isNews: [true]), at: .zero)
+            }
+            if isFilled {
+                let arrival = Arrival(
+                    message: changes(from: 1, sequence: 2, rows: [row("k2")]), sender: address(1),
+                    delivery: .broadcast(reachedEveryone: true))
+                _ = engine.receive([arrival], at: milliseconds(20))
+            }
+            let walks = runUntil(milliseconds(900), &engine).filter(isWalk)
+            #expect(walks == (isFilled ? [] : [.walk(peer(1))]))
+        }
+    }
+
+    @Test("a lost last message shows by the head in the next heartbeat")
+    func tailLoss() {
+        var engine = readyEngine(node: 2, peers: [1])
+        engine.summary = TreeSummary(root: 5, count: 1)
+        _ = engine.receive([heartbeat(from: 1, head: 4, root: 5)], at: .zero)
+        _ = engine.receive([heartbeat(from: 1, head: 5, root: 6)], at: milliseconds(10))
+        #expect(runUntil(milliseconds(900), &engine).contains(.walk(peer(1))))
+    }
+
+    @Test("roots that differ twice lead to a walk, from the lower id; equal ones never do")
+    func rootsDiffer() {
+        for (node, other, expected) in [(1, 2, 1), (2, 1, 0)] as [(UInt64, UInt64, Int)] {
+            var engine = readyEngine(node: node, peers: [other])
+            engine.summary = TreeSummary(root: 5, count: 1)
+            var walks = 0
+            for second in 0..<3 {
+                _ = engine.receive([heartbeat(from: other, head: 0, root: 9)], at: milliseconds(second * 100))
+                walks += runUntil(milliseconds(second * 100 + 99), &engine).count(where: isWalk)
+            }
+            walks += runUntil(milliseconds(900), &engine).count(where: isWalk)
+            #expect(walks == expected, "node \(node)")
+            var equal = readyEngine(node: node, peers: [other])
+            equal.summary = TreeSummary(root: 9, count: 1)
+            for second in 0..<20 {
+                _ = equal.receive([heartbeat(from: other, head: 0, root: 9)], at: milliseconds(second * 1_000))
+                #expect(!runUntil(milliseconds(second * 1_000 + 999), &equal).contains(where: isWalk))
+            }
+        }
+    }
+
+    @Test("walks that find nothing become rarer, down to one in five seconds")
+    func backsOff() {
+        var engine = readyEngine(node: 1, peers: [2])
+        engine.summary = TreeSummary(root: 5, count: 1)
+        var starts: [Int] = []
+        for tenth in 0..<600 {
+            let now = milliseconds(tenth * 100)
+            if tenth % 10 == 0 { _ = engine.receive([heartbeat(from: 2, head: 0, root: 9)], at: now) }
+            for effect in engine.advance(to: now) where isWalk(effect) {
+                starts.append(tenth)
+                _ = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: now)
+            }
+        }
+        let distances = zip(starts, starts.dropFirst()).map { $1 - $0 }
+        #expect(distances.dropFirst(3).allSatisfy { $0 >= 50 }, "\(distances)")
+        #expect(starts.count >= 8, "\(starts)")
+    }
+
+    @Test("a joiner is ready once a walk with a ready donor is finished, and not before")
+    func readyAfterWalk() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2)], at: .zero)
+        let effects = engine.decided(.joined, at: .zero)
+        #expect(effects.contains(.walk(peer(2))))
+        #expect(!engine.isReady)
+        var outcome = WalkOutcome()
+        outcome.isPeerReady = true
+        let after = engine.walkFinished(with: NodeID(2), outcome, at: milliseconds(5))
+        #expect(after.contains(.emit(.becameReady(isSynced: true))))
+        #expect(engine.isReady && engine.isSynced)
+    }
+
+    @Test("when nobody is ready, all have been walked with before the node opens: the cluster starts as a whole")
+    func coldStart() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        var effects = engine.decided(.joined, at: .zero)
+        for walked in 1...2 {
+            #expect(!engine.isReady)
+            guard case .walk(let donor) = effects.first(where: isWalk) else { Issue.record("\(effects)"); return }
+            effects = engine.walkFinished(with: donor.nodeID, WalkOutcome(), at: milliseconds(walked))
+        }
+        #expect(engine.isReady)
+    }
+
+    @Test("a donor that fails or is busy is tried again, and after the timeout the node opens unsynced")
+    func syncTimeout() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2)], at: .zero)
+        var pending = engine.decided(.joined, at: .zero).filter(isWalk)
+        var tries = 0
+        var openedAt: Int?
+        for tenth in 0..<400 {
+            let now = milliseconds(tenth * 100)
+            for _ in pending {
+                tries += 1
+                _ = engine.walkFailed(with: NodeID(2), .refused(.busy), at: now)
+            }
+            let effects = engine.advance(to: now)
+            pending = effects.filter(isWalk)
+            if effects.contains(.emit(.becameReady(isSynced: false))) { openedAt = openedAt ?? tenth }
+            if engine.isReady { break }
+        }
+        #expect(tries > 100)
+        #expect(openedAt == 300)
+        #expect(!engine.isSynced)
+        _ = engine.receive([heartbeat(from: 2, head: 0, root: 0)], at: milliseconds(41_000))
+        #expect(engine.isSynced, "a ready peer with our root has nothing that we lack")
+    }
+
+    @Test("a sync that makes progress may take as long as it needs")
+    func slowSync() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2)], at: .zero)
+        _ = engine.decided(.joined, at: .zero)
+        for second in stride(from: 0, to: 200, by: 20) {
+            engine.walkProgressed(with: NodeID(2), at: milliseconds(second * 1_000))
+            _ = engine.advance(to: milliseconds(second * 1_000))
+            #expect(!engine.isReady)
+        }
+    }
+
+    @Test("first and alone open at once, alone says that it is not synced")
+    func opensAlone() {
+        for (decision, isSynced) in [(JoinDecision.first, true), (.alone, false)] {
+            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            #expect(engine.decided(decision, at: .zero).contains(.emit(.becameReady(isSynced: isSynced))))
+            #expect(engine.isReady)
+            #expect(engine.isSynced == isSynced)
+        }
+    }
+
+    @Test("rubbish, strangers' heartbeats and floods of invented streams leave no memory behind")
+    func bounded() {
+        var configuration = ReplicationConfiguration()
+        configuration.maxStreams = 64
+        var engine = ReplicationEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.decided(.first, at: .zero)
+        var random = RandomRows(seed: 3)
+        for index in 0..<5_000 {
+            let bytes = (0..<random.int(60)).map { _ in UInt8(random.int(256)) }
+            let arrivals = [
+                Arrival(message: bytes, sender: address(9), delivery: .unicast),
+                heartbeat(from: UInt64(1_000 + index), head: 3, root: 1),
+                Arrival(
+                    message: changes(from: UInt64(1_000 + index), sequence: random.generator.next() | 1, rows: [row("k")]),
+                    sender: address(9), delivery: .unicast),
+            ]
+            let token = mergeToken(engine.receive(arrivals, at: .zero))
+            _ = engine.merged(token, MergeOutcome(isNews: [false]), at: .zero)
+        }
+        #expect(engine.windows.count <= 64)
+        #expect(engine.progress.isEmpty)
+        #expect(engine.merges.isEmpty)
+        _ = engine.advance(to: milliseconds(60_000))
+        #expect(engine.due.isEmpty)
+        #expect(engine.stats.malformedMessages > 1_000)
+    }
+
+    // MARK: - Helpers
+
+    private func readyEngine(node: UInt64 = 1, peers: [UInt64] = [2]) -> ReplicationEngine {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
+        _ = engine.setPeers(peers.map(peer), at: .zero)
+        _ = engine.decided(.first, at: .zero)
+        return engine
+    }
+
+    private func runUntil(_ end: EngineInstant, _ engine: inout ReplicationEngine) -> [Effect] {
+        var effects: [Effect] = []
+        while engine.nextDeadline <= end { effects += engine.advance(to: engine.nextDeadline) }
+        return effects
+    }
+
+    private func isWalk(_ effect: Effect) -> Bool {
+        if case .walk = effect { return true }
+        return false
+    }
+
+    private func mergeToken(_ effects: [Effect]) -> ReplicationEngine.MergeToken {
+        for case .merge(let token, _) in effects { return token }
+        Issue.record("no merge in \(effects)")
+        return ReplicationEngine.MergeToken(number: 0)
+    }
+
+    private func milliseconds(_ count: Int) -> EngineInstant { .zero + .milliseconds(count) }
+
+    private func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
+
+    private func peer(_ node: UInt64) -> ReplicationPeer {
+        ReplicationPeer(nodeID: NodeID(node), address: address(node))
+    }
+
+    private func row(_ key: ByteString, text: String = "t") -> Row {
+        let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))
+        return .created(key: key, text: ByteString(text), atMilliseconds: 1, stamp: stamp)
+    }
+
+    private func changes(from node: UInt64, sequence: UInt64, rows: [Row]) -> [UInt8] {
+        var bytes = ReplicationMessage.changesHeader(
+            stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
+        for row in rows { RowCodec.append(row, to: &bytes) }
+        return bytes
+    }
+
+    private func heartbeat(from node: UInt64, head: UInt64, root: UInt128) -> Arrival {
+        let message = ReplicationMessage.encode(
+            .init(
+                stream: StreamID(origin: NodeID(node), start: 1), head: head,
+                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: true))
+        return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
+    }
+}

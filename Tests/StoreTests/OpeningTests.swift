@@ -1,0 +1,165 @@
+import Foundation
+import Replication
+import Store
+import Testing
+import Transport
+
+@Suite("Opening a database", .timeLimit(.minutes(1)))
+struct OpeningTests {
+    let directory: TemporaryDirectory
+    var path: String { directory.file() }
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func make(_ sql: String) throws {
+        let database = try OtherProgram(path)
+        try database.run(sql)
+    }
+
+    /// Opening fails as expected, and every file stays as it was, with none added.
+    private func expectUntouched(_ isExpected: (StoreError) -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
+        throws
+    {
+        let before = try directory.contents()
+        let error = try #require(openFailure(path), sourceLocation: sourceLocation)
+        #expect(isExpected(error), "\(error)", sourceLocation: sourceLocation)
+        #expect(error.description.contains(path), sourceLocation: sourceLocation)
+        #expect(try directory.contents() == before, sourceLocation: sourceLocation)
+    }
+
+    @Test("A new database is made in an existing directory, with a random node id")
+    func new() async throws {
+        let store = try Store.open(.test(path))
+        let other = try Store.open(.test(directory.file("b ?#%é.db")))
+        #expect(store.nodeID != other.nodeID)
+        #expect(store.summary == .empty && store.todoCount == 0)
+        await store.close()
+        await other.close()
+        #expect(try directory.contents().keys.sorted() == ["b ?#%é.db", "todos.db"])
+        #expect(try OtherProgram(path).rows("PRAGMA journal_mode") == ["wal"])
+    }
+
+    @Test("An empty file, and a database without tables, become ours")
+    func blank() async throws {
+        FileManager.default.createFile(atPath: path, contents: Data())
+        await (try Store.open(.test(path))).close()
+        try OtherProgram(directory.file("blank.db")).run("CREATE TABLE x(a); DROP TABLE x")
+        await (try Store.open(.test(directory.file("blank.db")))).close()
+    }
+
+    @Test("Paths that cannot be are refused with the reason")
+    func paths() throws {
+        #expect(openFailure(directory.file("no/such/dir.db"))?.description.contains("there is no directory") == true)
+        #expect(openFailure(directory.path)?.description.contains("is a directory") == true)
+        #expect(openFailure(directory.path + "/") != nil)
+        #expect(openFailure("") != nil)
+        #expect(openFailure("/dev/null")?.description.contains("not a regular file") == true)
+        #expect(openFailure("/proc/todos.db") != nil)
+        FileManager.default.createFile(atPath: directory.file("plain"), contents: Data())
+        #expect(openFailure(directory.file("plain/x.db"))?.description.contains("Not a directory") == true)
+        #expect(try directory.contents().keys.sorted() == ["plain"])
+    }
+
+    @Test("A file without the right to write is refused and left", .enabled(if: getuid() != 0, "root may write anything"))
+    func unwritable() throws {
+        try make(seedSchema)
+        try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
+        try expectUntouched { if case .cannotOpen = $0 { true } else { false } }
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: directory.path)
+        defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path) }
+        try expectUntouched { $0.description.contains("the directory is not writable") }
+    }
+
+    @Test(
+        "A file that is not SQLite's is left as it is",
+        arguments: ["x", "SQLite format 3\0", String(repeating: "not a database ", count: 1_000)])
+    func notADatabase(content: String) throws {
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+        try expectUntouched { if case .notADatabase = $0 { true } else { false } }
+    }
+
+    @Test(
+        "A database of another program is left as it is",
+        arguments: [
+            "CREATE TABLE notes(id)", "CREATE TABLE todos(id INTEGER PRIMARY KEY, title TEXT)",
+            seedSchema + "CREATE TABLE other(a)", seedSchema + "CREATE VIEW v AS SELECT 1",
+            seedSchema + "CREATE TRIGGER t AFTER INSERT ON todos BEGIN DELETE FROM todos; END",
+            seedSchema + "PRAGMA user_version = 3", seedSchema + "PRAGMA application_id = 77",
+            seedSchema + "ALTER TABLE todos ADD COLUMN extra TEXT",
+            seedSchema.replacingOccurrences(of: "AUTOINCREMENT", with: ""), "PRAGMA application_id = 77",
+            "PRAGMA journal_mode = WAL; CREATE TABLE notes(id)",
+        ])
+    func foreign(sql: String) throws {
+        try make(sql)
+        try expectUntouched { if case .foreign = $0 { true } else { false } }
+    }
+
+    @Test("A database of another program with a hot log, or in use, is left as it is")
+    func foreignWithLog() throws {
+        let other = try OtherProgram(path)
+        try other.run("PRAGMA journal_mode = WAL; CREATE TABLE notes(id); INSERT INTO notes VALUES (1)")
+        let before = try directory.contents().filter { !$0.key.hasSuffix("-shm") }
+        #expect(openFailure(path)?.description.contains("it has a table notes") == true)
+        #expect(try directory.contents().filter { !$0.key.hasSuffix("-shm") } == before)
+        #expect(try other.rows("SELECT id FROM notes") == ["1"])
+        try directory.copyDatabase(to: "crashed.db")
+        let crashed = directory.file("crashed.db")
+        let crashedBefore = try directory.contents().filter { $0.key.hasPrefix("crashed") }
+        #expect(crashedBefore.keys.sorted() == ["crashed.db", "crashed.db-wal"])
+        #expect(openFailure(crashed)?.description.contains("it has a table notes") == true)
+        #expect(try directory.contents().filter { $0.key.hasPrefix("crashed") } == crashedBefore)
+    }
+
+    @Test("A later version is left as it is")
+    func newer() async throws {
+        await (try Store.open(.test(path))).close()
+        try make("PRAGMA user_version = 2")
+        try expectUntouched { $0 == .newerVersion(path: path, found: 2, supported: 1) }
+    }
+
+    @Test("A damaged database is refused and left as it is")
+    func corrupt() async throws {
+        let store = try Store.open(.test(path))
+        for number in 0..<500 { _ = try await store.created("key \(number)", String(repeating: "x", count: 100)) }
+        await store.close()
+        var data = try #require(FileManager.default.contents(atPath: path))
+        for index in stride(from: 4_096 * 2, to: data.count, by: 7) { data[index] = 0xa5 }
+        try data.write(to: URL(fileURLWithPath: path))
+        try expectUntouched { if case .corrupt = $0 { true } else { false } }
+        try data.prefix(4_096 * 3 + 100).write(to: URL(fileURLWithPath: path))
+        try expectUntouched { if case .corrupt = $0 { true } else { false } }
+    }
+
+    @Test("A second node on the same file is told so, by whatever name it comes; after a close it may have it")
+    func twoNodes() async throws {
+        let store = try Store.open(.test(path))
+        #expect(openFailure(path) == .inUse(path: path))
+        try FileManager.default.createSymbolicLink(atPath: directory.file("link.db"), withDestinationPath: path)
+        #expect(openFailure(directory.file("link.db")) == .inUse(path: path))
+        #expect(openFailure(directory.path + "/./todos.db") == .inUse(path: path))
+        _ = try await store.created("still works")
+        await store.close()
+        let next = try Store.open(.test(directory.file("link.db")))
+        #expect(next.todoCount == 1)
+        await next.close()
+    }
+
+    @Test("A lock file that a dead node has left is no obstacle")
+    func staleLock() async throws {
+        FileManager.default.createFile(atPath: path + "-lock", contents: Data())
+        let store = try Store.open(.test(path))
+        await store.close()
+        #expect(try directory.contents().keys.sorted() == ["todos.db"])
+    }
+
+    @Test("Another program that holds the file is reported as such")
+    func lockedSeed() throws {
+        let other = try OtherProgram(path)
+        try other.run(seedSchema + "BEGIN EXCLUSIVE; INSERT INTO todos (extern_id, todo) VALUES ('a', 'b')")
+        let error = openFailure(path)
+        #expect(error == .busy(path: path))
+        try other.run("COMMIT")
+        #expect(try other.rows("SELECT count(*) FROM todos") == ["1"])
+    }
+}

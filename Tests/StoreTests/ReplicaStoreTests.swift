@@ -1,0 +1,265 @@
+import Replication
+import Store
+import Testing
+import Transport
+
+/// A store under test: the replica, and local writes.
+protocol TestedStore: Sendable {
+    var replica: any ReplicaStore { get }
+    var nodeID: NodeID { get }
+    var summary: TreeSummary { get }
+    var todoCount: Int { get }
+    func create(_ key: ByteString, _ text: ByteString) async throws -> Bool
+    func update(_ key: ByteString, text: ByteString?, isCompleted: Bool?) async throws -> Bool
+    func delete(_ key: ByteString) async throws -> Bool
+    func takeCommitted() -> [Row]
+}
+
+struct TestedSQLite: TestedStore {
+    let store: Store
+    let directory: TemporaryDirectory
+
+    init(_ clock: TestClock) throws {
+        directory = try TemporaryDirectory()
+        store = try Store.open(.test(directory.file(), clock: clock))
+    }
+
+    var replica: any ReplicaStore { store }
+    var nodeID: NodeID { store.nodeID }
+    var summary: TreeSummary { store.summary }
+    var todoCount: Int { store.todoCount }
+
+    func create(_ key: ByteString, _ text: ByteString) async throws -> Bool {
+        try await store.create(externID: key.string, text: text.string) != .exists
+    }
+    func update(_ key: ByteString, text: ByteString?, isCompleted: Bool?) async throws -> Bool {
+        try await store.update(.externID(key.string), text: text?.string, isCompleted: isCompleted) != nil
+    }
+    func delete(_ key: ByteString) async throws -> Bool { try await store.delete(.externID(key.string)) }
+    func takeCommitted() -> [Row] { store.committed.takeNow() }
+}
+
+struct TestedMemory: TestedStore {
+    let store: MemoryReplicaStore
+
+    init(_ clock: TestClock, nodeID: NodeID = NodeID(0xabc)) {
+        store = MemoryReplicaStore(nodeID: nodeID, wallClock: { clock.milliseconds })
+    }
+
+    var replica: any ReplicaStore { store }
+    var nodeID: NodeID { store.nodeID }
+    var summary: TreeSummary { store.summary }
+    var todoCount: Int { store.todoCount }
+    func create(_ key: ByteString, _ text: ByteString) -> Bool { store.create(key, text) }
+    func update(_ key: ByteString, text: ByteString?, isCompleted: Bool?) -> Bool {
+        store.update(key, text: text, isCompleted: isCompleted)
+    }
+    func delete(_ key: ByteString) -> Bool { store.delete(key) }
+    func takeCommitted() -> [Row] { store.takeCommitted() }
+}
+
+enum StoreKind: CaseIterable {
+    case sqlite, memory
+
+    func make(_ clock: TestClock) throws -> any TestedStore {
+        switch self {
+        case .sqlite: try TestedSQLite(clock)
+        case .memory: TestedMemory(clock)
+        }
+    }
+}
+
+/// What every replica store owes the replication engine.
+@Suite("Replica store", .timeLimit(.minutes(2)))
+struct ReplicaStoreTests {
+    let clock = TestClock()
+    let anyTime = HybridTime(rawValue: .max)
+
+    private func stamp(_ time: UInt64, _ origin: UInt64 = 1) -> Stamp {
+        Stamp(time: HybridTime(rawValue: time), origin: NodeID(origin))
+    }
+
+    private func row(_ key: ByteString, _ text: ByteString = "text", _ time: UInt64 = 10, _ origin: UInt64 = 1) -> Row {
+        .created(key: key, text: text, atMilliseconds: Int64(time), stamp: stamp(time, origin))
+    }
+
+    private func merge(_ rows: [Row], _ store: any TestedStore, latest: HybridTime? = nil) async throws -> MergeOutcome {
+        guard case .merge(let outcome) = try await store.replica.answer(.merge(rows, latest: latest ?? anyTime))
+        else { throw TestFailure("not a merge") }
+        return outcome
+    }
+
+    @Test("An empty store has the empty tree and one empty page", arguments: StoreKind.allCases)
+    func empty(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        #expect(store.summary == .empty)
+        #expect(try await store.replica.answer(.topSums) == .topSums(.empty, [UInt64](repeating: 0, count: 256)))
+        #expect(try await store.replica.answer(.page(after: nil, maxBytes: 100)) == .page([], isLast: true))
+        #expect(try await store.replica.answer(.digests(buckets: [7])) == .digests([BucketDigests(bucket: 7, entries: [])]))
+        #expect(try await store.replica.answer(.merge([], latest: anyTime)) == .merge(MergeOutcome(isNews: [])))
+    }
+
+    @Test("A merge is news once, and a row that says the same is not", arguments: StoreKind.allCases)
+    func mergeOnce(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        #expect(try await merge([row("a"), row("b")], store).isNews == [true, true])
+        #expect(try await merge([row("b"), row("a"), row("c")], store).isNews == [false, false, true])
+        #expect(store.todoCount == 3)
+        #expect(store.takeCommitted() == [])
+    }
+
+    @Test("Several versions of one key in one merge all count, in order", arguments: StoreKind.allCases)
+    func duplicates(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        let first = row("a", "one", 10)
+        let second = row("a", "two", 20)
+        let gone = second.deleted(at: stamp(30))
+        let again = row("a", "three", 40)
+        #expect(
+            try await merge([first, second, first, gone, second, again, gone], store).isNews
+                == [true, true, false, true, false, true, false])
+        #expect(try await allRows(of: store.replica) == [again])
+        #expect(store.summary.count == 1)
+    }
+
+    @Test("Rows from a clock that is ahead are left out and counted", arguments: StoreKind.allCases)
+    func ahead(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        var late = row("c", "text", 50)
+        late.completed = Register(true, stamp(101))
+        let outcome = try await merge(
+            [row("a", "x", 100), row("b", "x", 105), late], store, latest: HybridTime(rawValue: 100))
+        #expect(
+            outcome
+                == MergeOutcome(isNews: [true, false, false], aheadCount: 2, furthestAhead: HybridTime(rawValue: 105)))
+        #expect(try await allRows(of: store.replica).map(\.key) == ["a"])
+    }
+
+    @Test("A text edited there and a tick set here both survive", arguments: StoreKind.allCases)
+    func fieldMerge(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        _ = try await merge([row("a", "old", 10)], store)
+        _ = try await store.update("a", text: nil, isCompleted: true)
+        var edited = row("a", "old", 10)
+        edited.text = Register("new", stamp(20, 2))
+        #expect(try await merge([edited], store).isNews == [true])
+        let merged = try #require(try await allRows(of: store.replica).first)
+        #expect(merged.text?.value == "new" && merged.completed?.value == true)
+    }
+
+    @Test("A delete hides, a create brings back, and what is newer than a delete is kept unseen", arguments: StoreKind.allCases)
+    func deleteAndEdit(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        let old = row("a", "old", 10)
+        var edited = old
+        edited.text = Register("edited", stamp(30))
+        _ = try await merge([old, edited, old.deleted(at: stamp(20))], store)
+        #expect(store.todoCount == 0)
+        let tombstone = try #require(try await allRows(of: store.replica).first)
+        #expect(tombstone.isDeleted && tombstone.text?.value == "edited" && tombstone.completed == nil)
+        _ = try await merge([row("a", "again", 25, 9)], store)
+        #expect(store.todoCount == 1)
+        #expect(try await allRows(of: store.replica).first?.text?.value == "edited")
+    }
+
+    @Test("A local write is later than all that was merged, whatever the wall clock says", arguments: StoreKind.allCases)
+    func localIsLater(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        let future = HybridTime(milliseconds: clock.milliseconds + 86_400_000)
+        _ = try await merge([row("a", "future", future.rawValue)], store)
+        #expect(try await store.update("a", text: "now", isCompleted: nil))
+        #expect(try await store.delete("a"))
+        #expect(try await store.create("a", "again"))
+        let committed = store.takeCommitted()
+        #expect(committed.count == 3)
+        #expect(committed.allSatisfy { $0.latestStamp.time > future && $0.latestStamp.origin == store.nodeID && $0.isValid })
+        #expect(zip(committed, committed.dropFirst()).allSatisfy { $0.latestStamp < $1.latestStamp })
+        #expect(try await allRows(of: store.replica) == [try #require(committed.last)])
+    }
+
+    @Test("Local outcomes: exists, not there, nothing to change", arguments: StoreKind.allCases)
+    func localOutcomes(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        #expect(try await store.create("a", "text"))
+        #expect(try await !store.create("a", "other"))
+        #expect(try await store.update("a", text: nil, isCompleted: nil))
+        #expect(try await !store.update("b", text: "x", isCompleted: nil))
+        #expect(try await !store.delete("b"))
+        #expect(store.takeCommitted().count == 1)
+        #expect(try await store.update("a", text: "text", isCompleted: nil), "the same value is a write")
+        #expect(store.takeCommitted().count == 1)
+        #expect(try await store.delete("a"))
+        #expect(try await !store.delete("a"))
+        #expect(try await !store.update("a", text: "x", isCompleted: nil))
+    }
+
+    @Test("Pages cut by bytes hold every row once, in the order of the keys' bytes", arguments: StoreKind.allCases)
+    func pages(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        let keys: [ByteString] = ["", "\0", "a", "a\0", "a\0b", "aa", "é", "e\u{301}", "🙂", "z", "Z", "\u{10ffff}"]
+        var rows = keys.map { row($0) }
+        for index in stride(from: 0, to: rows.count, by: 3) { rows[index] = rows[index].deleted(at: stamp(20)) }
+        rows.append(row("big", ByteString(String(repeating: "x", count: 3_000))))
+        _ = try await merge(rows.reversed(), store)
+        let sorted = rows.sorted { $0.key < $1.key }
+        for maxBytes in [0, 1, 100, 200, 1_000, 100_000] {
+            #expect(try await allRows(of: store.replica, maxBytes: maxBytes) == sorted)
+        }
+        #expect(try await store.replica.answer(.page(after: "\u{10ffff}", maxBytes: 10)) == .page([], isLast: true))
+    }
+
+    @Test("Two replicas with different rows become equal by a walk of sums, digests and rows", arguments: StoreKind.allCases)
+    func walk(kind: StoreKind) async throws {
+        let ours = try kind.make(clock)
+        let theirs = TestedMemory(clock, nodeID: NodeID(0x77))
+        for number in 0..<300 {
+            let shared = row(ByteString("key \(number)"))
+            if number % 7 != 0 { _ = try await merge([shared], ours) }
+            if number % 5 != 0 { _ = try await merge([shared], theirs) }
+            if number % 11 == 0 { _ = try await ours.update(shared.key, text: "ours", isCompleted: nil) }
+            if number % 13 == 0 { _ = theirs.delete(shared.key) }
+        }
+        #expect(ours.summary.root != theirs.summary.root)
+        guard case .topSums(_, let ourTops) = try await ours.replica.answer(.topSums),
+            case .topSums(_, let theirTops) = try await theirs.replica.answer(.topSums)
+        else { throw TestFailure("not top sums") }
+        let tops = (0..<256).filter { ourTops[$0] != theirTops[$0] }.map { UInt8($0) }
+        guard case .bucketSums(let ourSums) = try await ours.replica.answer(.bucketSums(tops: tops)),
+            case .bucketSums(let theirSums) = try await theirs.replica.answer(.bucketSums(tops: tops))
+        else { throw TestFailure("not bucket sums") }
+        var buckets: [UInt16] = []
+        for (index, top) in tops.enumerated() {
+            for low in 0..<256 where ourSums[index][low] != theirSums[index][low] {
+                buckets.append(UInt16(top) << 8 | UInt16(low))
+            }
+        }
+        guard case .digests(let digests) = try await theirs.replica.answer(.digests(buckets: buckets)),
+            case .compare(let comparison) = try await ours.replica.answer(.compare(digests)),
+            case .rows(let wanted) = try await theirs.replica.answer(.rows(comparison.wanted))
+        else { throw TestFailure("not the answers of a walk") }
+        #expect(!comparison.rows.isEmpty && !wanted.isEmpty && wanted.count < 200)
+        _ = try await merge(wanted, ours)
+        _ = try await merge(comparison.rows, theirs)
+        #expect(ours.summary == theirs.summary)
+        #expect(try await allRows(of: ours.replica) == allRows(of: theirs.replica))
+    }
+
+    @Test("Digests are ordered by the hash of the key and lead back to the rows", arguments: StoreKind.allCases)
+    func digests(kind: StoreKind) async throws {
+        let store = try kind.make(clock)
+        let rows = (0..<2_000).map { row(ByteString("key \($0)")) }
+        _ = try await merge(rows, store)
+        guard case .digests(let digests) = try await store.replica.answer(.digests(buckets: Array(0...UInt16.max)))
+        else { throw TestFailure("not digests") }
+        #expect(digests.map(\.bucket) == Array(0...UInt16.max))
+        #expect(digests.reduce(0) { $0 + $1.entries.count } == rows.count)
+        for digest in digests {
+            #expect(zip(digest.entries, digest.entries.dropFirst()).allSatisfy { $0.keyHash < $1.keyHash })
+            #expect(digest.entries.allSatisfy { UInt16($0.keyHash >> 48) == digest.bucket })
+        }
+        let wants = digests.map { BucketWant(bucket: $0.bucket, keyHashes: $0.entries.map(\.keyHash)) }
+        guard case .rows(let found) = try await store.replica.answer(.rows(wants)) else { throw TestFailure("not rows") }
+        #expect(Set(found) == Set(rows))
+        #expect(try await store.replica.answer(.compare(digests)) == .compare(Comparison(rows: [], wanted: [])))
+    }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import Replication
+import Store
+import Testing
+import Transport
+
+@Suite("Taking over the seed's database", .timeLimit(.minutes(1)))
+struct TakeoverTests {
+    let directory: TemporaryDirectory
+    let clock = TestClock()
+    var path: String { directory.file() }
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        try OtherProgram(path).run(seedSchema)
+    }
+
+    private func open() throws -> Store { try Store.open(.test(path, clock: clock)) }
+
+    @Test("Rows, ids and the next id are kept; times become the one form; stamps are those of the creation")
+    func takeOver() async throws {
+        try OtherProgram(path).run(
+            """
+            INSERT INTO todos VALUES (1, 'a', 'A', 0, '2025-11-08 09:10:11');
+            INSERT INTO todos VALUES (3, 'c', 'C', 1, '2025-11-07 12:06:59.123456789+01:00');
+            INSERT INTO todos VALUES (4, 'd', 'D', 0, '2025-11-08T00:00:00Z');
+            INSERT INTO todos VALUES (7, 'g', 'G', 1, '2023-10-04 20:27:15.365730552 +1100 AEDT m=+245.85');
+            INSERT INTO todos VALUES (8, 'future', 'F', 0, '2150-01-01T00:00:00.000Z');
+            INSERT INTO todos VALUES (9, 'past', 'P', 0, '0001-01-01 00:00:00');
+            INSERT INTO todos VALUES (20, 'gone', 'x', 0, '2025-11-08 09:10:11');
+            DELETE FROM todos WHERE id = 20;
+            """)
+        let store = try open()
+        #expect(store.takenOverCount == 6 && store.todoCount == 6 && store.summary.count == 6)
+        #expect(
+            try OtherProgram(path).rows("SELECT * FROM todos") == [
+                "1|a|A|0|2025-11-08T09:10:11.000Z", "3|c|C|1|2025-11-07T11:06:59.123Z",
+                "4|d|D|0|2025-11-08T00:00:00.000Z", "7|g|G|1|2023-10-04T09:27:15.365Z",
+                "8|future|F|0|2150-01-01T00:00:00.000Z", "9|past|P|0|0001-01-01T00:00:00.000Z",
+            ])
+        for row in try await allRows(of: store) {
+            guard case .created(let milliseconds) = row.presence.value else { throw TestFailure("deleted") }
+            let time = HybridTime(milliseconds: min(milliseconds, clock.milliseconds))
+            #expect(row.presence.stamp == Stamp(time: time, origin: store.nodeID))
+            #expect(row.text?.stamp == row.presence.stamp && row.completed?.stamp == row.presence.stamp)
+        }
+        #expect(try await store.created("new").id == 21)
+        #expect(try await store.page(limit: 2).map(\.externID) == ["future", "new"])
+        let summary = store.summary
+        await store.close()
+        let reopened = try open()
+        #expect(reopened.takenOverCount == 0 && reopened.summary == summary)
+        await reopened.close()
+    }
+
+    @Test("A seed's file in WAL mode, closed or left by a crash, is taken over", arguments: [false, true])
+    func walMode(isCrashed: Bool) async throws {
+        do {
+            let seed = try OtherProgram(path)
+            try seed.run("PRAGMA journal_mode = WAL; INSERT INTO todos (extern_id, todo) VALUES ('a', 'A')")
+            if isCrashed { seed.keepLog() }
+        }
+        #expect(FileManager.default.fileExists(atPath: path + "-wal") == isCrashed)
+        let store = try open()
+        #expect(store.takenOverCount == 1)
+        #expect(try await store.todo(externID: "a")?.text == "A")
+        await store.close()
+        #expect(try directory.contents().keys.sorted() == ["todos.db"])
+    }
+
+    @Test(
+        "A row that no todo can hold is named, and the file stays as it was, without a trace",
+        arguments: [
+            "(5, 'x', 'x', 0, 'yesterday')", "(5, 'x', 'x', 0, 1762594211)", "(5, 'x', 'x', 2, '2025-11-08 09:10:11')",
+            "(5, 'x', 'x', 'yes', '2025-11-08 09:10:11')", "(5, x'ff', 'x', 0, '2025-11-08 09:10:11')",
+            "(5, 'x', CAST(x'ff' AS TEXT), 0, '2025-11-08 09:10:11')",
+            "(5, printf('%.4097c', 'k'), 'x', 0, '2025-11-08 09:10:11')",
+            "(5, 'x', printf('%.262145c', 'k'), 0, '2025-11-08 09:10:11')",
+        ], ["DELETE", "WAL"])
+    func invalidRow(values: String, mode: String) throws {
+        try OtherProgram(path).run(
+            """
+            PRAGMA journal_mode = \(mode);
+            INSERT INTO todos VALUES (1, 'a', 'A', 0, '2025-11-08 09:10:11'); INSERT INTO todos VALUES \(values)
+            """)
+        let before = try directory.contents()
+        guard case .invalidRow(path, id: 5, _) = openFailure(path) else {
+            Issue.record("\(String(describing: openFailure(path)))")
+            return
+        }
+        #expect(try directory.contents() == before)
+    }
+
+    @Test("Todos inserted by hand between two starts are stamped, counted and replicated; removed ones go from the tree")
+    func byHand() async throws {
+        var store = try open()
+        _ = try await store.created("kept")
+        _ = try await store.created("removed")
+        _ = try await store.created("deleted")
+        _ = try await store.delete(.externID("deleted"))
+        let deleted = try #require(try await allRows(of: store).first { $0.isDeleted })
+        await store.close()
+        try OtherProgram(path).run(
+            """
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('hand', 'H', '2025-11-08 09:10:11');
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('deleted', 'back', '2020-11-08 09:10:11');
+            DELETE FROM todos WHERE extern_id = 'removed';
+            UPDATE todos SET created_at = '2024-01-01 00:00:00', todo = 'edited' WHERE extern_id = 'kept';
+            """)
+        clock.milliseconds -= 86_400_000
+        store = try open()
+        #expect(store.takenOverCount == 2 && store.todoCount == 3 && store.summary.count == 3)
+        let rows = try await allRows(of: store)
+        #expect(rows.map(\.key) == ["deleted", "hand", "kept"])
+        #expect(rows[0].presence.stamp > deleted.latestStamp && !rows[0].isDeleted)
+        #expect(rows[1].presence.stamp.time.milliseconds == 1_762_593_011_000)
+        #expect(rows[2].text?.value == "edited")
+        #expect(
+            try OtherProgram(path).rows("SELECT created_at FROM todos WHERE extern_id = 'kept'")
+                == ["2024-01-01T00:00:00.000Z"])
+        #expect(try OtherProgram(path).rows("SELECT count(*) FROM stamps, tombstones") == ["0"])
+        let summary = store.summary
+        await store.close()
+        store = try open()
+        #expect(store.summary == summary && store.takenOverCount == 0)
+        await store.close()
+    }
+
+    @Test("What another program writes while the store runs is found with the next write")
+    func whileRunning() async throws {
+        let store = try open()
+        _ = try await store.created("a")
+        try OtherProgram(path).run(
+            """
+            INSERT INTO todos (extern_id, todo) VALUES ('hand', 'H');
+            UPDATE todos SET todo = 'edited' WHERE extern_id = 'a';
+            """)
+        #expect(try await store.update(.externID("hand"), text: "new")?.text == "new")
+        #expect(store.takenOverCount == 1 && store.todoCount == 2)
+        #expect(try await store.delete(.externID("a")))
+        #expect(try await store.create(externID: "hand", text: "x") == .exists)
+        let summary = store.summary
+        await store.close()
+        let reopened = try open()
+        #expect(reopened.summary == summary && reopened.takenOverCount == 0)
+        await reopened.close()
+    }
+
+    @Test("Twenty thousand rows are taken over in order of their ids")
+    func many() async throws {
+        try OtherProgram(path).run(
+            """
+            INSERT INTO todos (id, extern_id, todo, created_at)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            SELECT i * 3, 'key ' || i, 'text ' || i, datetime(1700000000 + i % 100, 'unixepoch') FROM n
+            """)
+        let store = try open()
+        #expect(store.takenOverCount == 20_000 && store.todoCount == 20_000)
+        #expect(try await store.todo(id: 60_000)?.externID == "key 20000")
+        await store.close()
+    }
+}

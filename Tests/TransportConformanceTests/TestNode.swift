@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+import Transport
+
+/// A running node and what it has received so far.
+///
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only.
+final class TestNode: @unchecked Sendable {
+    let transport: any Transport
+    private let lock = NSLock()
+    private var arrivals: [[Arrival]] = [[], []]
+    private var collectedEvents: [TransportEvent] = []
+
+    init(_ transport: any Transport) { self.transport = transport }
+
+    var address: PeerAddress { transport.boundAddress }
+
+    /// Everything that came on `channel` until now.
+    func received(on channel: Channel) -> [Arrival] {
+        lock.withLock {
+            arrivals[Int(channel.rawValue)] += transport.arrivals(on: channel).takeNow()
+            return arrivals[Int(channel.rawValue)]
+        }
+    }
+
+    func messages(on channel: Channel) -> [[UInt8]] { received(on: channel).map(\.message) }
+
+    /// Every event until now.
+    var events: [TransportEvent] {
+        lock.withLock {
+            collectedEvents += transport.events.takeNow()
+            return collectedEvents
+        }
+    }
+
+    func dropped(_ cause: DropCause) -> Int {
+        events.reduce(0) { sum, event in
+            if case .dropped(cause, let count) = event { sum + count } else { sum }
+        }
+    }
+
+    func refusals(_ refusal: Refusal) -> [PeerAddress] {
+        events.compactMap { event in
+            if case .refused(refusal, let address) = event { address } else { nil }
+        }
+    }
+
+    /// The next exchange that a peer opens.
+    func accept(on channel: Channel) async throws -> any Exchange {
+        let queue = transport.exchanges(on: channel)
+        let exchange = try await within(.seconds(5)) { await queue.next(limit: 1)?.first }
+        return try #require(exchange ?? nil, "no exchange within 5 s")
+    }
+
+    func setPeers(_ others: [TestNode]) {
+        transport.setPeers(others.filter { $0 !== self }.map { Peer(address: $0.address) })
+    }
+}
+
+struct NotInTime: Error {}
+
+/// What `body` gives, or `nil` when it takes longer; it is cancelled then.
+func within<Value: Sendable>(
+    _ time: Duration, _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value? {
+    try await withThrowingTaskGroup(of: Value?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try? await Task.sleep(for: time)
+            return nil
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+    }
+}
+
+/// Waits until `condition` holds, at most `time`.
+func eventually(
+    _ what: Comment, within time: Duration = .seconds(10), sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () -> Bool
+) async {
+    let deadline = ContinuousClock.now + time
+    while !condition() {
+        if ContinuousClock.now > deadline {
+            Issue.record(what, sourceLocation: sourceLocation)
+            return
+        }
+        try? await Task.sleep(for: .milliseconds(2))
+    }
+}
+
+/// Runs `body` with nodes that run, each knowing all others, and stops them.
+func withNodes(
+    _ fixture: any TransportFixture, _ options: [NodeOptions], _ body: ([TestNode]) async throws -> Void
+) async throws {
+    var nodes: [TestNode] = []
+    for option in options { nodes.append(TestNode(try fixture.makeNode(option))) }
+    for node in nodes { node.setPeers(nodes) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        for node in nodes { group.addTask { try await node.transport.run() } }
+        defer { group.cancelAll() }
+        try await body(nodes)
+    }
+}
+
+func withNodes(
+    _ setting: Setting, _ count: Int, _ body: ([TestNode]) async throws -> Void
+) async throws {
+    let options = [NodeOptions](repeating: NodeOptions(key: setting.key), count: count)
+    try await withNodes(setting.plugin.fixture(), options, body)
+}
+
+/// Why an exchange of one question and one answer with `peer` does not work; `nil` when it does. A plugin may find out
+/// when it dials, or, where the wire has no handshake, with the first answer.
+func exchangeError(
+    _ node: TestNode, with peer: PeerAddress, on channel: Channel
+) async -> ExchangeError? {
+    do throws(ExchangeError) {
+        let exchange = try await node.transport.exchange(on: channel, with: peer)
+        try await exchange.send(TestMessage.make(1))
+        _ = try await exchange.receive()
+        return nil
+    } catch {
+        return error
+    }
+}
