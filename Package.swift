@@ -26,8 +26,8 @@ let package = Package(
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
         .target(name: "Transport", swiftSettings: strict),
-        .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
-        .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(name: "Membership", dependencies: ["Transport"], swiftSettings: strict),
+        .target(name: "Replication", dependencies: ["Transport"], swiftSettings: strict),
         .target(
             name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
@@ -37,7 +37,7 @@ let package = Package(
                 "CSockets", "CSodium", "Transport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], exclude: ["DESIGN.md"], swiftSettings: strict),
+            ], swiftSettings: strict),
         .executableTarget(
             name: "App",
             dependencies: [
@@ -53,5 +53,11 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Replication", "Transport"], path: "Tests/Support",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReplicationTests", dependencies: ["Replication", "TestSupport", "Transport"], swiftSettings: strict),
+        .testTarget(name: "ProcessTests", dependencies: ["App"], swiftSettings: strict),
     ]
 )

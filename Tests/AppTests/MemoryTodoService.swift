@@ -70,6 +70,20 @@ struct MemoryTodoService: TodoService {
         }
     }
 
+    /// Adds `count` todos at once.
+    func fill(_ count: Int, text: String) {
+        state.withLockedValue { state in
+            for _ in 0..<count {
+                state.lastID += 1
+                state.clock += 1
+                let todo = Todo(
+                    id: state.lastID, externID: "filled-\(state.lastID)", text: text, isCompleted: false,
+                    createdAtMilliseconds: state.clock)
+                state.todos.append(todo)
+            }
+        }
+    }
+
     private func locked<Value>(_ body: (inout State) throws -> Value) throws -> Value {
         try state.withLockedValue { state in
             if let failure = state.failure { throw failure }

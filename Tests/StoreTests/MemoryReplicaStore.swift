@@ -12,6 +12,8 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     private let wallClock: @Sendable () -> Int64
     private var clock = HybridClock(bound: .zero)
     private var rows: [ByteString: Row] = [:]
+    /// By bucket. A key that came once never goes: its tombstone stays.
+    private var keys: [UInt16: Set<ByteString>] = [:]
     private var tree = HashTree()
     private var committedRows: [Row] = []
 
@@ -116,9 +118,10 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     }
 
     private func digested(_ bucket: UInt16) -> [(row: Row, entry: BucketDigests.Entry)] {
-        rows.values.map { ($0, hasher.digest($0)) }.filter { $0.1.bucket == bucket }
-            .map { ($0.0, BucketDigests.Entry(keyHash: $0.1.keyHash, rowHash: $0.1.shortRowHash)) }
-            .sorted { $0.1.keyHash < $1.1.keyHash }
+        keys[bucket, default: []].compactMap { rows[$0] }.map { row in
+            let digest = hasher.digest(row)
+            return (row, BucketDigests.Entry(keyHash: digest.keyHash, rowHash: digest.shortRowHash))
+        }.sorted { $0.1.keyHash < $1.1.keyHash }
     }
 
     private func stamp() -> Stamp { Stamp(time: clock.next(wallMilliseconds: wallClock()), origin: nodeID) }
@@ -130,7 +133,9 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
 
     private func put(_ row: Row) {
         if let old = rows[row.key] { tree.remove(hasher.digest(old)) }
-        tree.insert(hasher.digest(row))
+        let digest = hasher.digest(row)
+        tree.insert(digest)
+        keys[digest.bucket, default: []].insert(row.key)
         rows[row.key] = row
     }
 }

@@ -41,7 +41,7 @@ struct OpeningTests {
 
     @Test("An empty file, and a database without tables, become ours")
     func blank() async throws {
-        FileManager.default.createFile(atPath: path, contents: Data())
+        _ = FileManager.default.createFile(atPath: path, contents: Data())
         await (try Store.open(.test(path))).close()
         try OtherProgram(directory.file("blank.db")).run("CREATE TABLE x(a); DROP TABLE x")
         await (try Store.open(.test(directory.file("blank.db")))).close()
@@ -55,7 +55,7 @@ struct OpeningTests {
         #expect(openFailure("") != nil)
         #expect(openFailure("/dev/null")?.description.contains("not a regular file") == true)
         #expect(openFailure("/proc/todos.db") != nil)
-        FileManager.default.createFile(atPath: directory.file("plain"), contents: Data())
+        _ = FileManager.default.createFile(atPath: directory.file("plain"), contents: Data())
         #expect(openFailure(directory.file("plain/x.db"))?.description.contains("Not a directory") == true)
         #expect(try directory.contents().keys.sorted() == ["plain"])
     }
@@ -147,7 +147,7 @@ struct OpeningTests {
 
     @Test("A lock file that a dead node has left is no obstacle")
     func staleLock() async throws {
-        FileManager.default.createFile(atPath: path + "-lock", contents: Data())
+        _ = FileManager.default.createFile(atPath: path + "-lock", contents: Data())
         let store = try Store.open(.test(path))
         await store.close()
         #expect(try directory.contents().keys.sorted() == ["todos.db"])

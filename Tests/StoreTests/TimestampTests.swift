@@ -23,8 +23,8 @@ struct TimestampTests {
         for day in Int64(-141_000)...Int64(6_000) {
             let milliseconds = day * 86_400_000 + (day & 0xffff)
             let text = Timestamp.format(milliseconds)
-            #expect(Timestamp.parse(text) == milliseconds)
-            #expect(text > previous)
+            // One expectation a day costs more than all the arithmetic.
+            if Timestamp.parse(text) != milliseconds || text <= previous { Issue.record("\(text) for \(milliseconds)") }
             previous = text
         }
     }

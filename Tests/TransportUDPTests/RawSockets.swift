@@ -49,11 +49,11 @@ final class RawStream: Sendable {
 
     deinit { close(descriptor) }
 
-    func write(_ bytes: [UInt8]) { _ = Foundation.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL.rawValue)) }
+    func write(_ bytes: [UInt8]) { _ = Foundation.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) }
 
     func read() -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4_096)
-        let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT))
         return Array(buffer.prefix(max(0, count)))
     }
 }
@@ -71,7 +71,7 @@ final class RawServer: Sendable {
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             poll(&waiting, 1, 5_000)
             let connection = accept(descriptor, nil, nil)
-            _ = Foundation.send(connection, answer, answer.count, CInt(MSG_NOSIGNAL.rawValue))
+            _ = Foundation.send(connection, answer, answer.count, CInt(MSG_NOSIGNAL))
             var buffer = [UInt8](repeating: 0, count: 256)
             while recv(connection, &buffer, buffer.count, 0) > 0 {}
             close(connection)
