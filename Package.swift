@@ -58,6 +58,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "TestSupport", "Transport"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Membership", "Replication", "TestSupport", "Transport", "TransportUDP"],
+            swiftSettings: strict),
         .testTarget(name: "ProcessTests", dependencies: ["App"], swiftSettings: strict),
     ]
 )

@@ -45,10 +45,12 @@ extension MemberlistCodec {
     }
 
     private static func encode(_ body: AccusationBody, as kind: Kind) -> [UInt8] {
-        map(kind, [
-            ("From", { $0.write(body.from) }), ("Incarnation", { $0.write(body.incarnation) }),
-            ("Node", { $0.write(body.node) }),
-        ])
+        map(
+            kind,
+            [
+                ("From", { $0.write(body.from) }), ("Incarnation", { $0.write(body.incarnation) }),
+                ("Node", { $0.write(body.node) }),
+            ])
     }
 
     private static func encode(_ body: PushPull) -> [UInt8] {

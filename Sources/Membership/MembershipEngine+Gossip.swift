@@ -170,7 +170,8 @@ extension MembershipEngine {
 
     /// Only confirmed members count: invented accusers would shorten the time a suspect has to refute.
     private mutating func confirmSuspicion(_ body: AccusationBody) {
-        let isMember = body.from == local.name
+        let isMember =
+            body.from == local.name
             || table.slot(named: body.from).map { table[$0].isConfirmed } ?? false
         guard isMember, suspicions[body.node]?.confirm(by: body.from) == true else { return }
         if let deadline = suspicions[body.node]?.deadline { timers.add(.suspicion(body.node), at: deadline) }

@@ -18,16 +18,20 @@ struct Suspicion: Sendable {
         self.minimum = minimum
         self.maximum = maximum
         accusers = [accuser]
-        deadline = now + Formulas.suspicionTimeout(
-            confirmations: 0, needed: needed, minimum: minimum, maximum: maximum)
+        deadline =
+            now
+            + Formulas.suspicionTimeout(
+                confirmations: 0, needed: needed, minimum: minimum, maximum: maximum)
     }
 
     /// Counts `accuser`; `false` when it adds nothing, because it accused before or enough have.
     mutating func confirm(by accuser: String) -> Bool {
         guard accusers.count <= needed, !accusers.contains(accuser) else { return false }
         accusers.append(accuser)
-        deadline = startedAt + Formulas.suspicionTimeout(
-            confirmations: accusers.count - 1, needed: needed, minimum: minimum, maximum: maximum)
+        deadline =
+            startedAt
+            + Formulas.suspicionTimeout(
+                confirmations: accusers.count - 1, needed: needed, minimum: minimum, maximum: maximum)
         return true
     }
 }

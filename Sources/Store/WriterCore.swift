@@ -64,7 +64,7 @@ final class WriterCore {
 
     private func process(_ work: [WriteQueue.Work]) {
         do throws(StoreError) {
-            publish(try transaction(work))
+            publish(try transactionWithRoom(work))
         } catch {
             // One request must not fail its neighbours: each gets a transaction of its own.
             if work.count > 1, !error.concernsAllRequests {
@@ -77,6 +77,17 @@ final class WriterCore {
                     }
                 }
             }
+        }
+    }
+
+    /// On a full disk the log may be what fills it: it is moved into the database, cut off, and the work tried again.
+    private func transactionWithRoom(_ work: [WriteQueue.Work]) throws(StoreError) -> Effects {
+        do throws(StoreError) {
+            return try transaction(work)
+        } catch {
+            guard case .diskFull = error else { throw error }
+            try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return try transaction(work)
         }
     }
 

@@ -21,7 +21,8 @@ public final class InMemoryNetwork: @unchecked Sendable {
         generator = SeededGenerator(seed: seed)
     }
 
-    /// A new node at `address`; `nil`, or port 0, takes a free port. Throws `addressInUse` while another node runs there.
+    /// A new node at `address`; `nil`, or port 0, takes a free port. Throws `addressInUse` while another node runs
+    /// there.
     public func bind(
         _ address: PeerAddress? = nil, configuration: InMemoryConfiguration = InMemoryConfiguration()
     ) throws(TransportError) -> InMemoryTransport {
@@ -80,5 +81,6 @@ public struct InMemoryConfiguration: Sendable {
     /// How long a silent address is waited for. Default 1 s.
     public var answerTimeout: Duration = .seconds(1)
 
+    /// The defaults, without a key.
     public init() {}
 }

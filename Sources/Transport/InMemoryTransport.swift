@@ -4,10 +4,15 @@ internal import class Foundation.NSLock
 ///
 /// `@unchecked Sendable`: the mutable state is touched under `lock` only.
 public final class InMemoryTransport: Transport, @unchecked Sendable {
+    /// Always `memory`.
     public let kind = "memory"
+    /// The made-up address of this node.
     public let boundAddress: PeerAddress
+    /// As configured.
     public let maxMessageBytes: Int
+    /// As configured; the smaller of both ends counts.
     public let maxExchangeMessageBytes: Int
+    /// Refusals once per address; drops five times a second.
     public let events = BatchQueue<TransportEvent>(maxCount: 1_024)
 
     private let network: InMemoryNetwork
@@ -34,12 +39,14 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
         exchangeQueues = Channel.allCases.map { _ in BatchQueue(maxCount: configuration.maxExchanges) }
     }
 
+    /// See `Transport`. The message is in the queue of the peer, or lost, when this returns.
     public func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         let understands = lock.withLock { peers.first { $0.address == peer }?.channels.contains(channel) ?? true }
         guard understands else { return drop(.unsupported) }
         hand(message, on: channel, to: peer, delivery: .unicast)
     }
 
+    /// See `Transport`. Every peer is reached directly; nothing is repeated.
     public func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
         let targets = lock.withLock { peers.filter { $0.channels.contains(channel) } }
         // As over UDP, where memberlist's own messages say nothing about how they were spread.
@@ -50,6 +57,7 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
         }
     }
 
+    /// See `Transport`. A silent address is waited for as long as configured.
     public func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange {
         guard !lock.withLock({ isFinished }) else { throw .closed }
         switch network.target(peer) {
@@ -68,12 +76,16 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
         }
     }
 
+    /// See `Transport`.
     public func arrivals(on channel: Channel) -> BatchQueue<Arrival> { arrivalQueues[Int(channel.rawValue)] }
 
+    /// See `Transport`.
     public func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { exchangeQueues[Int(channel.rawValue)] }
 
+    /// See `Transport`.
     public func setPeers(_ peers: [Peer]) { lock.withLock { self.peers = peers } }
 
+    /// See `Transport`. Messages arrive before it too, but the address is given back by it only.
     public func run() async throws(TransportError) {
         // Real plugins report drops when they happen, at most once a second; here a tick is good enough.
         while (try? await Task.sleep(for: .milliseconds(200))) != nil { reportDrops() }

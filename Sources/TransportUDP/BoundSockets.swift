@@ -22,7 +22,8 @@ struct BoundSockets: ~Copyable {
             let stream = cs_listen_stream(host, UInt8(host.count), wanted.port, CInt(Self.streamReceiveBytes), &port)
             guard stream >= 0 else { throw Self.failure(-stream, wanted) }
             var samePort: UInt16 = 0
-            let datagram = cs_bind_datagram(host, UInt8(host.count), port, CInt(clamping: receiveBufferBytes), &samePort)
+            let datagram = cs_bind_datagram(
+                host, UInt8(host.count), port, CInt(clamping: receiveBufferBytes), &samePort)
             if datagram >= 0 {
                 self.datagram = datagram
                 self.stream = stream

@@ -1,5 +1,5 @@
-/// Broadcasts of one channel that are still to be repeated, taken as memberlist does: those sent least often first, among
-/// them the longest that fits, among those the newest.
+/// Broadcasts of one channel that are still to be repeated, taken as memberlist does: those sent least often first,
+/// among them the longest that fits, among those the newest.
 ///
 /// A take costs the same however many wait: they stand by times sent and by length, and a bit per length tells which
 /// lengths there are. Bounded by bytes: beyond, the oldest is dropped and counted.

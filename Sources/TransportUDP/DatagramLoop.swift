@@ -202,7 +202,9 @@ extension DatagramLoop {
         var refusals = 0
         while firstUnsent < unsentEnd {
             let sent = outgoing.withUnsafeBufferPointer { buffer in
-                cs_send(descriptor, buffer.baseAddress.map { $0 + firstUnsent }, UInt32(unsentEnd - firstUnsent), isV6 ? 1 : 0)
+                cs_send(
+                    descriptor, buffer.baseAddress.map { $0 + firstUnsent }, UInt32(unsentEnd - firstUnsent),
+                    isV6 ? 1 : 0)
             }
             if sent > 0 {
                 firstUnsent += Int(sent)

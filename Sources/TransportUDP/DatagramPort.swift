@@ -5,8 +5,8 @@ import Transport
 
 /// The side of the datagram thread that other threads see: what they want sent, and the means to wake the thread.
 ///
-/// `@unchecked Sendable`: the mutable state is touched under `lock` only; the descriptors are closed once, when the thread
-/// is gone, or with this object where it never started.
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only; the descriptors are closed once, when the
+/// thread is gone, or with this object where it never started.
 final class DatagramPort: @unchecked Sendable {
     enum Command: Sendable {
         case send([UInt8], Channel, PeerAddress)
@@ -48,7 +48,9 @@ final class DatagramPort: @unchecked Sendable {
         outbox = Channel.allCases.map { channel in
             BatchQueue(maxBytes: configuration.gossip.maxBytes(for: channel), maxCount: 1 << 20, size: \.bytes)
         }
-        guard wakeDescriptor >= 0 else { throw .failed(reason: "eventfd: \(String(cString: strerror(-wakeDescriptor)))") }
+        guard wakeDescriptor >= 0 else {
+            throw .failed(reason: "eventfd: \(String(cString: strerror(-wakeDescriptor)))")
+        }
     }
 
     deinit { closeDescriptors() }

@@ -1,8 +1,8 @@
 internal import Foundation
 import Transport
 
-/// Gathers what the plugin notices into `TransportEvent`s: refusals once per address and reason in a while, drops as sums
-/// at most once a second.
+/// Gathers what the plugin notices into `TransportEvent`s: refusals once per address and reason in a while, drops as
+/// sums at most once a second.
 ///
 /// `@unchecked Sendable`: all state is touched under `lock` only.
 final class EventSink: @unchecked Sendable {

@@ -233,8 +233,9 @@ extension ExchangeHub {
 
 extension SocketAddress {
     fileprivate init?(_ address: PeerAddress) {
-        guard let made = try? SocketAddress(
-            packedIPAddress: ByteBuffer(bytes: address.hostBytes), port: Int(address.port))
+        guard
+            let made = try? SocketAddress(
+                packedIPAddress: ByteBuffer(bytes: address.hostBytes), port: Int(address.port))
         else { return nil }
         self = made
     }

@@ -13,9 +13,10 @@ import Transport
 ///                        then frames both ways: length u32 big-endian, sealed message; tag FINAL: the end
 ///     refusal            df, reason u8: 1 other key, 2 other version
 ///
-/// Each direction of a sealed exchange is a secretstream under a key of its own: BLAKE2b, keyed with the exchange subkey,
-/// over both hellos (so that versions and randoms cannot be changed) and the direction. The first frame of each side
-/// proves that it holds the key; the acceptor's comes first, so that the dialler knows after one round trip.
+/// Each direction of a sealed exchange is a secretstream under a key of its own: BLAKE2b, keyed with the exchange
+/// subkey, over both hellos (so that versions and randoms cannot be changed) and the direction. The first frame of
+/// each side proves that it holds the key; the acceptor's comes first, so that the dialler knows after one round
+/// trip.
 struct ExchangeSession {
     enum Role: Hashable, Sendable {
         case dialler(Channel)
@@ -203,7 +204,9 @@ extension ExchangeSession {
 
     /// The newest version that both sides speak.
     private func commonVersion(_ oldest: UInt8, _ newest: UInt8) -> UInt8? {
-        guard oldest <= newest, oldest <= Self.versions.upperBound, newest >= Self.versions.lowerBound else { return nil }
+        guard oldest <= newest, oldest <= Self.versions.upperBound, newest >= Self.versions.lowerBound else {
+            return nil
+        }
         return min(newest, Self.versions.upperBound)
     }
 
@@ -289,7 +292,8 @@ extension ExchangeSession {
     private mutating func takeProof(_ stream: SecretStream, _ keys: SecretStreamKeys) -> [Output]? {
         let frameBytes = SecretStream.overheadBytes + 1
         guard let frame = take(4 + frameBytes) else { return nil }
-        let proof = Array(frame.prefix(4)) == [0, 0, 0, UInt8(frameBytes)] ? stream.pull(frame[4...])?.message.first : nil
+        let proof =
+            Array(frame.prefix(4)) == [0, 0, 0, UInt8(frameBytes)] ? stream.pull(frame[4...])?.message.first : nil
         let writer = FrameWriter.sealed(keys.sending)
         switch role {
         case .dialler(let channel):

@@ -94,7 +94,8 @@ extension Gossip {
         forgetIdleStrangers(keeping: 0)
     }
 
-    /// Sends one message to one address, which need not be a peer. A peer that does not understand `channel` gets nothing.
+    /// Sends one message to one address, which need not be a peer. A peer that does not understand `channel` gets
+    /// nothing.
     package mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         guard let part = part(message, on: channel, kind: .unicast) else { return }
         if let channels = destinations[peer]?.channels, !channels.contains(channel) {
@@ -239,8 +240,8 @@ extension Gossip {
         destination.nextDue > now + configuration.packetInterval * (configuration.burstPackets - 1)
     }
 
-    /// The next packet of what waits for a destination, filled up with queued broadcasts; `nil` when all that waited has
-    /// been replaced or dropped.
+    /// The next packet of what waits for a destination, filled up with queued broadcasts; `nil` when all that waited
+    /// has been replaced or dropped.
     private mutating func pack(for destination: inout Destination, at now: EngineInstant) -> [UInt8]? {
         var packet = PacketSpace(capacity: configuration.packetContentBytes)
         var finished: [[WaitingParts.Repetition]] = [[], []]

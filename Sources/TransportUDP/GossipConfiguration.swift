@@ -43,7 +43,8 @@ package struct GossipConfiguration: Hashable, Sendable {
         var faults: [String] = []
         let counts = [
             ("directPeers", directPeers), ("minFanOut", minFanOut), ("transmitFactor", transmitFactor),
-            ("gossipPeers", gossipPeers), ("gossipPacketsPerPeer", gossipPacketsPerPeer), ("burstPackets", burstPackets),
+            ("gossipPeers", gossipPeers), ("gossipPacketsPerPeer", gossipPacketsPerPeer),
+            ("burstPackets", burstPackets),
             ("maxPeers", maxPeers),
         ]
         for (key, value) in counts where !(1...65_536).contains(value) {

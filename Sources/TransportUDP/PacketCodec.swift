@@ -9,9 +9,9 @@ package import Transport
 ///                 d1 and the message                channel replication, broadcast that receivers pass on
 ///                 d2 and the message                channel replication, broadcast that its sender gave to everyone
 ///
-/// A part that would run over the end is dropped with all later ones, the earlier ones count; a packet with fewer length
-/// bytes than announced is dropped whole. CRC (0c), compression (09), labels (f4), AES envelopes and a compound within a
-/// compound are not spoken.
+/// A part that would run over the end is dropped with all later ones, the earlier ones count; a packet with fewer
+/// length bytes than announced is dropped whole. CRC (0c), compression (09), labels (f4), AES envelopes and a
+/// compound within a compound are not spoken.
 package enum PacketCodec {
     /// Largest packet that is sent, sealing included: fits into an Ethernet frame with IP and UDP headers, and is
     /// memberlist's UDPBufferSize.
@@ -91,8 +91,8 @@ package enum PacketCodec {
         return packet
     }
 
-    /// Whether a message of the membership channel can travel as it is: its first byte must be a memberlist message, not
-    /// a layer around one.
+    /// Whether a message of the membership channel can travel as it is: its first byte must be a memberlist message,
+    /// not a layer around one.
     package static func isMembershipMessage(_ message: ArraySlice<UInt8>) -> Bool {
         switch message.first {
         case 0, 1, 2, 3, 4, 5, 6, 8, 11, 13: true

@@ -30,13 +30,18 @@ package struct PacketOpener: Sendable {
             if packet.count < PacketSeal.overheadBytes && second < 0x80 { return .dropped(.malformed, refusal: nil) }
             return looksSealed ? .dropped(.otherKey, refusal: .otherKey) : .dropped(.clearText, refusal: .clearText)
         }
-        // Encryption versions 0 and 1 of memberlist (AES-GCM) share their byte with clear pings, which go on with a map.
-        if first <= 1 && !isMap(second) { return .dropped(.unsupported, refusal: nil) }
+        // Encryption versions 0 and 1 of memberlist (AES-GCM) share their byte with clear pings, which go on with a
+        // small map and a short key. A random nonce looks like that once in 128 times, and then only the count is
+        // another.
+        if first <= 1 && !isMap(packet.dropFirst()) { return .dropped(.unsupported, refusal: nil) }
         let isClear =
             PacketCodec.isMembershipMessage(packet) || PacketCodec.Kind(rawValue: first) != nil
             || first == PacketCodec.compoundType
         return isClear ? .dropped(.clearText, refusal: .clearText) : .dropped(.unsupported, refusal: nil)
     }
 
-    private func isMap(_ byte: UInt8) -> Bool { byte >> 4 == 0x8 || byte == 0xde || byte == 0xdf }
+    private func isMap(_ body: ArraySlice<UInt8>) -> Bool {
+        guard let map = body.first, let key = body.dropFirst().first else { return false }
+        return map >> 4 == 0x8 && key >> 5 == 0b101
+    }
 }

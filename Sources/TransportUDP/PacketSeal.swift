@@ -5,9 +5,9 @@ import Transport
 ///
 ///     02, nonce 24 bytes, ciphertext as long as the content, tag 16 bytes
 ///
-/// The version byte is authenticated too. The nonce is random, so that it never runs out and needs no state, but for its
-/// first bit, which is 0: the second byte of a clear ack (02 and a msgpack map) is 0x80 or more, so that a node without a
-/// key tells the two apart for certain. Openers take any nonce.
+/// The version byte is authenticated too. The nonce is random, so that it never runs out and needs no state, but for
+/// its first bit, which is 0: the second byte of a clear ack (02 and a msgpack map) is 0x80 or more, so that a node
+/// without a key tells the two apart for certain. Openers take any nonce.
 package struct PacketSeal: Sendable {
     /// The first byte of a sealed packet; in memberlist's terms, encryption version 2.
     package static let version: UInt8 = 2

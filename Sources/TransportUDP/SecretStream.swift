@@ -1,7 +1,7 @@
 internal import CSodium
 
-/// One direction of a sealed exchange: libsodium's secretstream (XChaCha20-Poly1305), which numbers its messages, so that
-/// none can be dropped, doubled or moved. The state is wiped when the last reference goes.
+/// One direction of a sealed exchange: libsodium's secretstream (XChaCha20-Poly1305), which numbers its messages, so
+/// that none can be dropped, doubled or moved. The state is wiped when the last reference goes.
 ///
 /// `@unchecked Sendable`: used by one thread at a time, under its owner's lock or on its owner's event loop.
 final class SecretStream: @unchecked Sendable {

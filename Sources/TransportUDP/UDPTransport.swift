@@ -1,7 +1,7 @@
 package import Transport
 
-/// Raw UDP packets for messages, TCP on the same port number for exchanges; memberlist's layout, so that Serf agents can
-/// be members. `DESIGN.md` beside this file has the promises, layouts and limits.
+/// Raw UDP packets for messages, TCP on the same port number for exchanges; memberlist's layout, so that Serf agents
+/// can be members. `DESIGN.md` beside this file has the promises, layouts and limits.
 package final class UDPTransport: Transport {
     package let kind = "udp"
     package let boundAddress: PeerAddress

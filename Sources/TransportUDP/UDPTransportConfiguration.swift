@@ -6,8 +6,8 @@ package struct UDPTransportConfiguration: Sendable {
     package var bindAddress = PeerAddress(host: .v4(0x7f00_0001), port: 0)
     /// The cluster key; `nil` speaks in clear.
     package var key: ClusterKey?
-    /// Finds the end of a message of the membership channel in a clear stream: such streams are memberlist's and carry no
-    /// length in front. The default knows none, so that clear membership exchanges fail.
+    /// Finds the end of a message of the membership channel in a clear stream: such streams are memberlist's and
+    /// carry no length in front. The default knows none, so that clear membership exchanges fail.
     package var membershipStreamEnd: StreamFraming.Finder = { _ in .invalid }
     /// Fan-out, queues and pacing. `packetContentBytes` is set by the transport.
     package var gossip = GossipConfiguration()

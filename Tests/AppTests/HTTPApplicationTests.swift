@@ -22,6 +22,17 @@ struct HTTPApplicationTests {
         }
     }
 
+    @Test("A client that wants the connection closed gets that", arguments: ["close", "Close"])
+    func connectionClose(wish: String) async throws {
+        try await withServer { port, _ in
+            let answer = try await RawClient.connect(port: port) { connection in
+                try await connection.send("GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: \(wish)\r\n\r\n")
+                return try await connection.receiveAll()
+            }
+            #expect(answer.hasSuffix("ready\"}"))
+        }
+    }
+
     @Test("HEAD answers as GET without the body, also for long lists, and the connection goes on")
     func head() async throws {
         let service = MemoryTodoService()

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import Store
 
 @testable import App
 
@@ -44,8 +45,10 @@ struct MemoryTodoService: TodoService {
     func update(_ address: TodoAddress, text: String?, isCompleted: Bool?) throws -> Todo? {
         try locked { state in
             guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return nil }
-            if let text { state.todos[index].text = text }
-            if let isCompleted { state.todos[index].isCompleted = isCompleted }
+            let old = state.todos[index]
+            state.todos[index] = Todo(
+                id: old.id, externID: old.externID, text: text ?? old.text,
+                isCompleted: isCompleted ?? old.isCompleted, createdAtMilliseconds: old.createdAtMilliseconds)
             return state.todos[index]
         }
     }

@@ -24,7 +24,8 @@ struct ClusterTests {
         }
     }
 
-    @Test("In clusters of 2 to 5 a crash is suspected by all within 2 s and failed within 5 s, and nobody else ever",
+    @Test(
+        "In clusters of 2 to 5 a crash is suspected by all within 2 s and failed within 5 s, and nobody else ever",
         arguments: 2...5)
     func smallClusterCrash(count: Int) {
         for seed: UInt64 in 1...60 {
@@ -35,14 +36,16 @@ struct ClusterTests {
             cluster.run(to: crash + .seconds(20))
             let suspected = suspicions(cluster)
             #expect(Set(suspected.map(\.observer)) == Set(1..<count), "seed \(seed)")
-            #expect(suspected.allSatisfy { $0.name == "node-0" && $0.at - crash <= .milliseconds(2_000) }, "seed \(seed)")
+            #expect(
+                suspected.allSatisfy { $0.name == "node-0" && $0.at - crash <= .milliseconds(2_000) }, "seed \(seed)")
             let failed = failures(cluster)
             #expect(failed.count == count - 1, "seed \(seed)")
             #expect(failed.allSatisfy { $0.name == "node-0" && $0.at - crash <= .milliseconds(5_000) }, "seed \(seed)")
         }
     }
 
-    @Test("A member that stands still for 3 s is never declared failed, nor accuses others, also with 2 % loss",
+    @Test(
+        "A member that stands still for 3 s is never declared failed, nor accuses others, also with 2 % loss",
         arguments: 2...5)
     func pausedMember(count: Int) {
         for seed: UInt64 in 1...60 {
@@ -74,12 +77,16 @@ struct ClusterTests {
         for index in 0..<10 {
             #expect(cluster.engine(index).members.map(\.isConfirmed) == Array(repeating: true, count: 10))
         }
-        let decisions = cluster.observations.compactMap { if case .startDecided(let decision) = $0.event { decision } else { nil } }
+        let decisions = cluster.observations.compactMap {
+            if case .startDecided(let decision) = $0.event { decision } else { nil }
+        }
         #expect(decisions.count == 10)
         #expect(decisions.count { $0 == .first } == 1)
         cluster.input(10) { $0.join(seeds: ["10.0.0.4:7946"], at: $1) }
         cluster.run(to: milliseconds(3_030))
-        for index in 0..<10 { #expect(cluster.engine(index).member(named: "node-10")?.isConfirmed == true, "node \(index)") }
+        for index in 0..<10 {
+            #expect(cluster.engine(index).member(named: "node-10")?.isConfirmed == true, "node \(index)")
+        }
         cluster.run(to: milliseconds(3_500))
         #expect(cluster.engine(10).clusterSize == 11)
     }

@@ -17,7 +17,9 @@ struct ConfirmingTests {
         let ping = try #require(heard.pings.first)
         #expect(ping.to == address(of: "x") && ping.body.node == "x")
         #expect(engine.clusterSize == 2)
-        #expect(engine.receive(.ack(AckBody(sequence: ping.body.sequence &+ 1)), from: ping.to, at: milliseconds(2)).isEmpty)
+        #expect(
+            engine.receive(.ack(AckBody(sequence: ping.body.sequence &+ 1)), from: ping.to, at: milliseconds(2)).isEmpty
+        )
         let effects = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: milliseconds(2))
         let member = try #require(engine.member(named: "x"))
         #expect(member.isConfirmed && member.lastSeen == milliseconds(2))
@@ -45,8 +47,10 @@ struct ConfirmingTests {
     func accusedUnconfirmed() {
         var engine = MembershipEngine.joined(["b"])
         _ = engine.receive(.alive(invented(1)), from: address(of: "b"), at: .zero)
-        #expect(engine.receive(.suspect(accusation("invented-1", from: "b")), from: address(of: "b"), at: .zero).isEmpty)
-        let gone = engine.receive(.dead(accusation("invented-1", from: "invented-1")), from: address(of: "b"), at: .zero)
+        #expect(
+            engine.receive(.suspect(accusation("invented-1", from: "b")), from: address(of: "b"), at: .zero).isEmpty)
+        let gone = engine.receive(
+            .dead(accusation("invented-1", from: "invented-1")), from: address(of: "b"), at: .zero)
         #expect(gone.broadcasts.isEmpty && gone.events.count == 1)
         #expect(engine.members.count == 2)
     }
@@ -131,7 +135,8 @@ struct ConfirmingTests {
         #expect(engine.members.map(\.status) == [.alive, .alive, .alive, .failed, .alive])
     }
 
-    @Test("The list is bounded: unconfirmed members go first, then the longest failed; living ones are never pushed out")
+    @Test(
+        "The list is bounded: unconfirmed members go first, then the longest failed; living ones are never pushed out")
     func maxMembers() {
         var configuration = MembershipConfiguration.lan
         configuration.maxMembers = 5

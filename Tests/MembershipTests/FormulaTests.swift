@@ -34,7 +34,8 @@ struct FormulaTests {
         #expect(rows.count == 9)
         for row in rows {
             let minimum = Formulas.minimumSuspicion(
-                multiplier: row["mult"] ?? 0, memberCount: row["n"] ?? 0, interval: .milliseconds(row["interval_ms"] ?? 0))
+                multiplier: row["mult"] ?? 0, memberCount: row["n"] ?? 0,
+                interval: .milliseconds(row["interval_ms"] ?? 0))
             #expect(minimum == .milliseconds(row["min_ms"] ?? 0))
         }
     }

@@ -77,7 +77,8 @@ struct GossipTests {
         #expect(engine.status(of: "c") == .alive)
     }
 
-    @Test("A node accused at its incarnation or above refutes one higher, to all and to the accuser", arguments: [1, 7])
+    @Test(
+        "A node accused at its incarnation or above refutes one higher, to all and to the accuser", arguments: [1, 7])
     func refutation(accused: UInt32) {
         for message: MembershipMessage in [
             .suspect(accusation("a", incarnation: accused, from: "b")),
@@ -110,10 +111,13 @@ struct GossipTests {
         var engine = MembershipEngine.joined(["b", "c"])
         for incarnation: UInt32 in [.max, .max - 1, MembershipEngine.maxIncarnation + 1] {
             for name in ["a", "b", "x"] {
-                _ = engine.receive(.alive(alive(name, incarnation: incarnation, at: address(98))), from: address(of: "c"), at: .zero)
+                _ = engine.receive(
+                    .alive(alive(name, incarnation: incarnation, at: address(98))), from: address(of: "c"), at: .zero)
                 _ = engine.receive(.alive(alive(name, incarnation: incarnation)), from: address(of: "c"), at: .zero)
-                _ = engine.receive(.suspect(accusation(name, incarnation: incarnation, from: "c")), from: address(of: "c"), at: .zero)
-                _ = engine.receive(.dead(accusation(name, incarnation: incarnation, from: "c")), from: address(of: "c"), at: .zero)
+                _ = engine.receive(
+                    .suspect(accusation(name, incarnation: incarnation, from: "c")), from: address(of: "c"), at: .zero)
+                _ = engine.receive(
+                    .dead(accusation(name, incarnation: incarnation, from: "c")), from: address(of: "c"), at: .zero)
             }
         }
         #expect(engine.members.map(\.status) == [.alive, .alive, .alive])
@@ -125,17 +129,19 @@ struct GossipTests {
         #expect(engine.member(named: "b")?.incarnation == 1 + step)
     }
 
-    @Test("Members that cannot be used are not taken", arguments: [
-        AliveBody(incarnation: 1, node: "", address: address(5), meta: nil),
-        AliveBody(incarnation: 1, node: String(repeating: "n", count: 129), address: address(5), meta: nil),
-        AliveBody(incarnation: 1, node: "x", address: PeerAddress(host: .v4(0), port: 1), meta: nil),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: Array(repeating: 0, count: 513)),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [1, 5, 2]),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [0, 0, 0, 2, 5, 5]),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [3, 1, 2, 2, 5, 5]),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [1, 5, 2, 2, 4, 4]),
-        AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [3, 5, 3, 2, 5, 5]),
-    ])
+    @Test(
+        "Members that cannot be used are not taken",
+        arguments: [
+            AliveBody(incarnation: 1, node: "", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: String(repeating: "n", count: 129), address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "x", address: PeerAddress(host: .v4(0), port: 1), meta: nil),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: Array(repeating: 0, count: 513)),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [1, 5, 2]),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [0, 0, 0, 2, 5, 5]),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [3, 1, 2, 2, 5, 5]),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [1, 5, 2, 2, 4, 4]),
+            AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [3, 5, 3, 2, 5, 5]),
+        ])
     func unusableMembers(body: AliveBody) {
         var engine = MembershipEngine.joined(["b"])
         #expect(engine.receive(.alive(body), from: address(of: "b"), at: .zero).isEmpty)
@@ -176,7 +182,8 @@ struct GossipTests {
     func newTags() throws {
         var engine = MembershipEngine.joined(["b"])
         let effects = try engine.setTags(MemberTags(["http": "y"]), at: .zero)
-        #expect(effects == [.broadcast(.alive(alive("a", incarnation: 2, tags: MemberTags(["http": "y"]))), about: "a")])
+        #expect(
+            effects == [.broadcast(.alive(alive("a", incarnation: 2, tags: MemberTags(["http": "y"]))), about: "a")])
         #expect(throws: LocalMemberError.self) {
             try engine.setTags(MemberTags(["http": String(repeating: "y", count: 600)]), at: .zero)
         }

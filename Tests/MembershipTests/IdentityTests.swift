@@ -56,7 +56,9 @@ struct IdentityTests {
         #expect(engine.reportedConflictCount == MembershipEngine.maxReportedConflicts)
     }
 
-    @Test("Another origin takes the name over when the holder has failed or left, whatever the incarnation", arguments: ["c", "b"])
+    @Test(
+        "Another origin takes the name over when the holder has failed or left, whatever the incarnation",
+        arguments: ["c", "b"])
     func takeOver(accuser: String) throws {
         var engine = MembershipEngine.joined(["b", "c"])
         _ = engine.receive(.alive(alive("b", incarnation: 9)), from: address(of: "b"), at: .zero)

@@ -30,7 +30,8 @@ struct MemberlistCodecTests {
             guard let message = Vector.message(vector.expect) else { continue }
             // The only one with IPv4 in 16 bytes, which we write in 4.
             if vector.name == "ping_seq_u32" { continue }
-            let bytes = vector.kind == "stream" ? MemberlistCodec.encodeStream(message) : MemberlistCodec.encode(message)
+            let bytes =
+                vector.kind == "stream" ? MemberlistCodec.encodeStream(message) : MemberlistCodec.encode(message)
             #expect(bytes == vector.bytes, "\(vector.name)")
             encoded += 1
         }
@@ -100,7 +101,8 @@ struct MemberlistCodecTests {
         #expect(MemberTags(meta: nil) == nil)
         #expect(MemberTags(meta: []) == nil)
         #expect(MemberTags(meta: Array("raw-role".utf8)) == nil)
-        #expect(try MemberTags(["b": "2", "a": "1"]).meta() == [0xff, 0x82, 0xa1, 0x61, 0xa1, 0x31, 0xa1, 0x62, 0xa1, 0x32])
+        #expect(
+            try MemberTags(["b": "2", "a": "1"]).meta() == [0xff, 0x82, 0xa1, 0x61, 0xa1, 0x31, 0xa1, 0x62, 0xa1, 0x32])
     }
 
     @Test("Tags of 512 bytes are sent, of 513 are not")

@@ -9,8 +9,9 @@ struct ProbingTests {
         var engine = MembershipEngine.joined(["b"])
         let ack = MembershipMessage.ack(AckBody(sequence: 5))
         let from = address(50)
-        #expect(engine.receive(.ping(PingBody(sequence: 5, node: "a", source: address(7))), from: from, at: .zero)
-            == [.send(ack, to: address(7))])
+        #expect(
+            engine.receive(.ping(PingBody(sequence: 5, node: "a", source: address(7))), from: from, at: .zero)
+                == [.send(ack, to: address(7))])
         #expect(engine.receive(.ping(PingBody(sequence: 5, node: "")), from: from, at: .zero) == [.send(ack, to: from)])
         #expect(engine.receive(.ping(PingBody(sequence: 5, node: "z")), from: from, at: .zero).isEmpty)
         #expect(engine.answer(toStreamPing: PingBody(sequence: 5, node: "a")) == AckBody(sequence: 5))
@@ -26,8 +27,9 @@ struct ProbingTests {
         #expect(ping.to == address(of: "c"))
         #expect(ping.body.node == "c" && ping.body.source == address(of: "a") && ping.body.sequence != 77)
         let ack = MembershipMessage.ack(AckBody(sequence: ping.body.sequence))
-        #expect(engine.receive(ack, from: address(of: "c"), at: milliseconds(1))
-            == [.send(.ack(AckBody(sequence: 77)), to: address(of: "b"))])
+        #expect(
+            engine.receive(ack, from: address(of: "c"), at: milliseconds(1))
+                == [.send(.ack(AckBody(sequence: 77)), to: address(of: "b"))])
         #expect(engine.receive(ack, from: address(of: "c"), at: milliseconds(1)).isEmpty)
 
         _ = engine.receive(.indirectPing(request), from: address(50), at: milliseconds(2))
@@ -63,12 +65,17 @@ struct ProbingTests {
             case .send(.ping(let direct), _) = ping.effect
         else { return }
         #expect(helper == address(of: "b"))
-        #expect(body == IndirectPingBody(
-            sequence: direct.sequence, target: address(of: "c"), node: "c", source: address(of: "a"), sourceNode: "a"))
+        #expect(
+            body
+                == IndirectPingBody(
+                    sequence: direct.sequence, target: address(of: "c"), node: "c", source: address(of: "a"),
+                    sourceNode: "a"))
         #expect(trace.contains { $0.at == request.at && $0.effect == .streamPing(direct, to: address(of: "c")) })
-        let suspected = try #require(trace.first { $0.effect.isEvent { if case .memberSuspected = $0 { true } else { false } } })
+        let suspected = try #require(
+            trace.first { $0.effect.isEvent { if case .memberSuspected = $0 { true } else { false } } })
         #expect(suspected.at == start + .milliseconds(500))
-        let failed = try #require(trace.first { $0.effect.isEvent { if case .memberFailed = $0 { true } else { false } } })
+        let failed = try #require(
+            trace.first { $0.effect.isEvent { if case .memberFailed = $0 { true } else { false } } })
         #expect(failed.at == start + .milliseconds(3_500))
         #expect(engine.status(of: "c") == .failed)
         #expect(engine.status(of: "b") == .alive)
@@ -232,7 +239,8 @@ struct ProbingTests {
         var engine = MembershipEngine.joined(["b", "c"])
         for round: UInt32 in 1...20_000 {
             let now = milliseconds(UInt64(round) / 20)
-            _ = engine.receive(.suspect(accusation("c", incarnation: round, from: "b")), from: address(of: "b"), at: now)
+            _ = engine.receive(
+                .suspect(accusation("c", incarnation: round, from: "b")), from: address(of: "b"), at: now)
             _ = engine.receive(.alive(alive("c", incarnation: round + 1)), from: address(of: "c"), at: now)
             if let due = engine.nextDeadline, due <= now { _ = engine.advance(to: now) }
         }

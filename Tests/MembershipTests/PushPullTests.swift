@@ -25,16 +25,19 @@ struct PushPullTests {
     @Test("Who answers our dial is confirmed by it and told to all; the others in its list are pinged first")
     func dialledPeer() throws {
         var engine = MembershipEngine.alone("a")
-        let remote = list(PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: alive("c"), state: .alive))
+        let remote = list(
+            PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: alive("c"), state: .alive))
         let effects = engine.merge(remote, from: address(of: "b"), weDialled: true, at: .zero).effects
         #expect(engine.member(named: "b")?.isConfirmed == true)
         #expect(engine.member(named: "c")?.isConfirmed == false)
         #expect(effects.broadcasts == [.alive(alive("b"))])
         let ping = try #require(effects.pings.first { $0.body.node == "c" })
         let after = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
-        #expect(after == [
-            .emit(.memberJoined(try #require(engine.member(named: "c")))), .broadcast(.alive(alive("c")), about: "c"),
-        ])
+        #expect(
+            after == [
+                .emit(.memberJoined(try #require(engine.member(named: "c")))),
+                .broadcast(.alive(alive("c")), about: "c"),
+            ])
         #expect(engine.clusterSize == 3)
     }
 
@@ -60,13 +63,15 @@ struct PushPullTests {
             from: address(of: "b"), weDialled: true, at: .zero
         ).effects
         #expect(engine.members.map(\.status) == [.alive, .alive, .suspect, .suspect, .left])
-        #expect(effects.broadcasts == [
-            .suspect(accusation("c", from: "a")), .suspect(accusation("d", from: "a")),
-            .dead(accusation("e", from: "e")),
-        ])
+        #expect(
+            effects.broadcasts == [
+                .suspect(accusation("c", from: "a")), .suspect(accusation("d", from: "a")),
+                .dead(accusation("e", from: "e")),
+            ])
     }
 
-    @Test("A restarted node finds itself failed or alive with an old incarnation, refutes, and makes sure that it is heard",
+    @Test(
+        "A restarted node finds itself failed or alive with an old incarnation, refutes, and makes sure that it is heard",
         arguments: [PushPullNode.State.dead, .suspect, .left, .alive])
     func restarted(state: PushPullNode.State) {
         var engine = MembershipEngine.alone("a")
@@ -85,7 +90,8 @@ struct PushPullTests {
         #expect(again.effects.isEmpty)
     }
 
-    @Test("One node with versions that do not fit refuses the whole list, also a failed one, also one without any",
+    @Test(
+        "One node with versions that do not fit refuses the whole list, also a failed one, also one without any",
         arguments: [[], [1, 5, 2, 2, 4, 4], [1, 1, 1, 2, 5, 5], [3, 5, 3, 2, 5, 5]] as [[UInt8]])
     func versions(versions: [UInt8]) {
         for state: PushPullNode.State in [.alive, .dead, .left] {

@@ -21,7 +21,8 @@ struct SeedJoinerTests {
                 tries.append(now)
                 guard let outcome = outcome(peer, now) else { return [] }
                 if outcome == .joined {
-                    let list = PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b", at: peer), state: .alive)])
+                    let list = PushPull(
+                        isJoin: true, nodes: [PushPullNode(member: alive("b", at: peer), state: .alive)])
                     return engine.merge(list, from: peer, weDialled: true, at: now).effects
                 }
                 return engine.pushPullFailed(with: peer, outcome, at: now)
@@ -81,7 +82,8 @@ struct SeedJoinerTests {
         #expect(engine.status(of: "b") == .alive)
     }
 
-    @Test("Silence, other keys, other versions and failing names are waited for until the timeout, then it starts alone",
+    @Test(
+        "Silence, other keys, other versions and failing names are waited for until the timeout, then it starts alone",
         arguments: [SeedJoiner.Outcome.noAnswer, .otherKey, .otherTransport, .otherVersion, .nameConflict])
     func alone(outcome: SeedJoiner.Outcome) {
         var engine = MembershipEngine.alone("a")
@@ -121,10 +123,12 @@ struct SeedJoinerTests {
         var engine = MembershipEngine.alone("a")
         #expect(engine.join(seeds: ["cluster:7946"], at: .zero) == [.resolveSeed("cluster:7946")])
         let effects = engine.seedResolved(
-            "cluster:7946", addresses: [address(of: "a"), address(of: "c"), address(of: "b"), address(of: "c")], at: .zero)
-        #expect(effects == [
-            .pushPull(with: address(of: "c"), isJoin: true), .pushPull(with: address(of: "b"), isJoin: true),
-        ])
+            "cluster:7946", addresses: [address(of: "a"), address(of: "c"), address(of: "b"), address(of: "c")],
+            at: .zero)
+        #expect(
+            effects == [
+                .pushPull(with: address(of: "c"), isJoin: true), .pushPull(with: address(of: "b"), isJoin: true),
+            ])
         #expect(engine.seedResolved("cluster:7946", addresses: [address(9)], at: .zero).isEmpty)
         #expect(engine.pushPullFailed(with: address(of: "c"), .refused, at: .zero).isEmpty)
         #expect(engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero).isEmpty)
@@ -136,8 +140,9 @@ struct SeedJoinerTests {
     func resolvesToSelf() {
         var engine = MembershipEngine.alone("a")
         _ = engine.join(seeds: ["me:7946"], at: .zero)
-        #expect(engine.seedResolved("me:7946", addresses: [address(of: "a")], at: .zero)
-            == [.emit(.startDecided(.first))])
+        #expect(
+            engine.seedResolved("me:7946", addresses: [address(of: "a")], at: .zero)
+                == [.emit(.startDecided(.first))])
         var unresolved = MembershipEngine.alone("a")
         _ = unresolved.join(seeds: ["me:7946"], at: .zero)
         #expect(unresolved.seedResolved("me:7946", addresses: [], at: .zero).isEmpty)

@@ -16,7 +16,9 @@ struct Vector: CustomTestStringConvertible, @unchecked Sendable {
 
     /// Written once, never changed.
     nonisolated(unsafe) static let file: [String: Any] = {
-        guard let url = Bundle.module.url(forResource: "memberlist-vectors", withExtension: "json", subdirectory: "Fixtures"),
+        guard
+            let url = Bundle.module.url(
+                forResource: "memberlist-vectors", withExtension: "json", subdirectory: "Fixtures"),
             let data = try? Data(contentsOf: url),
             let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
         else { fatalError("the golden vectors are missing") }
@@ -63,7 +65,9 @@ struct Vector: CustomTestStringConvertible, @unchecked Sendable {
         switch expect["type"] as? Int {
         case 0:
             return .ping(
-                PingBody(sequence: sequence, node: name, source: source(body), sourceNode: body["SourceNode"] as? String ?? ""))
+                PingBody(
+                    sequence: sequence, node: name, source: source(body),
+                    sourceNode: body["SourceNode"] as? String ?? ""))
         case 1:
             guard let target = address(body["Target"], body["Port"]) else { return nil }
             return .indirectPing(
@@ -95,7 +99,9 @@ struct Vector: CustomTestStringConvertible, @unchecked Sendable {
             meta: bytes(body["Meta"]), versions: bytes(body["Vsn"]) ?? [])
     }
 
-    private static func source(_ body: [String: Any]) -> PeerAddress? { address(body["SourceAddr"], body["SourcePort"]) }
+    private static func source(_ body: [String: Any]) -> PeerAddress? {
+        address(body["SourceAddr"], body["SourcePort"])
+    }
 
     private static func address(_ host: Any?, _ port: Any?) -> PeerAddress? {
         bytes(host).flatMap { PeerAddress(hostBytes: $0[...], port: number(port, UInt16.self)) }

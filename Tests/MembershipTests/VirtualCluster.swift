@@ -120,7 +120,8 @@ final class VirtualCluster {
         case .gossip(let index): gossip(index)
         case .streamPing(let ping, let from, let to):
             guard isReachable(to), isReachable(from), isOnFirstSide(from) == isOnFirstSide(to),
-                nodes[to].engine.answer(toStreamPing: ping) != nil else { return }
+                nodes[to].engine.answer(toStreamPing: ping) != nil
+            else { return }
             input(from) { $0.streamPingAnswered(sequence: ping.sequence, at: $1) }
         case .pushPull(let from, let to, let isJoin): pushPull(from, to, isJoin)
         case .resume(let index):
@@ -155,7 +156,9 @@ final class VirtualCluster {
         }
         let question = nodes[from].engine.localState(isJoin: isJoin)
         let answer = nodes[to].engine.localState(isJoin: isJoin)
-        input(to) { $0.merge(question, from: address(UInt32(from + 1)).with(port: 50_000), weDialled: false, at: $1).effects }
+        input(to) {
+            $0.merge(question, from: address(UInt32(from + 1)).with(port: 50_000), weDialled: false, at: $1).effects
+        }
         input(from) { $0.merge(answer, from: peer, weDialled: true, at: $1).effects }
     }
 

@@ -80,7 +80,7 @@ struct ReplicaStoreTests {
     }
 
     private func row(_ key: ByteString, _ text: ByteString = "text", _ time: UInt64 = 10, _ origin: UInt64 = 1) -> Row {
-        .created(key: key, text: text, atMilliseconds: Int64(time), stamp: stamp(time, origin))
+        .created(key: key, text: text, atMilliseconds: Int64(time >> 16), stamp: stamp(time, origin))
     }
 
     private func merge(_ rows: [Row], _ store: any TestedStore, latest: HybridTime? = nil) async throws -> MergeOutcome {

@@ -24,7 +24,8 @@ struct StoreTests {
                     id: 1, externID: "a", text: "milk", isCompleted: false, createdAtMilliseconds: clock.milliseconds))
         #expect(try await store.todo(id: 1) == todo)
         #expect(try await store.todo(externID: "a") == todo)
-        #expect(try await store.todo(id: 2) == nil && store.todo(externID: "b") == nil)
+        #expect(try await store.todo(id: 2) == nil)
+        #expect(try await store.todo(externID: "b") == nil)
         #expect(try await store.create(externID: "a", text: "other") == .exists)
         #expect(store.todoCount == 1)
     }

@@ -18,7 +18,8 @@ struct LifecycleConformanceTests {
                     plugin: plugin, senderKey: Setting.otherKey, receiverKey: Setting.testKey, refusal: .otherKey,
                     cause: .otherKey),
                 Mismatch(
-                    plugin: plugin, senderKey: nil, receiverKey: Setting.testKey, refusal: .clearText, cause: .clearText),
+                    plugin: plugin, senderKey: nil, receiverKey: Setting.testKey, refusal: .clearText, cause: .clearText
+                ),
                 Mismatch(
                     plugin: plugin, senderKey: Setting.testKey, receiverKey: nil, refusal: .sealed, cause: .otherKey),
             ]
@@ -65,7 +66,9 @@ struct LifecycleConformanceTests {
         let fixture = plugin.fixture()
         try await withNodes(fixture, [NodeOptions()]) { nodes in
             let address = nodes[0].address
-            #expect(throws: TransportError.addressInUse(address)) { try fixture.makeNode(NodeOptions(address: address)) }
+            #expect(throws: TransportError.addressInUse(address)) {
+                try fixture.makeNode(NodeOptions(address: address))
+            }
         }
     }
 

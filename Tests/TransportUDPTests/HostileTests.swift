@@ -21,9 +21,14 @@ struct HostileTests {
             for round in 0..<10_000 {
                 var bytes = seal?.seal(valid) ?? valid
                 if round % 2 == 0 {
-                    bytes = (0..<Int.random(in: 0..<100, using: &generator)).map { _ in .random(in: 0...255, using: &generator) }
+                    bytes = (0..<Int.random(in: 0..<100, using: &generator)).map { _ in
+                        .random(in: 0...255, using: &generator)
+                    }
                 } else {
-                    for _ in 0..<3 { bytes[Int.random(in: bytes.indices, using: &generator)] ^= .random(in: 1...255, using: &generator) }
+                    for _ in 0..<3 {
+                        bytes[Int.random(in: bytes.indices, using: &generator)] ^= .random(
+                            in: 1...255, using: &generator)
+                    }
                     bytes.removeLast(Int.random(in: 0..<10, using: &generator))
                 }
                 socket.send(bytes, to: nodes[0].boundAddress)
@@ -89,11 +94,13 @@ struct HostileTests {
         }
     }
 
-    @Test("What listens there may be something else", arguments: [
-        ([UInt8]("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), ExchangeError.otherTransport),
-        ([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f], .otherTransport), ([0xd4, 9], .otherVersion),
-        ([0xdf, 2], .otherVersion), ([0xdf, 1], .otherKey),
-    ])
+    @Test(
+        "What listens there may be something else",
+        arguments: [
+            ([UInt8]("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), ExchangeError.otherTransport),
+            ([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f], .otherTransport), ([0xd4, 9], .otherVersion),
+            ([0xdf, 2], .otherVersion), ([0xdf, 1], .otherKey),
+        ])
     func foreignServer(answer: [UInt8], expected: ExchangeError) async throws {
         for isKeyed in [false, true] where !(isKeyed && answer[0] == 0xd4) {
             let server = try RawServer(answer)

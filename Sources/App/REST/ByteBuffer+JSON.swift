@@ -1,6 +1,4 @@
-#if canImport(Store)
 internal import Store
-#endif
 internal import NIOCore
 
 // JSON is written by hand: for a hundred todos Foundation's encoder takes ten times as long (measured).

@@ -77,7 +77,9 @@ struct HTTPApplication: Service {
     ) async throws {
         var response = try await responder.respond(to: request)
         response.headers[.date] = UTCTime.now().httpDate
-        let isClosing = response.headers[.connection] == "close"
+        // The library knows no other spelling of a client's wish than "close".
+        let isClosing =
+            response.headers[.connection] == "close" || request.headers[.connection]?.lowercased() == "close"
         if request.method == .head {
             try await writer.writeResponse(response.head)
         } else {

@@ -1,6 +1,4 @@
-#if canImport(Store)
 internal import Store
-#endif
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore

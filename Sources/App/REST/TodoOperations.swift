@@ -1,6 +1,3 @@
-#if canImport(Store)
-internal import Store
-#endif
 internal import HTTPTypes
 
 extension Schema {

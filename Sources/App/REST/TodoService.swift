@@ -1,6 +1,4 @@
-#if canImport(Store)
 internal import Store
-#endif
 
 /// What the REST API asks of the store. Each call that changes something returns after the change is durable.
 ///
@@ -17,26 +15,6 @@ protocol TodoService: Sendable {
     /// Up to `limit` todos that come after `cursor`: newest `created_at` first, then the greater id first.
     func page(after cursor: TodoCursor?, limit: Int) async throws -> [Todo]
 }
-
-#if !canImport(Store)
-enum CreateOutcome: Sendable, Equatable {
-    case created(Todo)
-    /// A todo with this external id is there already; nothing was changed.
-    case exists
-}
-
-enum TodoAddress: Sendable, Hashable {
-    case id(Int64)
-    case externID(String)
-}
-
-/// The place after one todo in the order of `page`.
-struct TodoCursor: Sendable, Hashable {
-    var createdAtMilliseconds: Int64
-    var id: Int64
-}
-
-#endif
 
 /// Failures of the store that a client is told apart from others; no state was changed.
 enum TodoServiceError: Error, Equatable {
