@@ -15,6 +15,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -27,7 +28,7 @@ let package = Package(
         .target(name: "CSockets"),
         .target(name: "Transport", swiftSettings: strict),
         .target(name: "Membership", dependencies: ["Transport"], swiftSettings: strict),
-        .target(name: "Replication", dependencies: ["Transport"], swiftSettings: strict),
+        .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
@@ -37,7 +38,7 @@ let package = Package(
                 "CSockets", "CSodium", "Transport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], swiftSettings: strict),
+            ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .executableTarget(
             name: "App",
             dependencies: [
@@ -48,6 +49,7 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -56,6 +58,26 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Replication", "Transport"], path: "Tests/Support",
             swiftSettings: strict),
+        .testTarget(
+            name: "TransportUDPTests", dependencies: ["CSockets", "Transport", "TransportUDP"],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(
+            name: "TransportConformanceTests", dependencies: ["CSockets", "Transport", "TransportUDP"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AppTests",
+            dependencies: [
+                "App", "Store", "Transport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "TestSupport", "Transport"], swiftSettings: strict),
         .testTarget(

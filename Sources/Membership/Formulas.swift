@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 internal import Transport
 
 /// The arithmetic of SWIM and Lifeguard as memberlist does it, digit for digit.

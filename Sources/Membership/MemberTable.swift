@@ -153,7 +153,7 @@ struct MemberTable: Sendable {
         var chosen: [Int] = []
         // Bounded, as in memberlist: in a cluster that is mostly unwanted fewer are found.
         for _ in 0..<(8 * count) where chosen.count < count {
-            let slot = live[Int.random(in: 0..<live.count, using: &generator)]
+            let slot = live[generator.index(below: live.count)]
             if !chosen.contains(slot), isWanted(self[slot]) { chosen.append(slot) }
         }
         return chosen
@@ -183,7 +183,8 @@ struct MemberTable: Sendable {
         guard list == .live else { return }
         slotByLivingAddress[self[slot].address] = slot
         // At a random place among those not probed in this round yet (SWIM §4.3).
-        swapLive(Int.random(in: min(cursor, liveCount - 1)..<liveCount, using: &generator), liveCount - 1)
+        let firstUnprobed = min(cursor, liveCount - 1)
+        swapLive(firstUnprobed + generator.index(below: liveCount - firstUnprobed), liveCount - 1)
     }
 
     private mutating func leave(_ slot: Int) {

@@ -88,7 +88,7 @@ extension MembershipEngine {
 
     private mutating func freshSequence() -> UInt32 {
         while true {
-            let sequence = UInt32.random(in: 1...UInt32.max, using: &generator)
+            let sequence = UInt32(truncatingIfNeeded: generator.next())
             if probes[sequence] == nil && relays[sequence] == nil { return sequence }
         }
     }

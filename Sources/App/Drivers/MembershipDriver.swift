@@ -18,6 +18,8 @@ actor MembershipDriver {
 
     /// Errands under way or waiting. The joiner tries again what is dropped.
     private static let maxErrands = 1_024
+    /// How long a peer may take to answer on an exchange; a process that stands still accepts and never answers.
+    private static let answerLimit: Duration = .seconds(5)
     /// How long the farewell has to spread before the transport stops.
     private static let farewell: Duration = .milliseconds(200)
 
@@ -229,7 +231,7 @@ extension MembershipDriver {
         let exchange = try await transport.exchange(on: .membership, with: peer)
         defer { exchange.close() }
         try await exchange.send(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: isJoin))))
-        guard let answer = try await exchange.receive() else { throw .closed }
+        guard let answer = try await receive(from: exchange) else { throw .closed }
         guard case .pushPull(let remote) = try? MemberlistCodec.decodeStream(answer) else { throw .otherTransport }
         let (effects, _) = engine.merge(remote, from: peer, weDialled: true, at: clock.now)
         log.noteDialled(peer)
@@ -240,10 +242,34 @@ extension MembershipDriver {
         let exchange = try await transport.exchange(on: .membership, with: peer)
         defer { exchange.close() }
         try await exchange.send(MemberlistCodec.encodeStream(.ping(ping)))
-        guard let answer = try await exchange.receive(),
+        guard let answer = try await receive(from: exchange),
             case .ack(let ack) = try? MemberlistCodec.decodeStream(answer), ack.sequence == ping.sequence
         else { return }
         carryOut(engine.streamPingAnswered(sequence: ack.sequence, at: clock.now))
+    }
+
+    /// The next message, or `noAnswer` past the limit.
+    private func receive(from exchange: any Exchange) async throws(ExchangeError) -> [UInt8]? {
+        let result = await withTaskGroup(of: Void.self) { group in
+            let limit = Self.answerLimit
+            group.addTask {
+                guard (try? await Task.sleep(for: limit)) != nil else { return }
+                exchange.close()
+            }
+            defer { group.cancelAll() }
+            return await Self.outcome { () async throws(ExchangeError) in try await exchange.receive() }
+        }
+        return try result.get()
+    }
+
+    private static func outcome(
+        _ body: () async throws(ExchangeError) -> [UInt8]?
+    ) async -> Result<[UInt8]?, ExchangeError> {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func serveExchanges() async {
@@ -259,7 +285,7 @@ extension MembershipDriver {
     private func serve(_ exchange: any Exchange) async {
         defer { exchange.close() }
         do throws(ExchangeError) {
-            guard let question = try await exchange.receive() else { return }
+            guard let question = try await receive(from: exchange) else { return }
             switch try? MemberlistCodec.decodeStream(question) {
             case .pushPull(let remote):
                 // Our state goes out before theirs is merged, so that they see what we believed of them.
