@@ -27,7 +27,7 @@ let package = Package(
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
         .target(name: "Transport", swiftSettings: strict),
-        .target(name: "Membership", dependencies: ["Transport"], swiftSettings: strict),
+        .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
@@ -78,6 +78,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "TransportTests", dependencies: ["Transport"], swiftSettings: strict),
+        .testTarget(
+            name: "MembershipTests", dependencies: ["Membership", "Transport"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "TestSupport", "Transport"], swiftSettings: strict),
         .testTarget(

@@ -76,7 +76,8 @@ package enum ReplicationMessage: Hashable, Sendable {
             let flags = try reader.integer(UInt8.self)
             return .heartbeat(
                 Heartbeat(
-                    stream: stream, head: head, summary: TreeSummary(root: root, count: count), isReady: flags & 1 != 0))
+                    stream: stream, head: head, summary: TreeSummary(root: root, count: count), isReady: flags & 1 != 0)
+            )
         default: throw Failure.unknownKind
         }
     }

@@ -44,7 +44,9 @@ package enum RowCodec {
         bytes.append(bigEndian: UInt16(row.key.utf8.count))
         bytes.append(contentsOf: row.key.utf8)
         append(row.presence.stamp, to: &bytes)
-        if case .created(let milliseconds) = row.presence.value { bytes.append(bigEndian: UInt64(bitPattern: milliseconds)) }
+        if case .created(let milliseconds) = row.presence.value {
+            bytes.append(bigEndian: UInt64(bitPattern: milliseconds))
+        }
         if let text = row.text {
             if !textSharesStamp { append(text.stamp, to: &bytes) }
             bytes.append(bigEndian: UInt32(text.value.utf8.count))

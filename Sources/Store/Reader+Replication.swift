@@ -1,6 +1,7 @@
 internal import Replication
 
-/// Answers for the replication engine. A row that was changed or removed since the index was read is taken as it is now.
+/// Answers for the replication engine. A row that was changed or removed since the index was read is taken as it is
+/// now.
 extension Reader {
     /// Rows of one bucket.
     struct Bucket {

@@ -75,7 +75,8 @@ final class RowTable {
             return try storeTombstone(row, id: old.flatMap { $0.reference < 0 ? -$0.reference : nil })
         }
         if let old, old.reference > 0 {
-            let isSame = old.row.presence.value == row.presence.value && old.row.text?.value == row.text?.value
+            let isSame =
+                old.row.presence.value == row.presence.value && old.row.text?.value == row.text?.value
                 && old.row.completed?.value == row.completed?.value
             if !isSame {
                 try updateTodo.bind(old.reference, at: 1)

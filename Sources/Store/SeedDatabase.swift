@@ -19,7 +19,9 @@ enum SeedDatabase {
                 + " ORDER BY name <> 'todos', name", on: connection)
         guard try objects.step() else { return .blank }
         let first = (type: objects.text(0), name: objects.text(1))
-        guard first.name == "todos", first.type == "table" else { return .foreign("it has a \(first.type) \(first.name)") }
+        guard first.name == "todos", first.type == "table" else {
+            return .foreign("it has a \(first.type) \(first.name)")
+        }
         if try objects.step() { return .foreign("it has a \(objects.text(0)) \(objects.text(1))") }
         let version = try connection.integer("PRAGMA user_version")
         guard version == 0 else { return .foreign("user version \(version)") }
@@ -69,8 +71,8 @@ enum SeedDatabase {
 
     private static func columns(_ connection: borrowing Connection) throws(StoreError) -> [String] {
         let statement = try Statement(
-            "SELECT name || ' ' || upper(type) || ' ' || (\"notnull\" AND NOT pk) || ' ' || pk FROM pragma_table_xinfo('todos')",
-            on: connection)
+            "SELECT name || ' ' || upper(type) || ' ' || (\"notnull\" AND NOT pk) || ' ' || pk"
+                + " FROM pragma_table_xinfo('todos')", on: connection)
         var columns: [String] = []
         while try statement.step() { columns.append(statement.text(0)) }
         return columns

@@ -19,12 +19,14 @@ extension Store {
         let connection = try Connection(path: file.path, mode: .readWrite)
         let takenOverCount = try prepare(connection, configuration, file.path, now)
         let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
-        let streamStart = try nextStreamStart(connection, now)
         let bound = HybridTime(
             rawValue: UInt64(bitPattern: try connection.integer("SELECT clock_bound FROM node")))
         let loader = Loader(path: file.path, nodeID: nodeID, hasher: configuration.hasher, nowMilliseconds: now)
-        let (loaded, dataVersion) = try connection.transaction { () throws(StoreError) in
-            (try loader.load(connection, bound: bound), try connection.integer("PRAGMA data_version"))
+        let (loaded, streamStart, dataVersion) = try connection.transaction { () throws(StoreError) in
+            let loaded = try loader.load(connection, bound: bound)
+            // After all has been read: a damaged file is left as it is.
+            let streamStart = try nextStreamStart(connection, now)
+            return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
         }
         let shared = SharedIndex(loaded.index, takenOverCount: takenOverCount + loaded.takenOverCount)
         let committed = BatchQueue<Row>(
@@ -38,8 +40,8 @@ extension Store {
         let queue = WriteQueue(
             maxRequests: configuration.maxWaitingRequests, maxBytes: configuration.maxWaitingBytes)
         return Store(
-            nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher, committed: committed, shared: shared,
-            writer: Writer(Handover(core), queue: queue, lock: lock),
+            nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher, committed: committed,
+            shared: shared, writer: Writer(Handover(core), queue: queue, lock: lock),
             readers: ReaderPool(readers, maxJobs: configuration.maxWaitingRequests))
     }
 

@@ -85,8 +85,8 @@ package final class Store: ReplicaStore, Sendable {
         return try await write { .create(key: ByteString(externID), text: ByteString(text), $0) }
     }
 
-    /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without any
-    /// register just the todo.
+    /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without
+    /// any register just the todo.
     package func update(
         _ address: TodoAddress, text: String? = nil, isCompleted: Bool? = nil
     ) async throws(StoreError) -> Todo? {
@@ -121,8 +121,8 @@ package final class Store: ReplicaStore, Sendable {
     /// What the writer has done since the start.
     package var commitStatistics: CommitStatistics { shared.commitStatistics }
 
-    /// Answers what waits, moves the log into the database and closes the file. Later calls of anything that waits throw
-    /// `closed`; `close` itself may be called again.
+    /// Answers what waits, moves the log into the database and closes the file. Later calls of anything that waits
+    /// throw `closed`; `close` itself may be called again.
     package func close() async {
         // Readers first: the writer can then shorten the log to nothing.
         await readers.close()

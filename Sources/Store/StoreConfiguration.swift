@@ -6,8 +6,8 @@ package struct StoreConfiguration: Sendable {
     package enum Synchronous: String, Sendable {
         /// A write is acknowledged when it is on the disk.
         case full
-        /// A write is acknowledged when the operating system has it: a power cut may lose the last ones, a crash of this
-        /// program does not.
+        /// A write is acknowledged when the operating system has it: a power cut may lose the last ones, a crash of
+        /// this program does not.
         case normal
     }
 

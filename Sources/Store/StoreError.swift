@@ -52,10 +52,11 @@ extension StoreError: CustomStringConvertible {
         case .foreign(let path, let found):
             "\(path) is a database of another program (\(found)); it was left as it is"
         case .newerVersion(let path, let found, let supported):
-            "\(path) has schema version \(found), but this program knows versions up to \(supported); use a newer program"
+            "\(path) has schema version \(found), but this program knows none above \(supported); use a newer program"
         case .inUse(let path): "\(path) is in use by another node"
         case .busy(let path): "\(path) is locked by another program"
-        case .invalidRow(let path, let id, let reason): "\(path): the todo with id \(id) cannot be taken over: \(reason)"
+        case .invalidRow(let path, let id, let reason):
+            "\(path): the todo with id \(id) cannot be taken over: \(reason)"
         case .diskFull(let path): "no room left to write \(path)"
         case .ioError(let path, let reason): "reading or writing \(path) failed: \(reason)"
         case .corrupt(let path, let reason): "\(path) is damaged: \(reason)"

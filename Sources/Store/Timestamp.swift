@@ -43,7 +43,7 @@ package enum Timestamp {
     /// Milliseconds since 1970 of a text in one of these forms, `nil` for any other and outside `Row.createdRange`:
     ///
     ///     2025-11-08 09:10:11                                  SQLite's CURRENT_TIMESTAMP, in UTC
-    ///     2025-11-07T12:06:59.123456789+01:00                  RFC 3339: T or blank, 0...9 digits, Z or offset or nothing
+    ///     2025-11-07T12:06:59.123456789+01:00                  RFC 3339: T or blank, 0...9 digits, Z, offset, nothing
     ///     2023-10-04 20:27:15.365 +1100 AEDT m=+245.85         Go's default: what follows the offset is ignored
     ///
     /// Digits beyond the millisecond are cut off.

@@ -1,23 +1,32 @@
 /// Reads fixed-width big-endian integers and byte runs from untrusted bytes; every read checks what is left.
 public struct ByteReader: Sendable {
     /// The bytes ended before the value did, or a length says more than there is.
-    public struct Truncated: Error, Hashable, Sendable { public init() {} }
+    public struct Truncated: Error, Hashable, Sendable {
+        /// The one way to say so.
+        public init() {}
+    }
 
     private let bytes: ArraySlice<UInt8>
     /// The index, in the slice that was given, of the next byte.
     public private(set) var position: Int
 
+    /// Starts at the first byte of the slice.
     public init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
         position = bytes.startIndex
     }
 
+    /// Starts at the first byte.
     public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
+    /// Bytes not read yet.
     public var remaining: Int { bytes.endIndex - position }
+    /// Whether everything was read.
     public var isAtEnd: Bool { remaining == 0 }
+    /// What was not read yet; reading does not move.
     public var rest: ArraySlice<UInt8> { bytes[position...] }
 
+    /// The next big-endian integer. Throws, without moving, when too few bytes are left.
     public mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
         _ type: Value.Type = Value.self
     ) throws(Truncated) -> Value {
@@ -29,6 +38,7 @@ public struct ByteReader: Sendable {
         return value
     }
 
+    /// The next `count` bytes, without a copy. Throws, without moving, when fewer are left.
     public mutating func slice(_ count: Int) throws(Truncated) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else { throw Truncated() }
         defer { position += count }

@@ -5,10 +5,13 @@ public struct EngineInstant: Hashable, Comparable, Sendable, CustomStringConvert
     /// Nanoseconds since the start.
     public let nanoseconds: UInt64
 
+    /// The start.
     public static let zero = EngineInstant(nanoseconds: 0)
 
+    /// That long after the start.
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
+    /// Earlier.
     public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
 
     /// Stops at zero and at the largest instant instead of trapping.
@@ -30,6 +33,7 @@ public struct EngineInstant: Hashable, Comparable, Sendable, CustomStringConvert
         return .zero - .nanoseconds(Int64(clamping: earlier.nanoseconds - later.nanoseconds))
     }
 
+    /// Whole milliseconds since the start, for traces.
     public var description: String { "\(nanoseconds / 1_000_000)ms" }
 }
 

@@ -1,7 +1,9 @@
 /// The random 64-bit id of a node's database: who wrote a value, whatever name or address the node has today.
 public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The 64 bits; zero is never given out.
     public let rawValue: UInt64
 
+    /// An id from its bits.
     public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     /// Reads the 16 hexadecimal digits that `description` writes.
@@ -10,6 +12,7 @@ public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
         rawValue = value
     }
 
+    /// By value, so that every node orders ids alike.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
     /// Sixteen lower-case hexadecimal digits.

@@ -4,15 +4,19 @@ internal import Glibc
 ///
 /// One address has one form: an IPv6 address that stands for an IPv4 one (`::ffff:a.b.c.d`) is held as IPv4.
 public struct PeerAddress: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// An IP address.
     public enum Host: Hashable, Sendable {
         /// In host byte order: 127.0.0.1 is `0x7f000001`.
         case v4(UInt32)
         case v6(high: UInt64, low: UInt64)
     }
 
+    /// The IP address in its one form.
     public let host: Host
+    /// The port; 0 only in what is to be bound.
     public let port: UInt16
 
+    /// Brings the address into its one form.
     public init(host: Host, port: UInt16) {
         if case .v6(high: 0, let low) = host, low >> 32 == 0xffff {
             self.host = .v4(UInt32(truncatingIfNeeded: low))
@@ -71,6 +75,7 @@ public struct PeerAddress: Hashable, Comparable, Sendable, CustomStringConvertib
         }
     }
 
+    /// Whether it leads back to this machine only: 127.0.0.0/8 or ::1.
     public var isLoopback: Bool {
         switch host {
         case .v4(let value): return value >> 24 == 127
@@ -86,6 +91,7 @@ public struct PeerAddress: Hashable, Comparable, Sendable, CustomStringConvertib
         }
     }
 
+    /// The same host at another port.
     public func with(port: UInt16) -> Self { Self(host: host, port: port) }
 
     /// IPv4 before IPv6, then by address, then by port.
@@ -98,6 +104,7 @@ public struct PeerAddress: Hashable, Comparable, Sendable, CustomStringConvertib
         }
     }
 
+    /// `127.0.0.1:7946` or `[::1]:7946`.
     public var description: String {
         switch host {
         case .v4(let value):

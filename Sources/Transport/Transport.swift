@@ -54,15 +54,18 @@ public enum Channel: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     case membership = 0
     case replication = 1
 
+    /// What logs call the channel.
     public var description: String { self == .membership ? "membership" : "replication" }
 }
 
 /// One peer that `broadcast` reaches.
 public struct Peer: Hashable, Sendable {
+    /// Where it is reached.
     public var address: PeerAddress
     /// The channels whose messages this peer understands; nothing of another channel is sent to it.
     public var channels: Set<Channel>
 
+    /// A peer that understands all channels unless told otherwise.
     public init(address: PeerAddress, channels: Set<Channel> = Set(Channel.allCases)) {
         self.address = address
         self.channels = channels
@@ -79,6 +82,7 @@ public struct BroadcastOptions: Hashable, Sendable {
     /// `false`: sent once and forgotten, for what the next message makes stale (heartbeats).
     public var isRepeated: Bool
 
+    /// A broadcast to everyone, repeated as the plugin sees fit.
     public init(replacing: String? = nil, skipping: [PeerAddress] = [], isRepeated: Bool = true) {
         self.replacing = replacing
         self.skipping = skipping
@@ -88,16 +92,21 @@ public struct BroadcastOptions: Hashable, Sendable {
 
 /// One message as it came from the network.
 public struct Arrival: Hashable, Sendable {
+    /// How it was sent.
     public enum Delivery: Hashable, Sendable {
         case unicast
         /// `reachedEveryone`: the sender handed it to every peer itself, so that nobody needs to pass it on.
         case broadcast(reachedEveryone: Bool)
     }
 
+    /// What was sent, as it was handed over there.
     public var message: [UInt8]
+    /// The address it came from: the one the sender is bound to.
     public var sender: PeerAddress
+    /// How it was sent.
     public var delivery: Delivery
 
+    /// One arrival; plugins make them.
     public init(message: [UInt8], sender: PeerAddress, delivery: Delivery) {
         self.message = message
         self.sender = sender

@@ -38,7 +38,8 @@ struct CommandLineTests {
         #expect(exit.status == 1)
         #expect(output.contains("foreign.db"))
         #expect(try Data(contentsOf: file) == bytes)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["foreign.db", "out.log"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["foreign.db", "out.log"])
     }
 
     @Test("a port in use, for HTTP or for the cluster, is named in one sentence, with status 1")

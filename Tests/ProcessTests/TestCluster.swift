@@ -31,7 +31,8 @@ final class TestCluster {
         for index in 0..<count {
             members.append(
                 Member(
-                    name: "node-\(index + 1)", httpPort: ports[count + index], port: ports[index], key: keys?(index) ?? ""))
+                    name: "node-\(index + 1)", httpPort: ports[count + index], port: ports[index],
+                    key: keys?(index) ?? ""))
         }
         self.transport = transport
         self.joinTimeout = joinTimeout
@@ -106,16 +107,19 @@ final class TestCluster {
     func converged(count: Int? = nil, within seconds: Double) async throws {
         try await eventually("nodes agree on \(count.map(String.init) ?? "all") todos", within: seconds) {
             let infos = try await self.running.asyncMap { try await self[$0].info() }
-            return Set(infos.map(\.fingerprint)).count == 1 && infos.allSatisfy { count == nil || $0.todo_count == count }
+            return Set(infos.map(\.fingerprint)).count == 1
+                && infos.allSatisfy { count == nil || $0.todo_count == count }
         }
         var lists: [[String: Todo]] = []
         for index in running {
             let todos = try await self[index].todos()
-            lists.append(Dictionary(uniqueKeysWithValues: todos.map { todo in
-                var todo = todo
-                todo.id = 0
-                return (todo.extern_id, todo)
-            }))
+            lists.append(
+                Dictionary(
+                    uniqueKeysWithValues: todos.map { todo in
+                        var todo = todo
+                        todo.id = 0
+                        return (todo.extern_id, todo)
+                    }))
         }
         for list in lists { #expect(list == lists[0]) }
     }

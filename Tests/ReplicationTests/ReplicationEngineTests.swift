@@ -229,7 +229,8 @@ struct ReplicationEngineTests {
                 Arrival(message: bytes, sender: address(9), delivery: .unicast),
                 heartbeat(from: UInt64(1_000 + index), head: 3, root: 1),
                 Arrival(
-                    message: changes(from: UInt64(1_000 + index), sequence: random.generator.next() | 1, rows: [row("k")]),
+                    message: changes(
+                        from: UInt64(1_000 + index), sequence: random.generator.next() | 1, rows: [row("k")]),
                     sender: address(9), delivery: .unicast),
             ]
             let token = mergeToken(engine.receive(arrivals, at: .zero))

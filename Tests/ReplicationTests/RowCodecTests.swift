@@ -25,8 +25,10 @@ struct RowCodecTests {
         let stamp = Stamp(time: HybridTime(rawValue: 0x0102_0304_0506_0708), origin: NodeID(0x1112_1314_1516_1718))
         let bytes = RowCodec.encode(.created(key: "k", text: "tx", completed: true, atMilliseconds: 258, stamp: stamp))
         #expect(
-            bytes == [0b0011_1111, 0, 1, 0x6b, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
-                0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, 0x74, 0x78])
+            bytes == [
+                0b0011_1111, 0, 1, 0x6b, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
+                0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, 0x74, 0x78,
+            ])
     }
 
     @Test("truncated, mutated and random bytes are refused or decode to a valid row of one encoding")

@@ -138,9 +138,10 @@ enum WalkMessageSamples {
         var random = RandomRows(seed: 9)
         let sums = (0..<256).map { _ in random.generator.next() }
         return [
-            .open(.init(
-                lowestVersion: 1, highestVersion: 3, node: NodeID(7), summary: TreeSummary(root: 99, count: 3),
-                topSums: sums)),
+            .open(
+                .init(
+                    lowestVersion: 1, highestVersion: 3, node: NodeID(7), summary: TreeSummary(root: 99, count: 3),
+                    topSums: sums)),
             .open(.init(lowestVersion: 1, highestVersion: 1, node: NodeID(7), summary: .empty, topSums: [])),
             .sums([.init(top: 3, sums: sums), .init(top: 255, sums: sums)]), .sums([]),
             .digests([BucketDigests(bucket: 65_535, entries: [.init(keyHash: 1, rowHash: .max)])]),

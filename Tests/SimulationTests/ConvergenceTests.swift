@@ -80,9 +80,10 @@ struct ConvergenceTests {
     @Test("40 nodes, too many to reach directly: a write is everywhere within 2 s with 1 % loss")
     func epidemic() throws {
         var network = try VirtualNetwork(count: 40, faults: .init(loss: 0.01), seed: 9)
-        #expect((network.run(for: .seconds(30)) { network in
-            network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == 39 }
-        }) == true)
+        #expect(
+            (network.run(for: .seconds(30)) { network in
+                network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == 39 }
+            }) == true)
         for index in 0..<40 {
             #expect(network.write(.create, "from \(index)", on: index) == true)
             _ = network.run(for: .milliseconds(50))
@@ -96,9 +97,10 @@ struct ConvergenceTests {
     @Test("todos too large for a packet reach every node, also where they must be passed on", arguments: [3, 36])
     func large(count: Int) throws {
         var network = try VirtualNetwork(count: count, seed: 4)
-        #expect((network.run(for: .seconds(30)) { network in
-            network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == count - 1 }
-        }) == true)
+        #expect(
+            (network.run(for: .seconds(30)) { network in
+                network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == count - 1 }
+            }) == true)
         let text = ByteString(String(repeating: "🦀", count: 500))
         for index in 0..<3 { #expect(network.write(.create, "large \(index)", text: text, on: index) == true) }
         #expect((network.run(for: .seconds(2)) { $0.areEqual }) == true)
@@ -155,7 +157,8 @@ struct ConvergenceTests {
         let expected = network.expected()
         #expect(!network.acknowledged.isEmpty, sourceLocation: sourceLocation)
         for node in network.nodes where node.isRunning {
-            #expect(node.replica.sortedRows == expected.sortedRows, "node \(node.index)", sourceLocation: sourceLocation)
+            #expect(
+                node.replica.sortedRows == expected.sortedRows, "node \(node.index)", sourceLocation: sourceLocation)
             #expect(node.replica.summary == expected.summary, sourceLocation: sourceLocation)
         }
     }

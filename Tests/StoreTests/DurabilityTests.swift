@@ -61,7 +61,7 @@ struct DurabilityTests {
         }
     }
 
-    @Test("The bound on disk covers every stamp that was given out; a clean restart does not run ahead of the wall clock")
+    @Test("The bound on disk covers every stamp given out; a clean restart does not run ahead of the wall clock")
     func clockBound() async throws {
         let store = try open()
         _ = try await store.created("a")

@@ -25,7 +25,11 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
 
     var summary: TreeSummary { lock.withLock { tree.summary } }
     var todoCount: Int { lock.withLock { rows.values.count { !$0.isDeleted } } }
-    func takeCommitted() -> [Row] { lock.withLock { defer { committedRows = [] }; return committedRows } }
+    func takeCommitted() -> [Row] {
+        lock.withLock {
+            defer { committedRows = [] }; return committedRows
+        }
+    }
 
     func create(_ key: ByteString, _ text: ByteString) -> Bool {
         lock.withLock {

@@ -61,7 +61,8 @@ struct RandomHistoryTests {
             let milliseconds = now + Int64.random(in: -40...24, using: &random)
             let time = HybridTime(milliseconds: milliseconds, counter: UInt16.random(in: 0...1, using: &random))
             let origin = [NodeID(1), NodeID(2), ours][Int.random(in: 0..<3, using: &random)]
-            return Stamp(time: max(time, earliest.map { HybridTime(rawValue: $0.rawValue + 1) } ?? time), origin: origin)
+            let least = earliest.map { HybridTime(rawValue: $0.rawValue + 1) } ?? .zero
+            return Stamp(time: max(time, least), origin: origin)
         }
         let key = ByteString("key \(Int.random(in: 0..<30, using: &random))")
         let presence = stamp(after: nil)

@@ -72,7 +72,8 @@ struct StoreTests {
     @Test(
         "Keys and texts are kept to the byte",
         arguments: [
-            "", "a\0b", "\0", "é", "e\u{301}", "👩‍👩‍👧‍👦", String(repeating: "é", count: 80), " a ", "a\n", "\u{feff}x", "'; DROP TABLE todos; --", "%",
+            "", "a\0b", "\0", "é", "e\u{301}", "👩‍👩‍👧‍👦", String(repeating: "é", count: 80), " a ", "a\n",
+            "\u{feff}x", "'; DROP TABLE todos; --", "%",
         ])
     func bytes(key: String) async throws {
         let twins = ["é", "e\u{301}", "a", "a\0", "\u{feff}"]
@@ -83,7 +84,8 @@ struct StoreTests {
         #expect(found.externID.utf8.elementsEqual(key.utf8) && found.text.utf8.elementsEqual(key.utf8))
         #expect(try await store.create(externID: key, text: "x") == .exists)
         #expect(try await store.delete(.externID(key)))
-        #expect(try await store.todo(externID: "e\u{301}")?.text == (key.utf8.elementsEqual("e\u{301}".utf8) ? nil : "twin"))
+        let twin = try await store.todo(externID: "e\u{301}")
+        #expect(twin?.text == (key.utf8.elementsEqual("e\u{301}".utf8) ? nil : "twin"))
     }
 
     @Test("Keys and texts up to the limit are taken, one byte more is refused")
@@ -233,7 +235,7 @@ struct StoreTests {
         await store.close()
         let reopened = try Store.open(.test(directory.file()))
         #expect(try await reopened.knownMembers() == members)
-        #expect(reopened.nodeID == store.nodeID)
+        #expect(reopened.nodeID == store.nodeID && reopened.streamStart > store.streamStart)
         try await reopened.saveKnownMembers([])
         #expect(try await reopened.knownMembers() == [])
         await reopened.close()

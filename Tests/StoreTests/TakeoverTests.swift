@@ -91,7 +91,7 @@ struct TakeoverTests {
         #expect(try directory.contents() == before)
     }
 
-    @Test("Todos inserted by hand between two starts are stamped, counted and replicated; removed ones go from the tree")
+    @Test("Todos inserted by hand between two starts are stamped and counted; removed ones go from the tree")
     func byHand() async throws {
         var store = try open()
         _ = try await store.created("kept")

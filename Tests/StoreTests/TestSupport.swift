@@ -57,7 +57,8 @@ struct OtherProgram: ~Copyable {
     func rows(_ sql: String) throws -> [String] {
         var statement: OpaquePointer?
         try #require(
-            sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, "\(String(cString: sqlite3_errmsg(handle)))")
+            sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK,
+            "\(sql): \(String(cString: sqlite3_errmsg(handle)))")
         defer { sqlite3_finalize(statement) }
         var rows: [String] = []
         while sqlite3_step(statement) == SQLITE_ROW {
@@ -123,8 +124,8 @@ struct TestFailure: Error, CustomStringConvertible {
 func allRows(of store: any ReplicaStore, maxBytes: Int = 1 << 20) async throws -> [Row] {
     var rows: [Row] = []
     while true {
-        guard case .page(let page, let isLast) = try await store.answer(.page(after: rows.last?.key, maxBytes: maxBytes))
-        else { throw TestFailure("not a page") }
+        let answer = try await store.answer(.page(after: rows.last?.key, maxBytes: maxBytes))
+        guard case .page(let page, let isLast) = answer else { throw TestFailure("not a page") }
         rows += page
         if isLast { return rows }
         try #require(!page.isEmpty)

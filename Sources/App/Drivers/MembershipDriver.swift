@@ -146,7 +146,9 @@ actor MembershipDriver {
         while await changes.next() != nil {
             if arePeersNew {
                 arePeersNew = false
-                let living = engine.members.filter { $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name }
+                let living = engine.members.filter {
+                    $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name
+                }
                 transport.setPeers(living.map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
                 await replication.setPeers(living.compactMap(Self.replicationPeer))
                 await saveMembers()
@@ -289,7 +291,8 @@ extension MembershipDriver {
             switch try? MemberlistCodec.decodeStream(question) {
             case .pushPull(let remote):
                 // Our state goes out before theirs is merged, so that they see what we believed of them.
-                try await exchange.send(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: remote.isJoin))))
+                try await exchange.send(
+                    MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: remote.isJoin))))
                 carryOut(engine.merge(remote, from: exchange.peer, weDialled: false, at: clock.now).effects)
             case .ping(let ping):
                 guard let ack = engine.answer(toStreamPing: ping) else { return }

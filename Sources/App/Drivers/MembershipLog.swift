@@ -40,7 +40,10 @@ struct MembershipLog {
                 conflict.isOwnName
                     ? "Another node has this node's name: the cluster refuses the later one; give one a new node.name"
                     : "A node with a name that is taken was refused",
-                [.peerName: conflict.name, .peerAddress: conflict.claimant.address, .reason: "held by \(conflict.holder.address)"])
+                [
+                    .peerName: conflict.name, .peerAddress: conflict.claimant.address,
+                    .reason: "held by \(conflict.holder.address)",
+                ])
         case .selfRefuted(let incarnation):
             logger.log(.debug, "Contradicted what was said of this node", [.incarnation: incarnation])
         case .localHealthChanged(let score):

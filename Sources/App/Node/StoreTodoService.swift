@@ -7,7 +7,9 @@ struct StoreTodoService: TodoService {
 
     func todo(id: Int64) async throws -> Todo? { try await translating { try await store.todo(id: id) } }
 
-    func todo(externID: String) async throws -> Todo? { try await translating { try await store.todo(externID: externID) } }
+    func todo(externID: String) async throws -> Todo? {
+        try await translating { try await store.todo(externID: externID) }
+    }
 
     func create(externID: String, text: String) async throws -> CreateOutcome {
         try await translating { try await store.create(externID: externID, text: text) }
@@ -17,7 +19,9 @@ struct StoreTodoService: TodoService {
         try await translating { try await store.update(address, text: text, isCompleted: isCompleted) }
     }
 
-    func delete(_ address: TodoAddress) async throws -> Bool { try await translating { try await store.delete(address) } }
+    func delete(_ address: TodoAddress) async throws -> Bool {
+        try await translating { try await store.delete(address) }
+    }
 
     func page(after cursor: TodoCursor?, limit: Int) async throws -> [Todo] {
         try await translating { try await store.page(after: cursor, limit: limit) }
