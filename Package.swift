@@ -59,6 +59,9 @@ let package = Package(
             name: "TestSupport", dependencies: ["Replication", "Transport"], path: "Tests/Support",
             swiftSettings: strict),
         .testTarget(
+            name: "StoreTests", dependencies: ["CSQLite", "Replication", "Store", "TestSupport", "Transport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "TransportUDPTests", dependencies: ["CSockets", "Transport", "TransportUDP"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
@@ -89,6 +92,7 @@ let package = Package(
             name: "SimulationTests",
             dependencies: ["Membership", "Replication", "TestSupport", "Transport", "TransportUDP"],
             swiftSettings: strict),
-        .testTarget(name: "ProcessTests", dependencies: ["App"], swiftSettings: strict),
+        .testTarget(
+            name: "ProcessTests", dependencies: ["App", "Membership", "Transport"], swiftSettings: strict),
     ]
 )

@@ -48,7 +48,7 @@ public struct ByteReader: Sendable {
 
 extension Array where Element == UInt8 {
     /// Appends `value` in big-endian order.
-    public mutating func append<Value: FixedWidthInteger & UnsignedInteger>(bigEndian value: Value) {
+    @inlinable public mutating func append<Value: FixedWidthInteger & UnsignedInteger>(bigEndian value: Value) {
         for shift in stride(from: Value.bitWidth - 8, through: 0, by: -8) {
             append(UInt8(truncatingIfNeeded: value >> Value(shift)))
         }

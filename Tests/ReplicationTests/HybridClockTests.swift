@@ -45,6 +45,19 @@ struct HybridClockTests {
         #expect(restarted.next(wallMilliseconds: 0) > last)
     }
 
+    @Test("twenty crashes within a second, each after a write, leave the clock within the skew that others accept")
+    func crashLoop() {
+        var durable = HybridTime.zero
+        let wall: Int64 = 1_700_000_000_000
+        for crash in 0..<20 {
+            var clock = HybridClock(bound: durable)
+            let time = clock.next(wallMilliseconds: wall + Int64(crash) * 40)
+            #expect(time > durable)
+            if let bound = clock.reserve() { durable = bound }
+            #expect(durable.milliseconds - wall < 2_000)
+        }
+    }
+
     @Test("the bound is moved once a second, not at each write")
     func reservesSeldom() {
         var clock = HybridClock(bound: .zero)

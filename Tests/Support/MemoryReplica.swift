@@ -40,6 +40,7 @@ package struct MemoryReplica: Sendable {
         _ key: ByteString, text: ByteString? = nil, completed: Bool? = nil, wallMilliseconds: Int64
     ) -> Row? {
         guard var row = visible(key) else { return nil }
+        guard text != nil || completed != nil else { return row }
         let stamp = nextStamp(wallMilliseconds)
         if let text { row.text = Register(text, stamp) }
         if let completed { row.completed = Register(completed, stamp) }
@@ -75,9 +76,11 @@ package struct MemoryReplica: Sendable {
                 outcome.furthestAhead = max(outcome.furthestAhead ?? time, time)
                 continue
             }
-            clock.observe(time)
             let merged = rows[row.key]?.merged(with: row) ?? row
-            outcome.isNews.append(rows[row.key] != merged)
+            let isNews = rows[row.key] != merged
+            outcome.isNews.append(isNews)
+            guard isNews else { continue }
+            clock.observe(time)
             put(merged)
         }
         return outcome
@@ -125,9 +128,10 @@ package struct MemoryReplica: Sendable {
         let later = sortedRows.drop { row in after.map { row.key <= $0 } ?? false }
         var page: [Row] = []
         var bytes = 0
-        for row in later where page.isEmpty || bytes < maxBytes {
-            page.append(row)
+        for row in later {
             bytes += RowCodec.encodedBytes(row)
+            if !page.isEmpty && bytes > maxBytes { break }
+            page.append(row)
         }
         return .page(page, isLast: page.count == later.count)
     }
