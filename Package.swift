@@ -26,7 +26,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
-        .target(name: "Transport", swiftSettings: strict),
+        .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
@@ -54,7 +54,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
-            ], swiftSettings: strict),
+            ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Replication", "Transport"], path: "Tests/Support",
             swiftSettings: strict),

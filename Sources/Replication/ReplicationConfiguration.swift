@@ -13,9 +13,10 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     package var gapGrace: Duration = .milliseconds(150)
     /// Spread of the delay before a walk, so that many nodes that see one loss do not ask one peer at once.
     package var walkJitter: ClosedRange<Duration> = .milliseconds(50)...(.milliseconds(200))
-    /// Least time between two walks with one peer after one that found something.
+    /// Least time between two walks with one peer that close holes, after one that found something.
     package var walkInterval: Duration = .seconds(1)
-    /// The same after a walk that found nothing: it doubles up to this.
+    /// The same after walks that found nothing: it doubles up to this. And the least time before a walk that only a
+    /// differing root asks for: while everybody writes, roots differ without anything being lost.
     package var maxWalkInterval: Duration = .seconds(5)
     /// Walks this node leads at once.
     package var maxWalks = 2

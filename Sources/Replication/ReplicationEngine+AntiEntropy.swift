@@ -5,16 +5,25 @@ struct PeerProgress: Hashable, Sendable {
     var lastHeartbeat: EngineInstant?
     var summary: TreeSummary?
     var isReady = false
-    /// When its root first differed from ours, if it still does.
+    /// When its root first differed from ours although all it had sent was here, if it still does.
     var differsSince: EngineInstant?
-    /// Heartbeats in a row whose root was not ours.
-    var mismatches = 0
+    /// Heartbeats in a row that contradict what we believe of its stream.
+    var contradictions = 0
+    var lastHead: UInt64?
     /// A walk is wanted, at this time.
     var walkDue: EngineInstant?
-    /// No walk before this.
-    var notBefore = EngineInstant.zero
-    /// Least time to the walk after the next; nil before the first.
+    /// No walk to close a hole before this, and none for a differing root before that.
+    var notBeforeForHole = EngineInstant.zero
+    var notBeforeForRoot = EngineInstant.zero
+    /// Least time between the last walk and the next for a hole; nil before the first.
     var interval: Duration?
+}
+
+/// A walk that this node leads.
+struct WalkUnderWay: Hashable, Sendable {
+    /// The peer's stream when it began: everything up to there is here when it ends.
+    var end: UInt64?
+    var lossCount = 0
 }
 
 extension ReplicationEngine {
@@ -22,12 +31,11 @@ extension ReplicationEngine {
     package mutating func walkFinished(
         with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant
     ) -> [Effect] {
-        guard let headAtStart = walking.removeValue(forKey: node) else { return [] }
+        guard let walk = walking.removeValue(forKey: node) else { return [] }
         if outcome.isProductive { stats.productiveWalks += 1 }
-        if let headAtStart { windows[node]?.window.repaired(upTo: headAtStart) }
-        noteGap(node, at: now)
+        if let end = walk.end { windows[node]?.window.repaired(upTo: end, lossCount: walk.lossCount) }
         stats.mergedRows += outcome.mergedCount
-        progress[node, default: PeerProgress()].mismatches = 0
+        progress[node]?.differsSince = nil
         backOff(node, wasProductive: outcome.isProductive, at: now)
         var effects: [Effect] = []
         if let peer = peer(node) { effects.append(.emit(.walkFinished(peer, outcome))) }
@@ -36,6 +44,7 @@ extension ReplicationEngine {
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
         effects += syncWalkFinished(with: node, isDonorReady: outcome.isPeerReady, at: now)
+        noteGap(node, at: now)
         return effects
     }
 
@@ -47,6 +56,7 @@ extension ReplicationEngine {
         var effects: [Effect] = []
         if let peer = peer(node) { effects.append(.emit(.walkFailed(peer, error))) }
         syncWalkFailed(with: node, error, at: now)
+        noteGap(node, at: now)
         return effects
     }
 
@@ -55,8 +65,8 @@ extension ReplicationEngine {
         // Only members have heartbeats of interest; anybody else's would fill memory.
         guard node != stream.origin, peer(node) != nil else { return [] }
         openWindow(heartbeat.stream, head: heartbeat.head)
+        correctWindow(by: heartbeat, at: now)
         guard let followed = windows[node], followed.start == heartbeat.stream.start else { return [] }
-        let isStale = heartbeat.head < followed.window.end
         windows[node]?.window.noteEnd(heartbeat.head)
         noteGap(node, at: now)
 
@@ -64,26 +74,51 @@ extension ReplicationEngine {
         state.lastHeartbeat = now
         state.summary = heartbeat.summary
         state.isReady = heartbeat.isReady
-        state.differsSince = heartbeat.summary == summary ? nil : state.differsSince ?? now
+        let isUpToDate = windows[node]?.window.head == heartbeat.head && merges.isEmpty
         if heartbeat.summary == summary {
-            state.mismatches = 0
-        } else if heartbeat.isReady && !isStale {
-            // A peer that is syncing differs for good reason, and one whose later messages we have would soon agree.
-            state.mismatches += 1
+            state.differsSince = nil
+        } else if heartbeat.isReady && isUpToDate {
+            // A peer that is syncing differs for good reason, and one whose messages are under way would soon agree.
+            state.differsSince = state.differsSince ?? now
         }
         progress[node] = state
         // Of two nodes that differ the lower id walks first; the other only if that does not help.
-        let patience = stream.origin < node ? 2 : 4
-        if state.mismatches >= patience { wantWalk(with: node, at: now) }
+        let patience = configuration.heartbeatInterval * (stream.origin < node ? 0.9 : 2.9)
+        if let since = state.differsSince, now - since >= patience {
+            wantWalk(with: node, notBefore: state.notBeforeForRoot, at: now)
+        }
         return heartbeat.summary == summary && heartbeat.isReady ? noteSynced() : []
     }
 
-    /// Asks for a walk after a random delay, no sooner than the interval since the last one allows.
-    private mutating func wantWalk(with node: NodeID, at now: EngineInstant) {
+    /// A window that goes beyond what its origin says of itself, or belongs to a start that the origin knows nothing of,
+    /// was made by a forged message or by an older database put back. It is opened anew when the origin has said so
+    /// several times in a row: one such heartbeat may just be late.
+    private mutating func correctWindow(by heartbeat: ReplicationMessage.Heartbeat, at now: EngineInstant) {
+        let node = heartbeat.stream.origin
+        guard let followed = windows[node] else { return }
+        var state = progress[node] ?? PeerProgress()
+        let isFarBeyond =
+            followed.window.end > heartbeat.head
+            && followed.window.end - heartbeat.head > UInt64(StreamWindow.maxPending)
+        let isBehindForLong = followed.window.end > heartbeat.head && state.lastHead == heartbeat.head
+        let contradicts = followed.start != heartbeat.stream.start || isFarBeyond || isBehindForLong
+        state.contradictions = contradicts ? state.contradictions + 1 : 0
+        state.lastHead = heartbeat.head
+        if state.contradictions >= 3 {
+            state.contradictions = 0
+            var window = StreamWindow(head: heartbeat.head)
+            window.noteLost()
+            windows[node] = FollowedStream(start: heartbeat.stream.start, window: window)
+        }
+        progress[node] = state
+    }
+
+    /// Asks for a walk after a random delay.
+    private mutating func wantWalk(with node: NodeID, notBefore: EngineInstant, at now: EngineInstant) {
         guard isReady, walking[node] == nil, peer(node) != nil else { return }
         var state = progress[node] ?? PeerProgress()
         guard state.walkDue == nil else { return }
-        let instant = max(now + generator.duration(in: configuration.walkJitter), state.notBefore)
+        let instant = max(now + generator.duration(in: configuration.walkJitter), notBefore)
         state.walkDue = instant
         progress[node] = state
         schedule(node, at: instant)
@@ -99,7 +134,7 @@ extension ReplicationEngine {
             due[node] = nil
             if let since = windows[node]?.gapSince {
                 if since + configuration.gapGrace <= now {
-                    wantWalk(with: node, at: now)
+                    wantWalk(with: node, notBefore: progress[node]?.notBeforeForHole ?? .zero, at: now)
                 } else {
                     schedule(node, at: since + configuration.gapGrace)
                 }
@@ -129,20 +164,21 @@ extension ReplicationEngine {
 
     mutating func beginWalk(with peer: ReplicationPeer) -> Effect {
         stats.startedWalks += 1
-        walking.updateValue(windows[peer.nodeID]?.window.end, forKey: peer.nodeID)
+        let window = windows[peer.nodeID]?.window
+        walking[peer.nodeID] = WalkUnderWay(end: window?.end, lossCount: window?.lossCount ?? 0)
         return .walk(peer)
     }
 
     private mutating func backOff(_ node: NodeID, wasProductive: Bool, at now: EngineInstant) {
+        guard peer(node) != nil else { return }
         var state = progress[node] ?? PeerProgress()
         let interval =
             wasProductive
             ? configuration.walkInterval
             : min((state.interval ?? configuration.walkInterval / 2) * 2, configuration.maxWalkInterval)
         state.interval = interval
-        state.notBefore = now + interval
+        state.notBeforeForHole = now + interval
+        state.notBeforeForRoot = now + configuration.maxWalkInterval
         progress[node] = state
-        // A hole that the walk did not close asks for the next one.
-        if windows[node]?.gapSince != nil { schedule(node, at: state.notBefore) }
     }
 }

@@ -1,15 +1,12 @@
 package import Transport
 
 /// A message whose rows are being merged.
-struct MergingMessage: Hashable, Sendable {
+struct MergingMessage: Sendable {
     var stream: StreamID
     /// Where its rows stand in the merge.
     var rows: Range<Int>
     /// What to send on, and whom to leave out, should a row of it be news.
     var relay: (message: [UInt8], skipping: [PeerAddress])?
-
-    static func == (left: Self, right: Self) -> Bool { left.stream == right.stream && left.rows == right.rows }
-    func hash(into hasher: inout Hasher) { hasher.combine(rows) }
 }
 
 /// The stream of one origin as it arrives.
@@ -31,7 +28,7 @@ extension ReplicationEngine {
         var message: [UInt8] = []
         func flush(_ engine: inout Self) {
             guard !message.isEmpty else { return }
-            effects += engine.send(message, skipping: [], isRelay: false)
+            effects += engine.send(message, skipping: [])
             message = []
         }
         for row in rows {
@@ -94,7 +91,7 @@ extension ReplicationEngine {
             stats.mergedRows += newsCount
             if newsCount > 0, let relay = message.relay {
                 stats.relayedMessages += 1
-                effects += send(relay.message, skipping: relay.skipping, isRelay: true)
+                effects += send(relay.message, skipping: relay.skipping)
             }
         }
         if outcome.aheadCount > 0, let furthest = outcome.furthestAhead {
@@ -142,7 +139,9 @@ extension ReplicationEngine {
 
     /// Notes an arrival in its stream's window; `false` for a duplicate.
     private mutating func follow(_ id: StreamID, sequence: UInt64, at now: EngineInstant) -> Bool {
-        // A message of an earlier start of the origin is rare and late; merging it again does no harm.
+        // Only members' streams are followed: anybody else's would push them out. Merging again does no harm.
+        guard peer(id.origin) != nil else { return true }
+        // A message of an earlier start of the origin is rare and late.
         if let known = windows[id.origin], known.start > id.start { return true }
         openWindow(id, head: sequence - 1)
         let isNew = windows[id.origin]?.window.insert(sequence) ?? true
@@ -167,14 +166,18 @@ extension ReplicationEngine {
         if !followed.window.hasGap {
             guard followed.gapSince != nil else { return }
             followed.gapSince = nil
-        } else if followed.gapSince == nil {
+        } else {
+            // Armed again whenever nothing is under way: the time may have run out while no walk could begin.
+            if due[origin] == nil, walking[origin] == nil, peer(origin) != nil {
+                schedule(origin, at: now + configuration.gapGrace)
+            }
+            guard followed.gapSince == nil else { return }
             followed.gapSince = now
-            schedule(origin, at: now + configuration.gapGrace)
         }
         windows[origin] = followed
     }
 
-    private mutating func send(_ message: [UInt8], skipping: [PeerAddress], isRelay: Bool) -> [Effect] {
+    private mutating func send(_ message: [UInt8], skipping: [PeerAddress]) -> [Effect] {
         if message.count <= configuration.maxMessageBytes {
             stats.sentMessages += 1
             return [.broadcast(message, BroadcastOptions(skipping: skipping))]

@@ -23,6 +23,8 @@ struct FirstSync: Hashable, Sendable {
     var startedAt: EngineInstant
     var lastProgress: EngineInstant
     var donor: NodeID?
+    /// Somebody to sync from was there. Should all be gone, what they had may be missing here.
+    var hasSeenPeers = false
     /// Walked with, but not ready themselves.
     var unreadyDonors: Set<NodeID> = []
     /// Donors that failed or were busy, and when to try them again.
@@ -55,7 +57,9 @@ extension ReplicationEngine {
         guard case .syncing(let sync) = readiness else { return nil }
         var deadline = sync.lastProgress + configuration.syncTimeout
         guard sync.donor == nil else { return deadline }
-        if peers.isEmpty { return min(deadline, sync.startedAt + configuration.donorWait) }
+        if peers.isEmpty {
+            return sync.hasSeenPeers ? deadline : min(deadline, sync.startedAt + configuration.donorWait)
+        }
         let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
         if untried.isEmpty { return .zero }
         for peer in untried { deadline = min(deadline, sync.retryAt[peer.nodeID] ?? .zero) }
@@ -67,8 +71,11 @@ extension ReplicationEngine {
         if now >= sync.lastProgress + configuration.syncTimeout { return open(isSynced: false, at: now) }
         guard sync.donor == nil else { return [] }
         if peers.isEmpty {
-            return now >= sync.startedAt + configuration.donorWait ? open(isSynced: true, at: now) : []
+            guard !sync.hasSeenPeers, now >= sync.startedAt + configuration.donorWait else { return [] }
+            return open(isSynced: false, at: now)
         }
+        sync.hasSeenPeers = true
+        readiness = .syncing(sync)
         let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
         // Everybody is starting: all that there is has been looked at.
         if untried.isEmpty || sync.unreadyDonors.count >= configuration.maxUnreadyDonors {
@@ -110,6 +117,8 @@ extension ReplicationEngine {
     private mutating func open(isSynced: Bool, at now: EngineInstant) -> [Effect] {
         readiness = .ready
         self.isSynced = isSynced
+        // Holes that showed while no walk could begin.
+        for peer in peers { noteGap(peer.nodeID, at: now) }
         // Peers learn at once that this node can be a donor.
         return [.emit(.becameReady(isSynced: isSynced)), heartbeat(at: now)]
     }

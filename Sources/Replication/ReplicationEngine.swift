@@ -39,7 +39,7 @@ package struct ReplicationEngine: Sendable {
     var progress: [NodeID: PeerProgress] = [:]
     /// When something is due for a peer; absent for most.
     var due: [NodeID: EngineInstant] = [:]
-    var walking: [NodeID: UInt64?] = [:]
+    var walking: [NodeID: WalkUnderWay] = [:]
     var merges: [MergeToken: [MergingMessage]] = [:]
     var mergeCount: UInt64 = 0
     var nextHeartbeat = EngineInstant.zero
@@ -76,16 +76,27 @@ package struct ReplicationEngine: Sendable {
 
     /// The replicating members as membership knows them now, without this node.
     package mutating func setPeers(_ newPeers: [ReplicationPeer], at now: EngineInstant) -> [Effect] {
+        var effects: [Effect] = []
         let known = Set(peers.map(\.nodeID))
-        peers = newPeers.filter { $0.nodeID != stream.origin }.sorted { $0.nodeID < $1.nodeID }
+        peers = []
+        for peer in newPeers.sorted(by: { ($0.nodeID, $0.address) < ($1.nodeID, $1.address) }) {
+            // Two nodes on copies of one database: their stamps and streams cannot be told apart.
+            if peer.nodeID == stream.origin || peer.nodeID == peers.last?.nodeID {
+                effects.append(.emit(.sameNode(peer)))
+            } else {
+                peers.append(peer)
+            }
+        }
         let current = Set(peers.map(\.nodeID))
         for gone in known.subtracting(current).sorted() {
             progress[gone] = nil
             due[gone] = nil
         }
-        guard !current.isSubset(of: known) else { return [] }
+        let newcomers = current.subtracting(known)
+        guard !newcomers.isEmpty else { return effects }
+        for node in newcomers.sorted() { noteGap(node, at: now) }
         // A newcomer learns our head and root at once rather than at the next tick.
-        return [heartbeat(at: now)]
+        return effects + [heartbeat(at: now)]
     }
 
     func peer(_ node: NodeID) -> ReplicationPeer? {
@@ -110,16 +121,20 @@ package struct ReplicationEngine: Sendable {
         peers.map { peer in
             let state = progress[peer.nodeID]
             return PeerReplicationStatus(
-                nodeID: peer.nodeID, lag: lag(state, at: now),
-                missingCount: windows[peer.nodeID]?.window.missingCount ?? 0)
+                nodeID: peer.nodeID, lag: lag(of: peer.nodeID, state, at: now))
         }
     }
 }
 
 extension ReplicationEngine {
-    private func lag(_ state: PeerProgress?, at now: EngineInstant) -> Duration? {
+    /// Roots differ for moments whenever somebody writes; only beyond this do they show that something is missing.
+    private static let usualDifference: Duration = .seconds(10)
+
+    private func lag(of node: NodeID, _ state: PeerProgress?, at now: EngineInstant) -> Duration? {
         guard let state, state.lastHeartbeat != nil else { return nil }
-        return state.summary == summary ? .zero : state.differsSince.map { now - $0 } ?? .zero
+        if let since = windows[node]?.gapSince { return now - since }
+        guard let since = state.differsSince, now - since > Self.usualDifference else { return .zero }
+        return now - since
     }
 }
 
@@ -134,6 +149,8 @@ package enum ReplicationEvent: Hashable, Sendable {
     case walkFailed(ReplicationPeer, WalkError)
     /// Rows were left out: their writer's clock is further ahead than allowed.
     case clockAhead(count: Int, furthest: HybridTime)
+    /// A peer has this node's id, or that of another peer: a database was copied. Nothing is exchanged with it.
+    case sameNode(ReplicationPeer)
 }
 
 /// Why a walk that this node led did not end well.
@@ -149,10 +166,9 @@ package enum WalkError: Error, Hashable, Sendable {
 /// What `/health/info` says of one peer.
 package struct PeerReplicationStatus: Hashable, Sendable {
     package var nodeID: NodeID
-    /// How long its root has differed from ours; zero when its last heartbeat told our root, `nil` before the first.
+    /// For how long something that it has has been missing here, as far as its heartbeats and the numbers of its messages
+    /// tell; zero when nothing is, `nil` before its first heartbeat.
     package var lag: Duration?
-    /// Messages of its stream that are known to exist and have not arrived.
-    package var missingCount: UInt64
 }
 
 /// Counts since the start.

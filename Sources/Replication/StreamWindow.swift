@@ -9,6 +9,8 @@ package struct StreamWindow: Hashable, Sendable {
     package private(set) var end: UInt64
     /// Something was lost that no later arrival can fill: only a walk repairs it.
     package private(set) var isDamaged = false
+    /// How often something was lost so: a walk repairs only what was lost before it began.
+    package private(set) var lossCount = 0
     private var pending: Set<UInt64> = []
 
     /// Follows a stream from `head` on: what was sent before is for the first sync to bring.
@@ -19,8 +21,6 @@ package struct StreamWindow: Hashable, Sendable {
 
     /// Something that exists has not arrived.
     package var hasGap: Bool { head < end || isDamaged }
-    /// How many messages are missing, as far as is known.
-    package var missingCount: UInt64 { end - head - min(UInt64(pending.count), end - head) }
 
     /// Notes an arrival; `false` for a duplicate.
     package mutating func insert(_ sequence: UInt64) -> Bool {
@@ -40,11 +40,14 @@ package struct StreamWindow: Hashable, Sendable {
     package mutating func noteEnd(_ sequence: UInt64) { end = max(end, sequence) }
 
     /// A message that had arrived could not be stored.
-    package mutating func noteLost() { isDamaged = true }
+    package mutating func noteLost() {
+        isDamaged = true
+        lossCount += 1
+    }
 
-    /// A walk has brought everything up to `sequence`.
-    package mutating func repaired(upTo sequence: UInt64) {
-        isDamaged = false
+    /// A walk has brought everything up to `sequence`; `lossCount` is what it was when the walk began.
+    package mutating func repaired(upTo sequence: UInt64, lossCount: Int) {
+        if lossCount == self.lossCount { isDamaged = false }
         guard sequence > head else { return }
         head = sequence
         end = max(end, head)
@@ -53,7 +56,7 @@ package struct StreamWindow: Hashable, Sendable {
     }
 
     private mutating func skipHole() {
-        isDamaged = true
+        noteLost()
         guard let first = pending.min() else { return }
         head = first
         pending.remove(first)

@@ -5,7 +5,7 @@ package struct WalkInitiator: Walk {
     /// Rows whose digests are sent at once, about.
     package static let targetBatchRows: UInt64 = 4_096
     /// Buckets whose digests are sent at once, at most.
-    package static let maxBatchBuckets: UInt64 = 512
+    package static let maxBatchBuckets = 256
 
     private enum State {
         case summing
@@ -40,7 +40,7 @@ package struct WalkInitiator: Walk {
         case (.summing, .topSums(let summary, let sums)):
             state = .opened(isEmpty: summary.count == 0)
             let perBucket = summary.count / UInt64(HashTree.bucketCount) + 1
-            batchBuckets = Int(max(1, min(Self.maxBatchBuckets, Self.targetBatchRows / perBucket)))
+            batchBuckets = Int(max(1, min(UInt64(Self.maxBatchBuckets), Self.targetBatchRows / perBucket)))
             let open = WalkMessage.Open(
                 lowestVersion: WalkMessage.versions.lowerBound, highestVersion: WalkMessage.versions.upperBound,
                 node: node, summary: summary, topSums: summary.count == 0 ? [] : sums)
@@ -95,6 +95,9 @@ package struct WalkInitiator: Walk {
             state = .merging(then: .batch)
             return WalkTurn(then: .ask(.merge(rows, latest: latest)))
         case (.batchSent, .wants(let wants)):
+            guard wants.count <= Self.maxBatchBuckets,
+                zip(wants, wants.dropFirst()).allSatisfy({ $0.bucket < $1.bucket })
+            else { throw .unexpectedMessage }
             state = .loadingWanted
             return WalkTurn(then: .ask(.rows(wants)))
         default: throw .unexpectedMessage

@@ -22,7 +22,7 @@ package struct WalkResponder: Walk {
     private var state = State.waiting
     private var outcome = WalkOutcome()
 
-    /// `isReady`: whether this node is synced itself, which tells a joiner how much its answer is worth.
+    /// `isReady`: whether this node is open to clients, which tells a joiner how much its answer is worth.
     package init(node: NodeID, isReady: Bool) {
         self.node = node
         self.isReady = isReady
@@ -40,6 +40,10 @@ package struct WalkResponder: Walk {
             state = .summing(open)
             return WalkTurn(then: .ask(.topSums))
         case (.serving, .digests(let buckets)):
+            // Ascending and few, so that no peer can make us load everything, or the same again and again.
+            guard buckets.count <= WalkInitiator.maxBatchBuckets,
+                zip(buckets, buckets.dropFirst()).allSatisfy({ $0.bucket < $1.bucket })
+            else { throw .unexpectedMessage }
             state = .comparing
             return WalkTurn(then: .ask(.compare(buckets)))
         case (.serving, .rows(let rows)):

@@ -49,8 +49,8 @@ package struct WalkOutcome: Hashable, Sendable {
 
     package init() {}
 
-    /// Something differed and was repaired.
-    package var isProductive: Bool { mergedCount > 0 || sentCount > 0 }
+    /// Something differed and was repaired. A row that is held back is sent in vain, since the peer has a later one.
+    package var isProductive: Bool { mergedCount > 0 || sentCount > aheadCount }
 
     package mutating func note(_ merge: MergeOutcome) {
         receivedCount += merge.isNews.count

@@ -7,11 +7,11 @@ final class NodeProcess {
         var wasSignal: Bool
     }
 
-    /// The executable: `AUTO_CLUSTER_SYNC`, or the debug build beside the tests.
+    /// The executable: `AUTO_CLUSTER_SYNC`, or the one that was built with these tests.
     static let executable: URL = {
         if let path = ProcessInfo.processInfo.environment["AUTO_CLUSTER_SYNC"] { return URL(fileURLWithPath: path) }
-        return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent(".build/debug/auto-cluster-sync")
+        let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().appendingPathComponent("auto-cluster-sync")
     }()
 
     let logFile: URL

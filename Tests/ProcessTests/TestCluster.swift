@@ -148,7 +148,7 @@ final class TestCluster {
 }
 
 enum FreePorts {
-    /// Ports that are free now, for UDP and TCP, and not handed out twice by this process.
+    /// Ports that are free now, for UDP and TCP.
     static func take(_ count: Int) throws -> [Int] {
         var ports: [Int] = []
         while ports.count < count {

@@ -206,6 +206,84 @@ struct ReplicationEngineTests {
         }
     }
 
+    @Test("a donor that goes in the middle of the first sync leaves a node that says it is not synced")
+    func donorGone() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2)], at: .zero)
+        _ = engine.decided(.joined, at: .zero)
+        _ = engine.walkFailed(with: NodeID(2), .exchange(.closed), at: milliseconds(700))
+        _ = engine.setPeers([], at: milliseconds(800))
+        #expect(!runUntil(milliseconds(29_000), &engine).contains(.emit(.becameReady(isSynced: true))))
+        #expect(!engine.isReady)
+        #expect(runUntil(milliseconds(31_000), &engine).contains(.emit(.becameReady(isSynced: false))))
+    }
+
+    @Test("joined, but no member replicates: the node opens soon, and does not claim to be synced")
+    func nobodyToSyncFrom() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.decided(.joined, at: .zero)
+        #expect(runUntil(milliseconds(600), &engine).contains(.emit(.becameReady(isSynced: false))))
+    }
+
+    @Test("a peer with this node's id, or two with one, is reported: a database was copied")
+    func copiedDatabase() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        let twin = ReplicationPeer(nodeID: NodeID(1), address: address(9))
+        let second = ReplicationPeer(nodeID: NodeID(2), address: address(8))
+        let effects = engine.setPeers([twin, second, peer(2)], at: .zero)
+        #expect(effects.contains(.emit(.sameNode(twin))))
+        #expect(effects.contains(.emit(.sameNode(second))))
+        #expect(engine.peers == [peer(2)])
+    }
+
+    @Test("a forged head, number or start does not cut an origin off for good")
+    func forgedNumbers() {
+        let forgeries = [
+            heartbeat(from: 2, head: .max - 1, root: 9), heartbeat(from: 2, start: .max, head: 7, root: 9),
+            Arrival(
+                message: changes(from: 2, sequence: .max - 1, rows: [row("x")]), sender: address(2), delivery: .unicast),
+        ]
+        for forgery in forgeries {
+            var engine = readyEngine(node: 1, peers: [2])
+            engine.summary = TreeSummary(root: 5, count: 1)
+            _ = engine.receive([heartbeat(from: 2, head: 3, root: 5)], at: .zero)
+            for effect in engine.receive([forgery], at: milliseconds(10)) {
+                if case .merge(let token, _) = effect {
+                    _ = engine.merged(token, MergeOutcome(isNews: [false]), at: .zero)
+                }
+            }
+            var walks = 0
+            for second in 1...8 {
+                _ = engine.receive([heartbeat(from: 2, head: 3, root: 9)], at: milliseconds(second * 1_000))
+                for effect in runUntil(milliseconds(second * 1_000 + 999), &engine) where isWalk(effect) {
+                    walks += 1
+                    _ = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(second * 1_000 + 999))
+                }
+            }
+            #expect(walks > 0)
+            let next = Arrival(
+                message: changes(from: 2, sequence: 4, rows: [row("y")]), sender: address(2), delivery: .unicast)
+            let effects = engine.receive([next], at: milliseconds(9_500))
+            #expect(effects.contains { if case .merge = $0 { true } else { false } }, "not taken for a duplicate")
+        }
+    }
+
+    @Test("a hole that shows during the first sync is closed by a walk once the node is open")
+    func holeDuringSync() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        let effects = engine.decided(.joined, at: .zero)
+        guard case .walk(let donor) = effects.first(where: isWalk) else { Issue.record("no walk"); return }
+        let other: UInt64 = donor.nodeID == NodeID(2) ? 3 : 2
+        _ = engine.receive([heartbeat(from: other, head: 4, root: 9)], at: .zero)
+        _ = engine.receive([heartbeat(from: other, head: 5, root: 9)], at: milliseconds(10))
+        _ = runUntil(milliseconds(900), &engine)
+        var outcome = WalkOutcome()
+        outcome.isPeerReady = true
+        _ = engine.walkFinished(with: donor.nodeID, outcome, at: milliseconds(1_000))
+        #expect(runUntil(milliseconds(2_000), &engine).contains(.walk(peer(other))))
+    }
+
     @Test("first and alone open at once, alone says that it is not synced")
     func opensAlone() {
         for (decision, isSynced) in [(JoinDecision.first, true), (.alone, false)] {
@@ -290,10 +368,10 @@ struct ReplicationEngineTests {
         return bytes
     }
 
-    private func heartbeat(from node: UInt64, head: UInt64, root: UInt128) -> Arrival {
+    private func heartbeat(from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
-                stream: StreamID(origin: NodeID(node), start: 1), head: head,
+                stream: StreamID(origin: NodeID(node), start: start), head: head,
                 summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: true))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }

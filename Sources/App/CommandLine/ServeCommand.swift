@@ -59,7 +59,7 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         name: CommandLineNames.both("transport"),
-        help: ArgumentHelp("How nodes talk to each other: udp or zmq. (default: udp)", valueName: "kind"))
+        help: ArgumentHelp("How nodes talk to each other. (default: udp)", valueName: "kind"))
     var transport: String?
 
     @Flag(name: CommandLineNames.both("keygen"), help: "Print a new cluster key and exit.")
@@ -67,7 +67,7 @@ struct ServeOptions: ParsableArguments {
 
     /// Reads the file, if one is named. Nothing is opened for writing, and nothing is created.
     func resolve() throws(ConfigurationError) -> Settings {
-        try Settings.resolve(values)
+        try Settings.resolve(values, transports: TransportRegistry.kinds)
     }
 
     var values: FlagValues {

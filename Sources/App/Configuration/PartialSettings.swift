@@ -30,7 +30,7 @@ struct PartialSettings: Sendable, Equatable {
 }
 
 extension Settings {
-    /// The transports that a node may be told to use; the first is the default.
+    /// The transports that the configuration has names for, the default first. A build offers those of its registry.
     static let transports = ["udp", "zmq"]
 
     /// The defaults, overlaid by what `partial` says. A bind address or a list of seeds, be it empty, makes a cluster.

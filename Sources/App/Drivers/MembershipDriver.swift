@@ -16,9 +16,9 @@ actor MembershipDriver {
         case resolve(String)
     }
 
-    /// Errands under way or waiting. The joiner tries again what is dropped.
+    /// Errands waiting to begin; how many are under way the engine bounds. The joiner tries again what is dropped.
     private static let maxErrands = 1_024
-    /// How long a peer may take to answer on an exchange; a process that stands still accepts and never answers.
+    /// How long a peer may take to answer on an exchange.
     private static let answerLimit: Duration = .seconds(5)
     /// How long the farewell has to spread before the transport stops.
     private static let farewell: Duration = .milliseconds(200)
@@ -46,13 +46,13 @@ actor MembershipDriver {
         self.store = store
         self.clock = clock
         alarm = Alarm(clock: clock)
-        log = MembershipLog(logger: logger, localName: engine.local.name)
+        log = MembershipLog(logger: logger)
     }
 
     /// This node first, then all others by name.
     var members: [Member] { engine.members }
 
-    /// Milliseconds since `instant` of the engine's own clock.
+    /// The time since `instant` of the engine's own clock.
     func age(of instant: EngineInstant) -> Duration { engine.ownTime(at: clock.now) - instant }
 
     /// Runs until cancelled: looks for `seeds` and for the members of an earlier run.
@@ -233,7 +233,7 @@ extension MembershipDriver {
         let exchange = try await transport.exchange(on: .membership, with: peer)
         defer { exchange.close() }
         try await exchange.send(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: isJoin))))
-        guard let answer = try await receive(from: exchange) else { throw .closed }
+        guard let answer = try await exchange.receive(within: Self.answerLimit) else { throw .closed }
         guard case .pushPull(let remote) = try? MemberlistCodec.decodeStream(answer) else { throw .otherTransport }
         let (effects, _) = engine.merge(remote, from: peer, weDialled: true, at: clock.now)
         log.noteDialled(peer)
@@ -244,34 +244,10 @@ extension MembershipDriver {
         let exchange = try await transport.exchange(on: .membership, with: peer)
         defer { exchange.close() }
         try await exchange.send(MemberlistCodec.encodeStream(.ping(ping)))
-        guard let answer = try await receive(from: exchange),
+        guard let answer = try await exchange.receive(within: Self.answerLimit),
             case .ack(let ack) = try? MemberlistCodec.decodeStream(answer), ack.sequence == ping.sequence
         else { return }
         carryOut(engine.streamPingAnswered(sequence: ack.sequence, at: clock.now))
-    }
-
-    /// The next message, or `noAnswer` past the limit.
-    private func receive(from exchange: any Exchange) async throws(ExchangeError) -> [UInt8]? {
-        let result = await withTaskGroup(of: Void.self) { group in
-            let limit = Self.answerLimit
-            group.addTask {
-                guard (try? await Task.sleep(for: limit)) != nil else { return }
-                exchange.close()
-            }
-            defer { group.cancelAll() }
-            return await Self.outcome { () async throws(ExchangeError) in try await exchange.receive() }
-        }
-        return try result.get()
-    }
-
-    private static func outcome(
-        _ body: () async throws(ExchangeError) -> [UInt8]?
-    ) async -> Result<[UInt8]?, ExchangeError> {
-        do {
-            return .success(try await body())
-        } catch {
-            return .failure(error)
-        }
     }
 
     private func serveExchanges() async {
@@ -287,7 +263,7 @@ extension MembershipDriver {
     private func serve(_ exchange: any Exchange) async {
         defer { exchange.close() }
         do throws(ExchangeError) {
-            guard let question = try await receive(from: exchange) else { return }
+            guard let question = try await exchange.receive(within: Self.answerLimit) else { return }
             switch try? MemberlistCodec.decodeStream(question) {
             case .pushPull(let remote):
                 // Our state goes out before theirs is merged, so that they see what we believed of them.

@@ -5,14 +5,12 @@ internal import Transport
 /// What a user can follow of membership: who comes and goes, and what keeps others out.
 struct MembershipLog {
     private let logger: Logger
-    private let localName: String
     private var repeated = RepeatedLog()
     private var dropped: [DropCause: Int] = [:]
+    /// A peer that does not fit was named when this node dialled it.
+    private var isStrangerNamed = false
 
-    init(logger: Logger, localName: String) {
-        self.logger = logger
-        self.localName = localName
-    }
+    init(logger: Logger) { self.logger = logger }
 
     mutating func note(_ event: MembershipEvent, at now: EngineInstant) {
         switch event {
@@ -74,6 +72,7 @@ struct MembershipLog {
         case .refused, .noAnswer, .closed, .tooLarge, .busy:
             return logger.log(.debug, "Could not reach a peer", [.peerAddress: peer, .reason: "\(error)"])
         }
+        isStrangerNamed = true
         guard let repeats = repeated.note("dial \(peer)", at: now) else { return }
         logger.log(.warning, text, [.peerAddress: peer, .repeats: repeats])
     }
@@ -86,20 +85,25 @@ struct MembershipLog {
 
     mutating func noteStoreFailure(_ error: any Error, at now: EngineInstant) {
         guard let repeats = repeated.note("store", at: now) else { return }
-        logger.log(.error, "Could not keep the list of members", [.reason: "\(error)", .repeats: repeats])
+        logger.log(.error, "Could not read or keep the list of members", [.reason: "\(error)", .repeats: repeats])
     }
 
     func countMalformed(from peer: PeerAddress) {
         logger.log(.debug, "Dropped a message that is none", [.peerAddress: peer])
     }
 
-    /// The side that dialled names a peer that does not fit; this one says it once, and counts.
+    /// A node that dials names the peer that does not fit, by the address of its configuration. A node that is only
+    /// dialled says once that there is somebody.
     mutating func note(_ event: TransportEvent, at now: EngineInstant) {
         switch event {
         case .connected(let peer): logger.log(.debug, "Connected", [.peerAddress: peer])
         case .disconnected(let peer): logger.log(.debug, "Disconnected", [.peerAddress: peer])
         case .refused(let refusal, let peer):
-            logger.log(.debug, "Turned a peer away", [.peerAddress: peer, .reason: "\(refusal)"])
+            guard !isStrangerNamed, let repeats = repeated.note("refused \(refusal) \(peer.with(port: 0))", at: now)
+            else { return logger.log(.debug, "Turned a peer away", [.peerAddress: peer, .reason: "\(refusal)"]) }
+            logger.log(
+                .warning, "Turned a peer away: check its cluster.encrypt_key and node.transport",
+                [.peerAddress: peer, .reason: "\(refusal)", .repeats: repeats])
         case .dropped(let cause, let count):
             dropped[cause, default: 0] += count
             let isOurs = cause == .sendQueueFull || cause == .receiveQueueFull || cause == .sendFailed

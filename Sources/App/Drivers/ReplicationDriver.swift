@@ -11,6 +11,9 @@ internal import Transport
 actor ReplicationDriver {
     /// Messages taken from the transport into one merge, and so into one commit.
     private static let maxArrivalsPerMerge = 512
+    /// How long a peer may take for its next message of a walk. A busy disk may need some; a node that stands still is
+    /// left for another donor.
+    private static let stepLimit: Duration = .seconds(10)
 
     private typealias Merge = (token: ReplicationEngine.MergeToken, rows: [Row])
 
@@ -123,7 +126,10 @@ actor ReplicationDriver {
         return merges
     }
 
-    private func perform(_ merges: [Merge]) async {
+    /// `false` when the store failed, so that something was not merged.
+    @discardableResult
+    private func perform(_ merges: [Merge]) async -> Bool {
+        var isDone = true
         for merge in merges {
             do {
                 let answer = try await store.answer(.merge(merge.rows, latest: latestAccepted()))
@@ -131,10 +137,12 @@ actor ReplicationDriver {
                 prepare()
                 _ = carryOut(engine.merged(merge.token, outcome, at: clock.now))
             } catch {
+                isDone = false
                 log.noteStoreFailure(error, at: clock.now)
                 _ = carryOut(engine.mergeFailed(merge.token, at: clock.now))
             }
         }
+        return isDone
     }
 
     /// Rows stamped later than this wait: their writer's clock is too far ahead.
@@ -195,7 +203,7 @@ extension ReplicationDriver {
             case .open: try await answer(first, over: exchange)
             case .sums, .digests, .rows, .wants, .finish, .done, .refusal: throw .malformed
             }
-        } catch { log.noteServeFailure(error, peer: exchange.peer, at: clock.now) }
+        } catch { log.noteServeFailure(error, peer: exchange.peer) }
     }
 
     private func answer(_ open: WalkMessage, over exchange: any Exchange) async throws(WalkError) {
@@ -215,7 +223,7 @@ extension ReplicationDriver {
         while let message = next {
             guard case .push(let push) = message else { throw .malformed }
             prepare()
-            await perform(carryOut(engine.receive(push, at: clock.now)))
+            guard await perform(carryOut(engine.receive(push, at: clock.now))) else { throw .store }
             try await send([WalkMessage.done(isReady: engine.isReady).encoded()], over: exchange)
             next = try await receive(from: exchange)
         }
@@ -280,7 +288,7 @@ extension ReplicationDriver {
     private func receive(from exchange: any Exchange) async throws(WalkError) -> WalkMessage? {
         let bytes: [UInt8]?
         do {
-            bytes = try await exchange.receive()
+            bytes = try await exchange.receive(within: Self.stepLimit)
         } catch {
             throw .exchange(error)
         }

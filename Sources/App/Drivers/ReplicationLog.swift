@@ -25,18 +25,20 @@ struct ReplicationLog {
             }
         case .becameSynced: logger.info("Node is synced")
         case .walkFinished(let peer, let outcome):
-            let level: Logger.Level = outcome.isProductive || !isReady ? .info : .debug
+            // Small repairs are everyday under load: the first is told, then some minutes' silence.
+            let isNews = !isReady || (outcome.isProductive && repeated.note("repair \(peer.nodeID)", at: now) != nil)
             logger.log(
-                level, isReady ? "Compared with a peer" : "First sync: data received",
+                isNews ? .info : .debug, isReady ? "Repaired differences with a peer" : "First sync: data received",
                 [
                     .peerAddress: peer.address, .merged: outcome.mergedCount, .received: outcome.receivedCount,
                     .sent: outcome.sentCount,
                 ])
             repeated.clear("walk \(peer.nodeID)")
-        case .walkFailed(let peer, .refused(.sameNode)):
+        case .sameNode(let peer), .walkFailed(let peer, .refused(.sameNode)):
             guard repeated.note("same \(peer.nodeID)", at: now) != nil else { return }
             logger.log(
-                .error, "A peer has this node's id: one database was copied; give one of the two a new file",
+                .error,
+                "Two nodes have the same id: a database was copied. They exchange nothing; give one of them a new file",
                 [.peerAddress: peer.address, .peerID: peer.nodeID])
         case .walkFailed(let peer, let error):
             guard let repeats = repeated.note("walk \(peer.nodeID)", at: now) else { return }
@@ -57,16 +59,16 @@ struct ReplicationLog {
     mutating func noteStoreFailure(_ error: any Error, at now: EngineInstant) {
         guard let repeats = repeated.note("store", at: now) else { return }
         logger.log(
-            .error, "Could not store changes from peers; trying again", [.reason: "\(error)", .repeats: repeats])
+            .error, "The database fails while replicating; trying again", [.reason: "\(error)", .repeats: repeats])
     }
 
-    mutating func noteServeFailure(_ error: WalkError, peer: PeerAddress, at now: EngineInstant) {
+    func noteServeFailure(_ error: WalkError, peer: PeerAddress) {
         logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: Self.describe(error)])
     }
 
     func noteServed(_ outcome: WalkOutcome, peer: PeerAddress) {
         logger.log(
-            outcome.isProductive ? .info : .debug, "Served a peer's comparison",
+            .debug, "Served a peer's comparison",
             [.peerAddress: peer, .merged: outcome.mergedCount, .sent: outcome.sentCount])
     }
 

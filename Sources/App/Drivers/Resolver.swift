@@ -12,7 +12,10 @@ enum Resolver {
     }
 
     static func resolve(host: String, port: UInt16) async -> [PeerAddress] {
-        (try? await NIOThreadPool.singleton.runIfActive { lookUp(host, port) }) ?? []
+        // The C call cannot be ended: a task that is cancelled leaves it behind on its thread.
+        let answers = BatchQueue<[PeerAddress]>(maxCount: 1)
+        NIOThreadPool.singleton.submit { _ in answers.append([lookUp(host, port)]) }
+        return await answers.next()?.first ?? []
     }
 
     private static func lookUp(_ host: String, _ port: UInt16) -> [PeerAddress] {

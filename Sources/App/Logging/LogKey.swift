@@ -11,19 +11,14 @@ enum LogKey: String {
     case bindAddress = "bind.address"
     case advertiseAddress = "advertise.address"
     case url
-    case path
     case reason
     case cause
     case count
     case repeats
-    case seed
-    case status
     case incarnation = "membership.incarnation"
-    case memberCount = "membership.members"
     case merged = "replication.merged"
     case sent = "replication.sent"
     case received = "replication.received"
-    case fingerprint = "replication.fingerprint"
     case aheadMilliseconds = "replication.ahead_ms"
     case durationMilliseconds = "duration_ms"
     case todoCount = "store.todos"

@@ -51,11 +51,11 @@ private func run(_ settings: Settings, _ store: Store, _ logger: Logger) async t
             logger.log(.info, "Listening for HTTP", [.url: "http://\(address)"])
             listening.announce(port)
         })
-    services.append(.init(service: http, failureTerminationBehavior: .gracefullyShutdownGroup))
+    services.append(
+        .init(service: DrainingHTTP(application: http), failureTerminationBehavior: .gracefullyShutdownGroup))
     var configuration = ServiceGroupConfiguration(
         services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
     configuration.maximumGracefulShutdownDuration = shutdownLimit
-    configuration.maximumCancellationDuration = .seconds(1)
     do {
         try await ServiceGroup(configuration: configuration).run()
     } catch {

@@ -10,6 +10,9 @@ enum TransportRegistry {
         "udp": makeUDP
     ]
 
+    /// What `node.transport.kind` may say, the default first.
+    static var kinds: [String] { ["udp"] + factories.keys.filter { $0 != "udp" }.sorted() }
+
     /// Binds the transport of that kind. Throws `TransportError`, or `StartError` for a kind that is not built in.
     static func make(_ kind: String, _ settings: TransportSettings) throws -> any Transport {
         guard let factory = factories[kind] else { throw StartError.unknownTransport(kind) }
