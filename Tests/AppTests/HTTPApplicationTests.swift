@@ -164,7 +164,8 @@ struct HTTPApplicationTests {
                 #expect(try await connection.receiveAll().hasPrefix("HTTP/1.1 408"))
             }
         }
-        #expect(ContinuousClock.now - start < .seconds(15))
+        // With the default limits it would take minutes.
+        #expect(ContinuousClock.now - start < .seconds(60))
     }
 
     @Test("A client that takes nothing of its answer is cut off, and does not hold up the shutdown")

@@ -20,6 +20,7 @@ actor MembershipDriver {
     private static let maxErrands = 1_024
     /// How long a peer may take to answer on an exchange.
     private static let answerLimit: Duration = .seconds(5)
+    private static let saveInterval: Duration = .seconds(1)
     /// How long the farewell has to spread before the transport stops.
     private static let farewell: Duration = .milliseconds(200)
 
@@ -32,6 +33,7 @@ actor MembershipDriver {
     private var log: MembershipLog
     private let errands = BatchQueue<Errand>(maxCount: maxErrands)
     private let changes = BatchQueue<Void>(maxCount: 1)
+    private let saves = BatchQueue<Void>(maxCount: 1)
     private var armedDeadline: EngineInstant?
     private var arePeersNew = true
     private var decision: StartDecision?
@@ -49,7 +51,7 @@ actor MembershipDriver {
         log = MembershipLog(logger: logger)
     }
 
-    /// This node first, then all others by name.
+    /// By name, this node among them.
     var members: [Member] { engine.members }
 
     /// The time since `instant` of the engine's own clock.
@@ -65,6 +67,7 @@ actor MembershipDriver {
             group.addTask { await self.serveExchanges() }
             group.addTask { await self.runErrands() }
             group.addTask { await self.passChangesOn() }
+            group.addTask { await self.keepMembers() }
             group.addTask { await self.reportEvents() }
         }
     }
@@ -141,7 +144,7 @@ actor MembershipDriver {
 
     // MARK: - Peers
 
-    /// Tells transport, replication and database who is there, once for all changes of a moment.
+    /// Tells transport and replication who is there, once for all changes of a moment.
     private func passChangesOn() async {
         while await changes.next() != nil {
             if arePeersNew {
@@ -151,7 +154,7 @@ actor MembershipDriver {
                 }
                 transport.setPeers(living.map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
                 await replication.setPeers(living.compactMap(Self.replicationPeer))
-                await saveMembers()
+                saves.append([()])
             }
             if let decision {
                 self.decision = nil
@@ -186,6 +189,14 @@ actor MembershipDriver {
         } catch {
             log.noteStoreFailure(error, at: clock.now)
             return []
+        }
+    }
+
+    /// Writes changes to the database, at most once in a while: nobody waits for it.
+    private func keepMembers() async {
+        while await saves.next() != nil {
+            await saveMembers()
+            guard (try? await Task.sleep(for: Self.saveInterval)) != nil else { return }
         }
     }
 

@@ -15,6 +15,9 @@ enum LogKey: String {
     case cause
     case count
     case repeats
+    case method = "http.method"
+    case operation = "http.operation"
+    case status = "http.status"
     case incarnation = "membership.incarnation"
     case merged = "replication.merged"
     case sent = "replication.sent"

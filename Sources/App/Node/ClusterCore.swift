@@ -96,7 +96,8 @@ struct ClusterCore: Service {
 
     private func makeMembership(httpPort: UInt16) async throws -> MembershipDriver {
         let bound = transport.boundAddress
-        let advertised = try await OwnAddress.advertised(bound: bound, configured: cluster.advertiseAddress)
+        let advertised = try await OwnAddress.advertised(
+            bound: bound, configured: cluster.advertiseAddress, seeds: cluster.seeds)
         var tags = MemberTags()
         tags.values[MemberTags.Key.channels] = "mr"
         tags.values[MemberTags.Key.version] = BuildInfo.version

@@ -20,7 +20,7 @@ struct StatusReporter: Sendable {
     }
 
     private func members() async -> [NodeStatus.Member] {
-        guard let core, let membership = core.membership else { return [] }
+        guard let core, let membership = core.membership else { return [alone] }
         let replicas = await core.replication.peerStatus()
         let lags = Dictionary(replicas.map { ($0.nodeID, $0.lag) }) { first, _ in first }
         var members: [NodeStatus.Member] = []
@@ -37,6 +37,14 @@ struct StatusReporter: Sendable {
                     lag: isSelf ? .zero : member.nodeID.flatMap { lags[$0] ?? nil }))
         }
         return members
+    }
+
+    /// What there is to say of a node that knows nobody yet, or never will.
+    private var alone: NodeStatus.Member {
+        let http = HostAndPort(host: settings.http.host, port: settings.http.port)
+        return NodeStatus.Member(
+            name: settings.nodeName, address: core.map { "\($0.transport.boundAddress)" } ?? "", status: .alive,
+            http: "http://\(http)", lag: .zero)
     }
 
     private static func status(_ status: MemberStatus) -> NodeStatus.Member.Status {

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import NIOCore
+internal import Transport
 
 /// Answers requests: finds the endpoint, checks the request against its description, runs it.
 struct RESTResponder: Sendable {
@@ -15,6 +16,7 @@ struct RESTResponder: Sendable {
     private let isReady: @Sendable () -> Bool
     private let bodyTimeout: Duration
     private let logger: Logger
+    private let failures: FailureLog
 
     init(
         _ endpoints: [Endpoint], isReady: @escaping @Sendable () -> Bool,
@@ -25,6 +27,7 @@ struct RESTResponder: Sendable {
         self.isReady = isReady
         self.bodyTimeout = bodyTimeout
         self.logger = logger
+        failures = FailureLog(logger: logger)
     }
 
     /// The answer to `GET`, also for `HEAD`. With a `Connection: close` the rest of the request is not worth reading.
@@ -41,11 +44,12 @@ struct RESTResponder: Sendable {
         }
         if !progress.isBodyRead, request.hasLongBody { response.headers[.connection] = "close" }
         if let start {
-            let metadata: Logger.Metadata = [
-                "http.method": "\(request.method)", "http.operation": "\(progress.operationID)",
-                "http.status": "\(response.status.code)", "http.duration": "\(ContinuousClock.now - start)",
-            ]
-            logger.debug("request answered", metadata: metadata)
+            logger.log(
+                .debug, "Request answered",
+                [
+                    .method: "\(request.method)", .operation: progress.operationID, .status: response.status.code,
+                    .durationMilliseconds: (ContinuousClock.now - start).inSeconds * 1_000,
+                ])
         }
         return response
     }
@@ -78,8 +82,7 @@ struct RESTResponder: Sendable {
         } catch {
             let problem = Problem(error)
             if problem.status == .internalServerError || problem.status == .insufficientStorage {
-                logger.error(
-                    "request failed", metadata: ["http.operation": "\(progress.operationID)", "error": "\(error)"])
+                failures.note(error, operation: progress.operationID)
             }
             throw problem
         }
