@@ -72,7 +72,11 @@ package struct LocalMember: Hashable, Sendable {
     /// Whether `address` leads to this node.
     func isOwn(_ other: PeerAddress) -> Bool { other == address || otherAddresses.contains(other) }
 
-    static func isUsable(name: String) -> Bool { !name.isEmpty && name.utf8.count <= maxNameBytes }
+    /// Printable ASCII only. A name goes into logs as it is, and Swift takes texts of different bytes that look alike
+    /// for the same, which would make two nodes one.
+    static func isUsable(name: String) -> Bool {
+        (1...maxNameBytes).contains(name.utf8.count) && name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+    }
 
     static func isUsable(address: PeerAddress) -> Bool { address.port != 0 && !address.isUnspecified }
 
@@ -85,7 +89,7 @@ package struct LocalMember: Hashable, Sendable {
 
 /// Why this node cannot present itself.
 package enum LocalMemberError: Error, Hashable, Sendable {
-    /// Empty, or longer than `LocalMember.maxNameBytes`.
+    /// Empty, longer than `LocalMember.maxNameBytes`, or with something else than printable ASCII.
     case unusableName(String)
     /// Port 0, or an address that nobody can dial.
     case unusableAddress(PeerAddress)

@@ -15,28 +15,32 @@ extension MembershipEngine {
         case .suspect(let body): applySuspect(body, from: peer)
         case .dead(let body): applyDead(body, from: peer)
         case .alive(let body):
-            applyAlive(body, from: peer, isVouched: table.livingSlot(at: peer) != nil)
+            applyAlive(body, from: peer, source: table.livingSlot(at: peer) != nil ? .vouched : .anyone)
         case .pushPull, .error, .user: stats.ignoredMessages += 1
         }
         return takeEffects()
     }
 
-    /// What a member is said to say of itself. `peer` is who gets the answer if it is about us; `isVouched` tells whether
-    /// the news comes from somebody we have reason to believe.
-    mutating func applyAlive(_ body: AliveBody, from peer: PeerAddress?, isVouched: Bool) {
+    /// What a member is said to say of itself. `peer` is who gets the answer if it is about us.
+    mutating func applyAlive(_ body: AliveBody, from peer: PeerAddress?, source: Source) {
         guard let (alive, versions) = usable(body) else {
             stats.ignoredMessages += 1
             return
         }
         if alive.node == local.name {
-            applyOwnAlive(alive, versions, from: peer)
+            applyOwnAlive(alive, versions, from: peer, source: source)
         } else if let slot = table.slot(named: alive.node) {
-            applyKnownAlive(alive, versions, slot, isVouched: isVouched)
-        } else if alive.incarnation > Self.maxFirstIncarnation {
+            applyKnownAlive(alive, versions, slot, source)
+        } else if alive.incarnation > Self.highestFirstIncarnation(source) {
             stats.ignoredMessages += 1
-        } else if admit(alive, versions, isVouched: isVouched) != nil {
+        } else if admit(alive, versions, isVouched: source >= .vouched) != nil {
             confirmWaiting()
         }
+    }
+
+    /// A newcomer must be able to learn of members whose incarnation forged accusations have driven up.
+    private static func highestFirstIncarnation(_ source: Source) -> UInt32 {
+        source >= .dialled ? maxIncarnation : maxFirstIncarnation
     }
 
     /// A description that may be kept and passed on, or `nil`. A missing port means ours; missing versions, which some
@@ -53,7 +57,7 @@ extension MembershipEngine {
     }
 
     private mutating func applyKnownAlive(
-        _ alive: AliveBody, _ versions: ProtocolVersions, _ slot: Int, isVouched: Bool
+        _ alive: AliveBody, _ versions: ProtocolVersions, _ slot: Int, _ source: Source
     ) {
         let record = table[slot]
         if alive.address != record.address {
@@ -65,18 +69,20 @@ extension MembershipEngine {
                             name: record.name, holder: .init(nodeID: record.nodeID, address: record.address),
                             claimant: .init(nodeID: nodeID, address: alive.address), isOwnName: false))
                 } else {
-                    takeOver(slot, alive, versions, isVouched: isVouched)
+                    takeOver(slot, alive, versions, source)
                 }
                 return
             }
         }
-        if isVouched, record.list == .plain, alive.address == record.address {
+        if source >= .vouched, record.list == .plain, alive.address == record.address {
             table.move(slot, to: .vouched, using: &generator)
             confirmWaiting()
         }
         guard alive.incarnation > record.incarnation else { return }
-        let highest = record.isConfirmed ? record.incarnation + Self.maxIncarnationStep : Self.maxFirstIncarnation
-        guard alive.incarnation <= highest else {
+        let highest =
+            record.isConfirmed
+            ? record.incarnation + Self.maxIncarnationStep : Self.highestFirstIncarnation(source)
+        guard alive.incarnation <= highest || source == .itself else {
             stats.ignoredMessages += 1
             return
         }
@@ -88,10 +94,12 @@ extension MembershipEngine {
     /// Another node takes the name of one that is gone, or that nobody here ever reached; incarnations of the two do not
     /// compare. Hearsay from anyone does not suffice, lest invented claims erase failed members and keep joiners out;
     /// nor does a claim while a ping to the earlier claimant is on its way.
-    private mutating func takeOver(_ slot: Int, _ alive: AliveBody, _ versions: ProtocolVersions, isVouched: Bool) {
-        guard isVouched, table[slot].list != .checking, alive.incarnation <= Self.maxFirstIncarnation else { return }
+    private mutating func takeOver(_ slot: Int, _ alive: AliveBody, _ versions: ProtocolVersions, _ source: Source) {
+        guard source >= .vouched, table[slot].list != .checking,
+            alive.incarnation <= Self.highestFirstIncarnation(source)
+        else { return }
         forget(slot)
-        if admit(alive, versions, isVouched: isVouched) != nil { confirmWaiting() }
+        if admit(alive, versions, isVouched: true) != nil { confirmWaiting() }
     }
 
     private mutating func store(_ alive: AliveBody, _ versions: ProtocolVersions, in slot: Int) {
@@ -131,9 +139,9 @@ extension MembershipEngine {
         perform(.broadcast(.alive(table[slot].alive), about: before.name))
     }
 
-    mutating func applySuspect(_ body: AccusationBody, from peer: PeerAddress?) {
+    mutating func applySuspect(_ body: AccusationBody, from peer: PeerAddress?, source: Source = .anyone) {
         if body.node == local.name {
-            refuteIfAccused(body, from: peer)
+            refuteIfAccused(body, from: peer, source: source)
             return
         }
         guard let slot = accused(body) else { return }
@@ -153,6 +161,24 @@ extension MembershipEngine {
         timers.add(.suspicion(body.node), at: suspicion.deadline)
         emit(.memberSuspected(table[slot].member, by: body.from))
         perform(.broadcast(.suspect(body), about: body.node))
+        reviewSuspicions()
+    }
+
+    /// Confirmations that a suspicion needs. The N is this node, those alive, and one suspect: counting all of them,
+    /// several crashes at once would wait for each other.
+    private func neededConfirmations(suspectCount: Int) -> Int {
+        Formulas.neededConfirmations(
+            multiplier: configuration.suspicionMultiplier, memberCount: clusterSize - suspectCount + 1)
+    }
+
+    /// After one less can confirm.
+    private mutating func reviewSuspicions() {
+        let needed = neededConfirmations(suspectCount: suspicions.count)
+        // Sorted, since the order reaches the timers.
+        for name in suspicions.filter({ $0.value.needed > needed }).keys.sorted() {
+            suspicions[name]?.lower(toNeeded: needed)
+            if let deadline = suspicions[name]?.deadline { timers.add(.suspicion(name), at: deadline) }
+        }
     }
 
     private func newSuspicion(by accuser: String) -> Suspicion {
@@ -162,10 +188,8 @@ extension MembershipEngine {
                 multiplier: configuration.suspicionMultiplier, memberCount: clusterSize,
                 interval: configuration.probeInterval))
         return Suspicion(
-            accuser: accuser,
-            needed: Formulas.neededConfirmations(
-                multiplier: configuration.suspicionMultiplier, memberCount: clusterSize),
-            minimum: minimum, maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock)
+            accuser: accuser, needed: neededConfirmations(suspectCount: suspicions.count + 1), minimum: minimum,
+            maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock)
     }
 
     /// Only confirmed members count: invented accusers would shorten the time a suspect has to refute.
@@ -186,9 +210,9 @@ extension MembershipEngine {
             AccusationBody(incarnation: table[slot].incarnation, node: name, from: local.name), from: nil)
     }
 
-    mutating func applyDead(_ body: AccusationBody, from peer: PeerAddress?) {
+    mutating func applyDead(_ body: AccusationBody, from peer: PeerAddress?, source: Source = .anyone) {
         if body.node == local.name {
-            refuteIfAccused(body, from: peer)
+            refuteIfAccused(body, from: peer, source: source)
             return
         }
         if let slot = table.slot(named: body.node), !table[slot].isConfirmed {
@@ -198,7 +222,8 @@ extension MembershipEngine {
         }
         guard let slot = accused(body) else { return }
         suspicions[body.node] = nil
-        guard table[slot].status.isLiving else { return }
+        let before = table[slot].status
+        guard before.isLiving else { return }
         let hasLeft = body.from == body.node
         let now = clock
         table.update(slot) { record in
@@ -215,6 +240,7 @@ extension MembershipEngine {
             emit(.memberFailed(member, by: body.from))
         }
         perform(.broadcast(.dead(body), about: body.node))
+        if before == .alive { reviewSuspicions() }
     }
 
     /// The confirmed member that an accusation is about, unless it is outdated or out of bounds.
@@ -222,7 +248,8 @@ extension MembershipEngine {
         guard let slot = table.slot(named: body.node), table[slot].isConfirmed,
             body.incarnation >= table[slot].incarnation
         else { return nil }
-        guard LocalMember.isUsable(name: body.from), body.incarnation <= Self.maxIncarnation,
+        guard LocalMember.isUsable(name: body.node), LocalMember.isUsable(name: body.from),
+            body.incarnation < Self.maxIncarnation,
             body.incarnation - table[slot].incarnation <= Self.maxIncarnationStep
         else {
             stats.ignoredMessages += 1

@@ -15,13 +15,19 @@ extension MembershipEngine {
         return min(interval, configuration.smallClusterCycle / table.liveCount)
     }
 
+    /// `duration` by local health. Not in small clusters: there several crashes at once look like a fault of ours, and
+    /// would be found out too late.
+    private func stretched(_ duration: Duration) -> Duration {
+        table.liveCount <= table.fixedOrderLimit ? duration : health.scale(duration)
+    }
+
     mutating func probeTick() {
         guard !isLeaving else { return }
-        timers.add(.probe, at: clock + health.scale(probePace))
+        timers.add(.probe, at: clock + stretched(probePace))
         guard let slot = table.nextToProbe(using: &generator) else { return }
         let record = table[slot]
         let sequence = startProbe(
-            of: record, stage: .direct, deadline: clock + health.scale(configuration.probeTimeout))
+            of: record, stage: .direct, deadline: clock + stretched(configuration.probeTimeout))
         timers.add(.probeStage(sequence), at: clock + configuration.directProbeTimeout)
         stats.probes += 1
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))

@@ -107,9 +107,15 @@ extension MembershipEngine {
             stats.ignoredMessages += 1
             return
         }
+        let source: Source =
+            if weDialled {
+                member.address == peer ? .itself : .dialled
+            } else {
+                member.address.host == peer.host ? .vouched : .anyone
+            }
         switch node.state {
         case .alive:
-            applyAlive(member, from: listener, isVouched: weDialled || member.address.host == peer.host)
+            applyAlive(member, from: listener, source: source)
             // It answered our dial: no better proof.
             if weDialled, let slot = table.slot(named: member.node), table[slot].address == peer {
                 let now = clock
@@ -118,11 +124,13 @@ extension MembershipEngine {
             }
         case .left:
             applyDead(
-                AccusationBody(incarnation: member.incarnation, node: member.node, from: member.node), from: listener)
+                AccusationBody(incarnation: member.incarnation, node: member.node, from: member.node), from: listener,
+                source: source)
         case .suspect, .dead:
             // Never failed at once on the word of a list: the member gets its chance to refute.
             applySuspect(
-                AccusationBody(incarnation: member.incarnation, node: member.node, from: local.name), from: listener)
+                AccusationBody(incarnation: member.incarnation, node: member.node, from: local.name), from: listener,
+                source: source)
         }
     }
 

@@ -2,7 +2,9 @@ package import Transport
 
 /// What this node does about itself: it contradicts what is wrong, tells its tags, and says farewell.
 extension MembershipEngine {
-    mutating func applyOwnAlive(_ alive: AliveBody, _ versions: ProtocolVersions, from peer: PeerAddress?) {
+    mutating func applyOwnAlive(
+        _ alive: AliveBody, _ versions: ProtocolVersions, from peer: PeerAddress?, source: Source
+    ) {
         guard !isLeaving else { return }
         let isSameAddress = alive.address == local.address
         if !isSameAddress {
@@ -13,23 +15,70 @@ extension MembershipEngine {
                 return
             }
         }
-        guard alive.incarnation >= incarnation else { return }
+        guard alive.incarnation >= incarnation, isBelievable(alive.incarnation, source) else { return }
         let isEqual = isSameAddress && alive.meta == local.meta && versions == .current
-        if alive.incarnation > incarnation || !isEqual { refute(alive.incarnation, tell: peer) }
+        guard alive.incarnation > incarnation || !isEqual else { return }
+        if isSameAddress { refute(alive.incarnation, tell: peer) } else { refuteOtherAddress(alive, tell: peer) }
     }
 
-    mutating func refuteIfAccused(_ body: AccusationBody, from peer: PeerAddress?) {
-        guard !isLeaving, body.incarnation >= incarnation else { return }
-        refute(body.incarnation, tell: peer)
+    mutating func refuteIfAccused(_ body: AccusationBody, from peer: PeerAddress?, source: Source) {
+        guard !isLeaving else { return }
+        guard body.incarnation >= incarnation else {
+            // Who sent us a list has just had ours.
+            if let peer, source < .dialled { answerOutdated(peer) }
+            return
+        }
+        if isBelievable(body.incarnation, source) { refute(body.incarnation, tell: peer) }
+    }
+
+    /// Whether to answer what is said of our incarnation `claimed`. Further away the others would not believe the answer,
+    /// so that a single forged message could silence this node for good. On a stream that we dialled a restarted node
+    /// learns how far it once was; should that be a lie, the others believe us when they dial (`Source.itself`).
+    private mutating func isBelievable(_ claimed: UInt32, _ source: Source) -> Bool {
+        if claimed < Self.maxIncarnation && (source >= .dialled || claimed <= incarnation + Self.maxIncarnationStep) {
+            return true
+        }
+        stats.ignoredMessages += 1
+        return false
+    }
+
+    /// An accusation below our incarnation: its sender missed our last answer.
+    private mutating func answerOutdated(_ peer: PeerAddress) {
+        if clock >= answerWindowEnd {
+            answerWindowEnd = clock + .seconds(1)
+            answersLeft = Self.maxAnswersPerSecond
+        }
+        guard answersLeft > 0 else { return }
+        answersLeft -= 1
+        perform(.send(.alive(localAlive), to: peer))
+    }
+
+    /// Our own identity at another address: an earlier run of this node, or a running copy of it. To an earlier run one
+    /// answer is enough; who goes beyond that answer is running, and is answered slowly, since neither side can win.
+    private mutating func refuteOtherAddress(_ alive: AliveBody, tell peer: PeerAddress?) {
+        if let last = addressRefutedAt {
+            if alive.incarnation > incarnation { report(conflictOverOwnName(with: alive)) }
+            let next = last + Self.addressRefutationInterval
+            guard clock >= next else {
+                if postponedRefutation == nil { timers.add(.addressRefutation, at: next) }
+                postponedRefutation = max(postponedRefutation ?? 0, alive.incarnation)
+                return
+            }
+        }
+        addressRefutedAt = clock
+        refute(alive.incarnation, tell: peer)
+    }
+
+    mutating func addressRefutationDue() {
+        guard let accused = postponedRefutation else { return }
+        postponedRefutation = nil
+        guard !isLeaving, accused >= incarnation else { return }
+        addressRefutedAt = clock
+        refute(accused, tell: nil)
     }
 
     /// Contradicts what was said of our incarnation `accused`, to everyone and at once to whoever said it.
     private mutating func refute(_ accused: UInt32, tell peer: PeerAddress?) {
-        guard accused <= Self.maxIncarnation else {
-            // Nobody believes such an accusation, and nobody would believe the answer.
-            stats.ignoredMessages += 1
-            return
-        }
         raiseIncarnation(above: accused)
         stats.refutations += 1
         changeHealth(by: 1)
@@ -38,7 +87,7 @@ extension MembershipEngine {
     }
 
     private mutating func raiseIncarnation(above accused: UInt32) {
-        incarnation = min(max(incarnation, accused), UInt32.max - 1) + 1
+        incarnation = min(max(incarnation, accused), Self.maxIncarnation - 1) + 1
     }
 
     private mutating func announceSelf(to peer: PeerAddress?) {

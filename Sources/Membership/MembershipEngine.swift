@@ -34,15 +34,34 @@ package struct MembershipEngine: Sendable {
         case confirmation
         case pushPull
         case sweep
+        case addressRefutation
     }
 
-    /// Highest incarnation that is believed. Above it is no room for a refutation, so an accusation there would be
-    /// final; no node that counts its own refutations comes near.
+    /// Where news comes from, from the least to the most believed.
+    enum Source: Int, Comparable {
+        case anyone
+        /// A member, as far as an address shows it.
+        case vouched
+        /// The list of somebody whom we dialled.
+        case dialled
+        /// What somebody whom we dialled says of itself.
+        case itself
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// Highest incarnation that is believed. Accusations are believed below it only, so that there is always room for
+    /// the refutation; no node that counts its own refutations comes near.
     package static let maxIncarnation: UInt32 = 1 << 31
-    /// Highest incarnation of a member heard of for the first time.
+    /// Highest incarnation of a member heard of for the first time, unless on a stream that we dialled.
     package static let maxFirstIncarnation: UInt32 = 1 << 24
-    /// Furthest that a known member's incarnation moves at once.
+    /// Furthest that a member's incarnation moves at once, a known one's or our own, unless it says so itself on a
+    /// stream that we dialled, or we learn of our own on one.
     package static let maxIncarnationStep: UInt32 = 1 << 20
+    /// Outdated accusations against this node that are answered, so that nobody is flooded with answers.
+    package static let maxAnswersPerSecond = 16
+    /// Between answers to a running copy of this node.
+    package static let addressRefutationInterval: Duration = .seconds(1)
     /// Claimants of taken names that are remembered, so that each is reported once.
     package static let maxReportedConflicts = 64
     /// How often failed and left members are looked through for those to forget.
@@ -71,6 +90,11 @@ package struct MembershipEngine: Sendable {
     var confirmationsLeft = 0
     var isConfirmationTimerSet = false
     var reportedConflicts: [NameConflict] = []
+    var answerWindowEnd = EngineInstant.zero
+    var answersLeft = 0
+    /// When we last said that we do not live where somebody put us, and what is to be answered next.
+    var addressRefutedAt: EngineInstant?
+    var postponedRefutation: UInt32?
     private var outbox: [Effect] = []
 
     /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
@@ -191,6 +215,7 @@ package struct MembershipEngine: Sendable {
             confirmWaiting()
         case .pushPull: pushPullTick()
         case .sweep: sweep()
+        case .addressRefutation: addressRefutationDue()
         }
     }
 
@@ -200,7 +225,7 @@ package struct MembershipEngine: Sendable {
         guard timers.count > 2 * (probes.count + relays.count + suspicions.count) + 1_024 else { return }
         timers.compact { timer in
             switch timer {
-            case .probe, .confirmation, .pushPull, .sweep: true
+            case .probe, .confirmation, .pushPull, .sweep, .addressRefutation: true
             case .probeStage(let sequence): probes[sequence] != nil
             case .relay(let sequence): relays[sequence] != nil
             case .suspicion: false

@@ -6,7 +6,7 @@ struct Suspicion: Sendable {
     private let startedAt: EngineInstant
     private let minimum, maximum: Duration
     /// Confirmations that still count.
-    private let needed: Int
+    private(set) var needed: Int
     /// The first accuser and those who confirmed, at most one more than `needed`.
     private var accusers: [String]
     /// When the suspect is declared failed.
@@ -18,20 +18,28 @@ struct Suspicion: Sendable {
         self.minimum = minimum
         self.maximum = maximum
         accusers = [accuser]
-        deadline =
-            now
-            + Formulas.suspicionTimeout(
-                confirmations: 0, needed: needed, minimum: minimum, maximum: maximum)
+        deadline = now
+        refreshDeadline()
     }
 
     /// Counts `accuser`; `false` when it adds nothing, because it accused before or enough have.
     mutating func confirm(by accuser: String) -> Bool {
         guard accusers.count <= needed, !accusers.contains(accuser) else { return false }
         accusers.append(accuser)
+        refreshDeadline()
+        return true
+    }
+
+    /// Fewer are left who could confirm.
+    mutating func lower(toNeeded fewer: Int) {
+        needed = min(needed, fewer)
+        refreshDeadline()
+    }
+
+    private mutating func refreshDeadline() {
         deadline =
             startedAt
             + Formulas.suspicionTimeout(
-                confirmations: accusers.count - 1, needed: needed, minimum: minimum, maximum: maximum)
-        return true
+                confirmations: min(accusers.count - 1, needed), needed: needed, minimum: minimum, maximum: maximum)
     }
 }

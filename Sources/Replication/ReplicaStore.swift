@@ -3,12 +3,13 @@
 /// The engine is without I/O: it emits a `StoreRequest` and is given the `StoreAnswer` later. SQLite answers in `Store`,
 /// a simulated disk answers in the simulator, and both pass the same tests.
 package protocol ReplicaStore: Sendable {
-    /// Answers with the case that has the request's name. A failure leaves the store as it was.
+    /// Answers with the case that has the request's name. A failure leaves the store as it was, but for rows of a large
+    /// merge that are in already; merging them again does no harm.
     func answer(_ request: StoreRequest) async throws -> StoreAnswer
 }
 
 package enum StoreRequest: Hashable, Sendable {
-    /// Merge these rows in one durable transaction. Rows with a stamp later than `latest` are left out: their writer's
+    /// Merge these rows, durable before the answer; many rows may take several transactions. Rows with a stamp later than `latest` are left out: their writer's
     /// clock is too far ahead.
     case merge([Row], latest: HybridTime)
     /// Root, count and the 256 sums below the root, of one moment.

@@ -7,7 +7,7 @@ struct Connection: ~Copyable {
     enum Mode {
         case readWrite
         case readOnly
-        /// Looks at a file that may not be ours without leaving a trace. `isImmutable`: no log lies beside it that
+        /// Looks at a file that may not be ours without changing it or its log. `isImmutable`: no log lies beside it that
         /// counts, so that SQLite need not create its shared memory.
         case inspection(isImmutable: Bool)
     }

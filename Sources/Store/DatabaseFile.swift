@@ -72,9 +72,6 @@ struct DatabaseFile {
         return stat(path + suffix, &status) == 0 && status.st_size > 0
     }
 
-    func exists(_ suffix: String) -> Bool { access(path + suffix, F_OK) == 0 }
-    func remove(_ suffix: String) { unlink(path + suffix) }
-
     private static func resolved(_ name: String) -> String? {
         guard let resolved = realpath(name, nil) else { return nil }
         defer { free(resolved) }

@@ -10,15 +10,19 @@ struct Loader: ~Copyable {
         var latest = HybridTime.zero
         /// Rows that had no stamps.
         var takenOverCount = 0
+        /// Rows of `todos` that no todo can hold; they are not in the index.
+        var spoiltCount = 0
     }
 
     let path: String
     let nodeID: NodeID
     let hasher: RowHasher
     let nowMilliseconds: Int64
+    /// What becomes of a row that another program has written and no todo can hold: counted and left out, or the cause
+    /// of `invalidRow`.
+    let skipsSpoiltRows: Bool
 
-    /// Within the caller's transaction. `bound` is the durable clock bound. Throws `invalidRow` for a row that another
-    /// program has written and no todo can hold.
+    /// Within the caller's transaction. `bound` is the durable clock bound.
     func load(_ connection: borrowing Connection, bound: HybridTime) throws(StoreError) -> Loaded {
         var loaded = Loaded()
         var unstamped: [Int64] = []
@@ -26,11 +30,14 @@ struct Loader: ~Copyable {
         let todos = try Statement(RowColumns.todos, on: connection)
         var stampCount: Int64 = 0
         while try todos.step() {
-            guard let stored = try todos.todoRow() else {
+            guard !todos.isNull(5) else {
                 unstamped.append(todos.integer(0))
                 continue
             }
             stampCount += 1
+            guard let stored = try unlessSpoilt(&loaded, { () throws(StoreError) in try todos.todoRow() }) else {
+                continue
+            }
             insert(stored, into: &loaded)
             let hasOneForm = todos.withBytes(4) { $0.count == Timestamp.byteCount && $0.last == UInt8(ascii: "Z") }
             if !hasOneForm, case .created(let milliseconds) = stored.row.presence.value {
@@ -69,8 +76,10 @@ struct Loader: ~Copyable {
         for id in ids {
             try select.bind(id, at: 1)
             guard try select.step() else { continue }
-            let todo = try select.foreignTodo(path: path)
+            let todo = try unlessSpoilt(&loaded) { () throws(StoreError) in try select.foreignTodo(path: path) }
             select.reset()
+            guard let todo else { continue }
+            loaded.takenOverCount += 1
             var stamp = todo.takeOverStamp(nodeID, nowMilliseconds)
             if let tombstone = try table.tombstone(key: todo.key) {
                 // Whoever inserted it saw that the todo was deleted, and wanted it back.
@@ -85,6 +94,16 @@ struct Loader: ~Copyable {
             if !todo.hasOneForm { try table.setCreatedAt(todo.createdAtMilliseconds, id: id) }
             insert(StoredRow(reference: id, row: row), into: &loaded)
         }
-        loaded.takenOverCount = ids.count
+    }
+
+    private func unlessSpoilt<Value>(
+        _ loaded: inout Loaded, _ read: () throws(StoreError) -> Value
+    ) throws(StoreError) -> Value? {
+        do throws(StoreError) {
+            return try read()
+        } catch .invalidRow where skipsSpoiltRows {
+            loaded.spoiltCount += 1
+            return nil
+        }
     }
 }

@@ -87,10 +87,10 @@ extension Reader {
         return dead.key < live.key ? dead : live
     }
 
-    /// The next row that has stamps and another key than `skipped`.
+    /// The next row that has stamps, is not spoilt and has another key than `skipped`.
     private func nextRow(_ skipped: ByteString?) throws(StoreError) -> Row? {
         while try rowsFrom.step() {
-            if let row = try rowsFrom.todoRow()?.row, row.key != skipped { return row }
+            if let row = try rowsFrom.todoRowUnlessSpoilt()?.row, row.key != skipped { return row }
         }
         return nil
     }
@@ -121,7 +121,7 @@ extension Reader {
         if reference > 0 {
             defer { rowByID.reset() }
             try rowByID.bind(reference, at: 1)
-            return try rowByID.step() ? try rowByID.todoRow()?.row : nil
+            return try rowByID.step() ? try rowByID.todoRowUnlessSpoilt()?.row : nil
         }
         defer { tombstoneByID.reset() }
         try tombstoneByID.bind(-reference, at: 1)

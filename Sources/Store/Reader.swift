@@ -45,13 +45,13 @@ final class Reader {
     func todo(id: Int64) throws(StoreError) -> Todo? {
         defer { todoByID.reset() }
         try todoByID.bind(id, at: 1)
-        return try todoByID.step() ? try todoByID.todo() : nil
+        return try todoByID.step() ? todoByID.todo() : nil
     }
 
     func todo(externID: String) throws(StoreError) -> Todo? {
         defer { todoByExternID.reset() }
         try todoByExternID.bind(externID, at: 1)
-        return try todoByExternID.step() ? try todoByExternID.todo() : nil
+        return try todoByExternID.step() ? todoByExternID.todo() : nil
     }
 
     /// Newest first.
@@ -70,7 +70,8 @@ final class Reader {
         _ statement: borrowing Statement, _ cursor: TodoCursor?, _ limit: Int, _ isCompleted: Bool?
     ) throws(StoreError) -> [Todo] {
         defer { statement.reset() }
-        try statement.bind(Int64(limit), at: 1)
+        // No limit to the rows read, since some may be spoilt and skipped.
+        try statement.bind(Int64(-1), at: 1)
         if let isCompleted {
             try statement.bind(isCompleted ? 1 : 0 as Int64, at: 2)
         } else {
@@ -83,7 +84,9 @@ final class Reader {
             if statement.parameterCount > 3 { try statement.bind(cursor.id, at: 4) }
         }
         var todos: [Todo] = []
-        while try statement.step() { todos.append(try statement.todo()) }
+        while todos.count < limit, try statement.step() {
+            if let todo = statement.todo() { todos.append(todo) }
+        }
         return todos
     }
 

@@ -17,10 +17,12 @@ enum RowColumns {
 }
 
 extension Statement {
-    /// The row of `todos` that a statement of `RowColumns.todos` stands on; `nil` when it has no stamps. Throws
-    /// `invalidRow` when another program has spoilt it.
-    borrowing func todoRow() throws(StoreError) -> StoredRow? {
-        guard !isNull(5) else { return nil }
+    /// The row of `todos` that a statement of `RowColumns.todos` stands on. Throws `invalidRow` when another program has
+    /// spoilt it, or inserted it and it was not stamped yet.
+    borrowing func todoRow() throws(StoreError) -> StoredRow {
+        guard !isNull(5) else {
+            throw .invalidRow(path: databasePath, id: integer(0), reason: "it was inserted by another program")
+        }
         guard let milliseconds = withBytes(4, { Timestamp.parse($0) }) else {
             throw .invalidRow(path: databasePath, id: integer(0), reason: "created_at is no date in a known form")
         }
@@ -44,11 +46,14 @@ extension Statement {
         return StoredRow(reference: -integer(0), row: row)
     }
 
-    /// Columns: id, extern_id, todo, completed, created_at.
-    borrowing func todo() throws(StoreError) -> Todo {
-        guard let milliseconds = withBytes(4, { Timestamp.parse($0) }) else {
-            throw .invalidRow(path: databasePath, id: integer(0), reason: "created_at is no date in a known form")
-        }
+    /// The same, `nil` in place of `invalidRow`.
+    borrowing func todoRowUnlessSpoilt() throws(StoreError) -> StoredRow? {
+        do throws(StoreError) { return try todoRow() } catch .invalidRow { return nil }
+    }
+
+    /// Columns: id, extern_id, todo, completed, created_at. `nil` when another program has spoilt the row.
+    borrowing func todo() -> Todo? {
+        guard let milliseconds = withBytes(4, { Timestamp.parse($0) }) else { return nil }
         return Todo(
             id: integer(0), externID: text(1), text: text(2), isCompleted: integer(3) != 0,
             createdAtMilliseconds: milliseconds)

@@ -40,7 +40,7 @@ final class RowTable {
         deleteTombstone = try Statement("DELETE FROM tombstones WHERE id = ?1", on: connection)
     }
 
-    // MARK: Loading
+    // MARK: Loading. `invalidRow` where another program has spoilt the row that is asked for.
 
     /// The row with this key, a tombstone included.
     func row(key: ByteString) throws(StoreError) -> StoredRow? {

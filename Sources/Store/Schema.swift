@@ -44,15 +44,19 @@ enum Schema {
     private static func createOrTakeOver(
         _ connection: borrowing Connection, _ path: String, _ nowMilliseconds: Int64
     ) throws(StoreError) -> Migration {
-        let isBlank = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
-        if isBlank { try connection.execute(todos) }
+        let kind = try SeedDatabase.classify(connection)
+        switch kind {
+        case .blank: try connection.execute(todos)
+        case .seed: break
+        case .foreign(let found): throw .foreign(path: path, found: found)
+        }
         try connection.execute(indexes)
         try connection.execute(companions)
         let nodeID = NodeID(UInt64.random(in: 1...UInt64.max))
         let insert = try Statement("INSERT INTO node (id, node_id, clock_bound) VALUES (1, ?1, 0)", on: connection)
         try insert.bind(nodeID.rawValue, at: 1)
         try insert.run()
-        guard !isBlank else { return Migration() }
+        guard kind == .seed else { return Migration() }
         let count = try SeedDatabase.stampRows(
             of: connection, path: path, origin: nodeID, nowMilliseconds: nowMilliseconds)
         return Migration(takenOverCount: count)

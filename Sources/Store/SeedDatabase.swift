@@ -5,6 +5,7 @@ internal import Transport
 enum SeedDatabase {
     /// What a database that is not marked as ours holds.
     enum Kind: Equatable {
+        /// No tables but SQLite's own: sqlite_sequence and statistics outlive the tables they were made for.
         case blank
         case seed
         /// In the words of the error.
@@ -17,13 +18,13 @@ enum SeedDatabase {
         let objects = try Statement(
             "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND type <> 'index'"
                 + " ORDER BY name <> 'todos', name", on: connection)
-        guard try objects.step() else { return .blank }
+        let version = try connection.integer("PRAGMA user_version")
+        guard try objects.step() else { return version == 0 ? .blank : .foreign("user version \(version)") }
         let first = (type: objects.text(0), name: objects.text(1))
         guard first.name == "todos", first.type == "table" else {
             return .foreign("it has a \(first.type) \(first.name)")
         }
         if try objects.step() { return .foreign("it has a \(objects.text(0)) \(objects.text(1))") }
-        let version = try connection.integer("PRAGMA user_version")
         guard version == 0 else { return .foreign("user version \(version)") }
         guard try columns(connection) == seedColumns else { return .foreign("its table todos has other columns") }
         // Without AUTOINCREMENT an id could be given again after a delete.

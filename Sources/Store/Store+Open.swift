@@ -21,7 +21,9 @@ extension Store {
         let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
         let bound = HybridTime(
             rawValue: UInt64(bitPattern: try connection.integer("SELECT clock_bound FROM node")))
-        let loader = Loader(path: file.path, nodeID: nodeID, hasher: configuration.hasher, nowMilliseconds: now)
+        let loader = Loader(
+            path: file.path, nodeID: nodeID, hasher: configuration.hasher, nowMilliseconds: now,
+            skipsSpoiltRows: false)
         let (loaded, streamStart, dataVersion) = try connection.transaction { () throws(StoreError) in
             let loaded = try loader.load(connection, bound: bound)
             // After all has been read: a damaged file is left as it is.
@@ -54,7 +56,7 @@ extension Store {
         return UInt64(bitPattern: next)
     }
 
-    /// Throws for a file that is neither ours nor one that can be taken over, and leaves no trace of having looked.
+    /// Throws for a file that is neither ours nor one that can be taken over. Leaves the file and its log as they are.
     private static func checkForeign(_ file: DatabaseFile) throws(StoreError) {
         switch try file.content() {
         case .nothing: return
@@ -63,10 +65,8 @@ extension Store {
         case .database: break
         }
         // With a log beside it, the log is part of the database, and reading it takes shared memory.
-        let hasLog = file.hasCompanion("-wal")
-        let hadSharedMemory = file.exists("-shm")
-        defer { if hasLog && !hadSharedMemory { file.remove("-shm") } }
-        try inspect(file, isImmutable: !hasLog)
+        // That file, `-shm`, stays: a program that opened the database meanwhile would go on with one that is unlinked.
+        try inspect(file, isImmutable: !file.hasCompanion("-wal"))
     }
 
     /// The connection ends with this function.

@@ -118,6 +118,11 @@ package final class Store: ReplicaStore, Sendable {
     /// those that somebody added by hand.
     package var takenOverCount: Int { shared.takenOverCount }
 
+    /// Rows of `todos` that another program has spoilt while this store was open (a `created_at` that is no date), as of
+    /// the last write. They are hidden and not replicated; mend them with `sqlite3` before the next start, which refuses
+    /// them.
+    package var spoiltCount: Int { shared.spoiltCount }
+
     /// What the writer has done since the start.
     package var commitStatistics: CommitStatistics { shared.commitStatistics }
 

@@ -46,6 +46,7 @@ final class SharedIndex: @unchecked Sendable {
     private var index: TreeIndex
     private var statistics = CommitStatistics()
     private var takenOver: Int
+    private var spoilt = 0
 
     init(_ index: TreeIndex, takenOverCount: Int) {
         self.index = index
@@ -56,6 +57,7 @@ final class SharedIndex: @unchecked Sendable {
 
     var commitStatistics: CommitStatistics { lock.withLock { statistics } }
     var takenOverCount: Int { lock.withLock { takenOver } }
+    var spoiltCount: Int { lock.withLock { spoilt } }
 
     /// Notes a commit of these changes, in order.
     func apply(_ changes: [RowChange]) {
@@ -71,10 +73,11 @@ final class SharedIndex: @unchecked Sendable {
     }
 
     /// Another program has written: everything was read anew.
-    func replace(_ index: TreeIndex, takenOverCount: Int) {
+    func replace(with loaded: Loader.Loaded) {
         lock.withLock {
-            self.index = index
-            takenOver += takenOverCount
+            index = loaded.index
+            takenOver += loaded.takenOverCount
+            spoilt = loaded.spoiltCount
         }
     }
 }

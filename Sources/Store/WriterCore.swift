@@ -119,9 +119,7 @@ final class WriterCore {
 
     private func publish(_ effects: Effects) {
         dataVersion = effects.dataVersion
-        if let reloaded = effects.reloaded {
-            shared.replace(reloaded.index, takenOverCount: reloaded.takenOverCount)
-        }
+        if let reloaded = effects.reloaded { shared.replace(with: reloaded) }
         if !effects.changes.isEmpty { shared.apply(effects.changes) }
         if !effects.localRows.isEmpty { committed.append(effects.localRows) }
         for reply in effects.replies { reply() }
@@ -133,7 +131,8 @@ final class WriterCore {
         effects.dataVersion = readDataVersion.integer(0)
         readDataVersion.reset()
         guard effects.dataVersion != dataVersion else { return }
-        let loader = Loader(path: path, nodeID: nodeID, hasher: hasher, nowMilliseconds: wallClock())
+        let loader = Loader(
+            path: path, nodeID: nodeID, hasher: hasher, nowMilliseconds: wallClock(), skipsSpoiltRows: true)
         let loaded = try loader.load(connection, bound: max(clock.bound, clock.latest))
         clock.observe(loaded.latest)
         effects.reloaded = loaded
@@ -170,7 +169,9 @@ final class WriterCore {
     private func create(
         _ key: ByteString, _ text: ByteString, _ effects: inout Effects
     ) throws(StoreError) -> CreateOutcome {
-        guard try table.todo(key: key) == nil else { return .exists }
+        // A spoilt row still has its key.
+        let isFree = try unlessSpoilt { () throws(StoreError) in try table.todo(key: key) == nil } ?? false
+        guard isFree else { return .exists }
         let tombstone = try table.tombstone(key: key)
         let now = min(max(wallClock(), Row.createdRange.lowerBound), Row.createdRange.upperBound)
         var row = Row.created(key: key, text: text, atMilliseconds: now, stamp: nextStamp())
@@ -213,10 +214,11 @@ final class WriterCore {
         effects.replies.append { request.finish(part: outcome) }
     }
 
-    /// Whether the row was news.
+    /// Whether the row was news. A spoilt row is left to whoever spoilt it.
     private func merge(_ row: Row, _ effects: inout Effects) throws(StoreError) -> Bool {
         guard row.isValid else { return false }
-        let old = try table.row(key: row.key)
+        let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
+        guard let old = found else { return false }
         let merged = old?.row.merged(with: row) ?? row
         guard merged != old?.row else { return false }
         clock.observe(row.latestStamp.time)
@@ -241,11 +243,20 @@ final class WriterCore {
 
     // MARK: Rows
 
+    /// As for readers, there is no spoilt row.
     private func find(_ address: TodoAddress) throws(StoreError) -> StoredRow? {
-        switch address {
-        case .id(let id): try table.todo(id: id)
-        case .externID(let key): try table.todo(key: ByteString(key))
+        let found = try unlessSpoilt { () throws(StoreError) in
+            switch address {
+            case .id(let id): try table.todo(id: id)
+            case .externID(let key): try table.todo(key: ByteString(key))
+            }
         }
+        return found ?? nil
+    }
+
+    /// `nil` in place of `invalidRow`.
+    private func unlessSpoilt<Value>(_ read: () throws(StoreError) -> Value) throws(StoreError) -> Value? {
+        do throws(StoreError) { return try read() } catch .invalidRow { return nil }
     }
 
     private func nextStamp() -> Stamp {

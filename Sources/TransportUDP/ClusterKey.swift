@@ -33,21 +33,6 @@ package final class ClusterKey: @unchecked Sendable {
         self.memory = memory
     }
 
-    /// Reads a key in standard base64, the format of Serf's `encrypt_key`: 44 characters for 32 bytes.
-    package convenience init(base64 text: String) throws(TransportError) {
-        var bytes = [UInt8](repeating: 0, count: Self.byteCount + 1)
-        defer { sodium_memzero(&bytes, bytes.count) }
-        var count = 0
-        let code = sodium_base642bin(
-            &bytes, bytes.count, text, text.utf8.count, nil, &count, nil, sodium_base64_VARIANT_ORIGINAL)
-        guard code == 0, count == Self.byteCount else {
-            throw .invalidConfiguration(reason: "the key is not \(Self.byteCount) bytes in standard base64")
-        }
-        var exact = Array(bytes[..<count])
-        defer { sodium_memzero(&exact, exact.count) }
-        try self.init(exact)
-    }
-
     deinit { sodium_free(memory) }
 
     /// The subkey for one purpose: crypto_kdf (BLAKE2b), id 1.

@@ -244,6 +244,9 @@ extension ExchangeConnection {
         waiting?.resume()
     }
 
+    /// Nobody wants what still arrives.
+    var isClosing: Bool { lock.withLock { phase == .closing || phase == .closed } }
+
     /// Whether to read on from the socket; if not, `receive` starts reading again.
     func wantsMore() -> Bool {
         lock.withLock {

@@ -16,6 +16,7 @@ final class ExchangeHandler: ChannelInboundHandler {
     private let connection: ExchangeConnection
     private let callbacks: Callbacks
     private var isOver = false
+    private var look: Scheduled<Void>?
 
     init(session: ExchangeSession, connection: ExchangeConnection, callbacks: Callbacks) {
         self.session = session
@@ -34,8 +35,21 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isOver else { return }
+        // What comes while the connection lingers is read and dropped.
+        guard !isOver, !connection.isClosing else { return }
         handle(session.receive(unwrapInboundIn(data).readableBytesView), context)
+        planLook(context)
+    }
+
+    /// See `ExchangeSession.lookDelay`.
+    private func planLook(_ context: ChannelHandlerContext) {
+        guard look == nil, !isOver, let delay = session.lookDelay else { return }
+        look = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { [self] in
+            look = nil
+            guard !isOver, !connection.isClosing else { return }
+            handle(session.look(), context)
+            planLook(context)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -46,7 +60,7 @@ final class ExchangeHandler: ChannelInboundHandler {
         guard let event = event as? ChannelEvent, event == .inputClosed else {
             return context.fireUserInboundEventTriggered(event)
         }
-        if isOver {
+        if isOver || connection.isClosing {
             context.close(promise: nil)
         } else {
             handle(session.receiveEnd(), context)
@@ -54,6 +68,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        look?.cancel()
+        look = nil
         handle(session.receiveEnd(), context)
         connection.fail(.closed)
         context.fireChannelInactive()

@@ -42,6 +42,10 @@ struct ExchangeSession {
     static let sealedHello: UInt8 = 0xd8
     static let refusal: UInt8 = 0xdf
     static let randomBytes = 32
+    /// Up to here the end of a clear membership message is looked for whenever bytes have come; see `lookDelay`.
+    static let alwaysLookedAtBytes = 4 * 1024
+    /// The first `lookDelay` after growth.
+    static let shortestLookDelay: Duration = .milliseconds(20)
 
     private enum RefusalReason: UInt8 { case otherKey = 1, otherVersion = 2 }
 
@@ -72,6 +76,10 @@ struct ExchangeSession {
     private var state: State = .over
     private var buffer: [UInt8] = []
     private var position = 0
+    /// How much of a clear membership message was there when its end was last looked for in vain.
+    private var lookedAtBytes = 0
+    /// Calls of `look` since it last grew by an eighth from one look to the next.
+    private var lookCount = 0
 
     init(role: Role, key: Subkey?, membershipStreamEnd: @escaping StreamFraming.Finder) {
         self.role = role
@@ -109,27 +117,50 @@ struct ExchangeSession {
             position = 0
         }
         buffer += bytes
+        return steps(isForced: false)
+    }
+
+    private mutating func steps(isForced: Bool) -> [Output] {
         var outputs: [Output] = []
-        while let step = step() {
+        while let step = step(isForced: isForced) {
             outputs += step
             if case .over = state { break }
         }
         return outputs
     }
 
+    /// How long to wait before `look`, unless more bytes come; `nil` when there is nothing to look at.
+    ///
+    /// A clear membership message does not say how long it is, and each look for its end begins at its beginning. So
+    /// that a peer who sends single bytes cannot make that a quadratic effort, a long message is looked at when it has
+    /// grown by an eighth, and apart from that after delays that double: a whole message waits for 20 ms, or about as
+    /// long as it has come in slowly before, at most 5 s.
+    var lookDelay: Duration? {
+        guard case .bare = state, lookedAtBytes > 0, buffer.count - position > lookedAtBytes else { return nil }
+        return Self.shortestLookDelay * (1 << min(lookCount, 8))
+    }
+
+    /// Looks for the end of a message in all that has come.
+    mutating func look() -> [Output] {
+        guard lookDelay != nil else { return [] }
+        lookCount += 1
+        return steps(isForced: true)
+    }
+
     /// The peer's bytes have ended.
     mutating func receiveEnd() -> [Output] {
+        let outputs = look()
         switch state {
-        case .over: return []
+        case .over: return outputs
         case .bare where position == buffer.count:
             state = .over
-            return [.ended]
-        default: return fail(.closed)
+            return outputs + [.ended]
+        default: return outputs + fail(.closed)
         }
     }
 
-    /// Handles the next piece of the buffer; `nil` when more bytes are needed.
-    private mutating func step() -> [Output]? {
+    /// Handles the next piece of the buffer; `nil` when more bytes are needed. `isForced`: see `look`.
+    private mutating func step(isForced: Bool) -> [Output]? {
         switch state {
         case .over: return nil
         case .awaitingHello: return takeHello()
@@ -139,7 +170,7 @@ struct ExchangeSession {
         case .awaitingProof(let stream, let keys): return takeProof(stream, keys)
         case .clearFrames: return takeClearFrame()
         case .sealedFrames(let stream): return takeSealedFrame(stream)
-        case .bare(let isFirst): return takeBareMessage(isFirst: isFirst)
+        case .bare(let isFirst): return takeBareMessage(isFirst: isFirst, isForced: isForced)
         }
     }
 
@@ -344,7 +375,7 @@ extension ExchangeSession {
         return [.message(message)]
     }
 
-    private mutating func takeBareMessage(isFirst: Bool) -> [Output]? {
+    private mutating func takeBareMessage(isFirst: Bool, isForced: Bool) -> [Output]? {
         guard let first = rest.first else { return nil }
         if isFirst, role != .acceptor {
             // The first answer shows what the other side is: a memberlist stream was sent without asking.
@@ -357,15 +388,22 @@ extension ExchangeSession {
             default: return fail(.otherTransport)
             }
         }
+        let bytes = rest.count
+        let hasGrown = bytes - lookedAtBytes >= lookedAtBytes / 8
+        let isAtLimit = bytes <= Self.alwaysLookedAtBytes || bytes > Self.maxMessageBytes
+        guard isForced || hasGrown || isAtLimit else { return nil }
         switch membershipStreamEnd(rest) {
         case .needsMore:
-            return buffer.count - position > Self.maxMessageBytes ? fail(.tooLarge) : nil
+            lookedAtBytes = bytes
+            if hasGrown { lookCount = 0 }
+            return bytes > Self.maxMessageBytes ? fail(.tooLarge) : nil
         case .invalid:
             return isKeyError(rest) ? fail(.otherKey) : fail(.closed)
         case .complete(let count):
             guard count > 0, count <= Self.maxMessageBytes, let message = take(count) else { return fail(.tooLarge) }
             if isFirst, isKeyError(message[...]) { return fail(.otherKey) }
             state = .bare(isFirst: false)
+            (lookedAtBytes, lookCount) = (0, 0)
             return [.message(message)]
         }
     }

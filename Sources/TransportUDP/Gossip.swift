@@ -27,11 +27,16 @@ package struct Gossip: Sendable {
         var isIdle: Bool { waiting.allSatisfy(\.isEmpty) }
     }
 
+    /// Most addresses remembered that are not peers; what is sent to more of them is dropped.
+    static let maxStrangers = 4_096
+
     private let configuration: GossipConfiguration
     private var generator: SeededGenerator
     private var destinations: [PeerAddress: Destination] = [:]
     /// Peers by channel, in an order that sampling shuffles.
     private var peers: [[PeerAddress]] = [[], []]
+    /// Peers of either channel: all are in `destinations`.
+    private var peerAddressCount = 0
     private var waitingParts: [WaitingParts]
     private var queues: [BroadcastQueue]
     /// Destinations with something waiting, in turn.
@@ -89,6 +94,7 @@ extension Gossip {
         for channel in Channel.allCases {
             peers[index(channel)] = addresses.filter { channels[$0]?.contains(channel) ?? false }
         }
+        peerAddressCount = addresses.count
         for address in destinations.keys { destinations[address]?.channels = nil }
         for address in addresses { destinations[address, default: Destination()].channels = channels[address] }
         forgetIdleStrangers(keeping: 0)
@@ -100,6 +106,11 @@ extension Gossip {
         guard let part = part(message, on: channel, kind: .unicast) else { return }
         if let channels = destinations[peer]?.channels, !channels.contains(channel) {
             drops[.unsupported, default: 0] += 1
+            return
+        }
+        // Whoever floods from many addresses gets no answers, rather than all of the memory.
+        guard destinations[peer] != nil || strangerCount < Self.maxStrangers else {
+            drops[.sendQueueFull, default: 0] += 1
             return
         }
         enqueue(part, on: channel, key: nil, isRepeated: false, to: [peer])
@@ -231,7 +242,7 @@ extension Gossip {
         }
         for address in heldBack { active.append(address) }
         heldBackUntil = !heldBack.isEmpty && active.count == heldBack.count ? now + configuration.pacingPause : nil
-        if packets.isEmpty { forgetIdleStrangers(keeping: 256) }
+        forgetIdleStrangers(keeping: packets.isEmpty ? 256 : Self.maxStrangers / 2)
         return packets
     }
 
@@ -345,9 +356,12 @@ extension Gossip {
 
     /// Addresses that are not peers are remembered only while something waits for them, or briefly for pacing.
     private mutating func forgetIdleStrangers(keeping limit: Int) {
-        guard destinations.count > peers[0].count + peers[1].count + limit else { return }
+        guard strangerCount > limit else { return }
         destinations = destinations.filter { $0.value.channels != nil || $0.value.isActive }
     }
+
+    /// Remembered addresses that are not peers.
+    var strangerCount: Int { destinations.count - peerAddressCount }
 }
 
 /// Parts gathered for one packet, and the room that is left.

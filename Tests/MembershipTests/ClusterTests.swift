@@ -45,6 +45,27 @@ struct ClusterTests {
     }
 
     @Test(
+        "In clusters of 3 to 5 any number of crashes at once is failed within 5 s for all survivors",
+        arguments: [(3, 2), (4, 2), (4, 3), (5, 2), (5, 3), (5, 4)])
+    func crashesAtOnce(count: Int, crashes: Int) {
+        for seed: UInt64 in 1...100 {
+            let cluster = VirtualCluster(count: count, isJoined: true, seed: seed)
+            let crash = milliseconds(3_000 + seed * 37)
+            cluster.run(to: crash)
+            for index in 0..<crashes { cluster.crash(index) }
+            cluster.run(to: crash + .seconds(20))
+            let dead = Set((0..<crashes).map(VirtualCluster.name))
+            let failed = failures(cluster)
+            for observer in crashes..<count {
+                #expect(Set(failed.filter { $0.observer == observer }.map(\.name)) == dead, "seed \(seed)")
+            }
+            #expect(failed.count == crashes * (count - crashes), "seed \(seed)")
+            let latest = failed.map { $0.at - crash }.max() ?? .zero
+            #expect(latest <= .milliseconds(5_000), "seed \(seed)")
+        }
+    }
+
+    @Test(
         "A member that stands still for 3 s is never declared failed, nor accuses others, also with 2 % loss",
         arguments: 2...5)
     func pausedMember(count: Int) {

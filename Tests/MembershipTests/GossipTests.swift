@@ -92,8 +92,82 @@ struct GossipTests {
                     .emit(.localHealthChanged(1)), .emit(.selfRefuted(incarnation: accused + 1)),
                     .broadcast(.alive(refutation), about: "a"), .send(.alive(refutation), to: address(of: "b")),
                 ])
-            #expect(engine.receive(message, from: address(of: "b"), at: .zero).isEmpty)
+            // The same again comes from one who has not heard the answer.
+            #expect(
+                engine.receive(message, from: address(of: "b"), at: .zero)
+                    == [.send(.alive(refutation), to: address(of: "b"))])
         }
+    }
+
+    @Test("Outdated accusations against this node are answered, and only so many a second")
+    func outdatedAccusationsOfOwn() {
+        var engine = MembershipEngine.joined(["b", "c"])
+        _ = engine.receive(.suspect(accusation("a", incarnation: 4, from: "b")), from: address(of: "b"), at: .zero)
+        let stale = MembershipMessage.suspect(accusation("a", incarnation: 2, from: "c"))
+        for second: UInt64 in 0...1 {
+            _ = engine.run(to: milliseconds(second * 1_000), respond: answering())
+            let answers = (0..<100).flatMap { _ in
+                engine.receive(stale, from: address(of: "c"), at: milliseconds(second * 1_000))
+            }
+            #expect(answers.count == MembershipEngine.maxAnswersPerSecond)
+            #expect(
+                answers.allSatisfy { $0 == .send(.alive(alive("a", incarnation: 5)), to: address(of: "c")) })
+        }
+        #expect(engine.incarnation == 5)
+    }
+
+    @Test("One forged message about this node at a far incarnation changes nothing, and real accusations are refuted")
+    func forgedFarIncarnation() {
+        let far: UInt32 = 1 << 30
+        let step = MembershipEngine.maxIncarnationStep
+        for claimed in [far, 2 + step] {
+            for message: MembershipMessage in [
+                .suspect(accusation("a", incarnation: claimed, from: "b")),
+                .dead(accusation("a", incarnation: claimed, from: "b")),
+                .alive(alive("a", incarnation: claimed)),
+                .alive(alive("a", incarnation: claimed, at: address(99))),
+            ] {
+                var engine = MembershipEngine.joined(["b", "c"])
+                #expect(engine.receive(message, from: address(of: "b"), at: .zero).isEmpty)
+                #expect(engine.incarnation == 1)
+                #expect(engine.stats.ignoredMessages == 1)
+                let real = MembershipMessage.suspect(accusation("a", from: "c"))
+                let answer = engine.receive(real, from: address(of: "c"), at: .zero).broadcasts
+                var other = MembershipEngine(local: local("b"), joinedWith: [alive("a"), alive("c")], seed: 2)
+                _ = other.receive(real, from: address(of: "c"), at: .zero)
+                #expect(other.status(of: "a") == .suspect)
+                for message in answer { _ = other.receive(message, from: address(of: "a"), at: .zero) }
+                #expect(other.status(of: "a") == .alive)
+            }
+        }
+        var engine = MembershipEngine.joined(["b"])
+        _ = engine.receive(.suspect(accusation("a", incarnation: 1 + step, from: "b")), from: address(of: "b"), at: .zero)
+        #expect(engine.incarnation == 2 + step)
+    }
+
+    @Test("Also just below the highest incarnation an accusation leaves room for its refutation; at it there are none")
+    func highestIncarnation() {
+        let highest = MembershipEngine.maxIncarnation
+        for (known, isAccepted) in [(highest - 1, true), (highest, false)] {
+            var other = MembershipEngine(
+                local: local("b"), joinedWith: [alive("a", incarnation: known), alive("c")], seed: 2)
+            let message = MembershipMessage.suspect(accusation("a", incarnation: known, from: "c"))
+            _ = other.receive(message, from: address(of: "c"), at: .zero)
+            #expect(other.status(of: "a") == (isAccepted ? .suspect : .alive))
+            _ = other.receive(.alive(alive("a", incarnation: highest)), from: address(of: "a"), at: .zero)
+            #expect(other.status(of: "a") == .alive)
+        }
+        // A node driven up step by step stops there, too.
+        var engine = MembershipEngine.joined(["b"])
+        for _ in 0..<2_100 {
+            let accused = min(highest - 1, engine.incarnation + MembershipEngine.maxIncarnationStep)
+            _ = engine.receive(
+                .suspect(accusation("a", incarnation: accused, from: "b")), from: address(of: "b"), at: .zero)
+        }
+        #expect(engine.incarnation == highest)
+        _ = engine.receive(
+            .suspect(accusation("a", incarnation: highest, from: "b")), from: address(of: "b"), at: .zero)
+        #expect(engine.incarnation == highest)
     }
 
     @Test("An older description of this node is refuted when its incarnation is not below ours")
@@ -134,6 +208,12 @@ struct GossipTests {
         arguments: [
             AliveBody(incarnation: 1, node: "", address: address(5), meta: nil),
             AliveBody(incarnation: 1, node: String(repeating: "n", count: 129), address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "x\ny", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "x\u{1b}[2J", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "x\u{7f}", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "x\u{9b}", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "\u{e9}", address: address(5), meta: nil),
+            AliveBody(incarnation: 1, node: "e\u{301}", address: address(5), meta: nil),
             AliveBody(incarnation: 1, node: "x", address: PeerAddress(host: .v4(0), port: 1), meta: nil),
             AliveBody(incarnation: 1, node: "x", address: address(5), meta: Array(repeating: 0, count: 513)),
             AliveBody(incarnation: 1, node: "x", address: address(5), meta: nil, versions: [1, 5, 2]),
@@ -170,6 +250,9 @@ struct GossipTests {
         #expect(engine.leave(at: .zero).isEmpty)
         #expect(engine.receive(farewell, from: address(of: "b"), at: .zero).isEmpty)
         #expect(engine.receive(.suspect(accusation("a", from: "b")), from: address(of: "b"), at: .zero).isEmpty)
+        #expect(
+            engine.receive(.suspect(accusation("a", incarnation: 0, from: "b")), from: address(of: "b"), at: .zero)
+                .isEmpty)
         let ping = PingBody(sequence: 9, node: "a")
         #expect(
             engine.receive(.ping(ping), from: address(of: "b"), at: .zero)
@@ -191,10 +274,28 @@ struct GossipTests {
         #expect(engine.local.tags.values["http"] == "y")
     }
 
+    @Test("Accusations by or of names that nobody can have are ignored, also where Swift takes two names for the same")
+    func unusableNamesInAccusations() {
+        // The sign for kelvin is canonically equivalent to the letter.
+        var engine = MembershipEngine(
+            local: local("a"), joinedWith: [alive("K", at: address(50)), alive("c")], seed: 1)
+        for (name, accuser) in [("\u{212a}", "c"), ("K", "c\nd")] {
+            let body = accusation(name, from: accuser)
+            #expect(engine.receive(.suspect(body), from: address(of: "c"), at: .zero).isEmpty)
+            #expect(engine.receive(.dead(body), from: address(of: "c"), at: .zero).isEmpty)
+        }
+        #expect(engine.status(of: "K") == .alive)
+    }
+
     @Test("A name or an address that nobody can use is refused for this node itself")
     func unusableLocal() {
         #expect(throws: LocalMemberError.unusableName("")) {
             try LocalMember(name: "", nodeID: NodeID(1), address: address(1))
+        }
+        for name in ["a\nb", "a\u{1b}[2J", "\u{7f}", "\u{9b}", "\u{e9}", "e\u{301}"] {
+            #expect(throws: LocalMemberError.unusableName(name)) {
+                try LocalMember(name: name, nodeID: NodeID(1), address: address(1))
+            }
         }
         #expect(throws: LocalMemberError.unusableAddress(address(1).with(port: 0))) {
             try LocalMember(name: "a", nodeID: NodeID(1), address: address(1).with(port: 0))

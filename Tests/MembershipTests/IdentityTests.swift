@@ -92,6 +92,62 @@ struct IdentityTests {
         #expect(engine.receive(.alive(claim), from: address(of: "b"), at: .zero).isEmpty)
     }
 
+    @Test("A restart on a new address answers the old address at once, and reports nothing")
+    func restartOnNewAddress() {
+        var engine = MembershipEngine.alone("a")
+        let old = PushPullNode(member: alive("a", incarnation: 5, at: address(90)), state: .alive)
+        let effects = engine.merge(
+            PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b"), state: .alive), old]),
+            from: address(of: "b"), weDialled: true, at: .zero
+        ).effects
+        #expect(effects.broadcasts.contains(.alive(alive("a", incarnation: 6))))
+        // What is left of the old one in gossip.
+        for incarnation: UInt32 in [4, 5] {
+            let stale = alive("a", incarnation: incarnation, at: address(90))
+            #expect(engine.receive(.alive(stale), from: address(of: "b"), at: milliseconds(10)).isEmpty)
+        }
+    }
+
+    @Test("Two running copies of one node report it, and answer each other once a second at most")
+    func copiedDirectory() {
+        let other = address(90)
+        var copies = [
+            MembershipEngine.joined(["b"]),
+            MembershipEngine(local: local("a", at: other), joinedWith: [alive("b")], seed: 2),
+        ]
+        let places = [address(of: "a"), other]
+        var conflicts = [0, 0]
+        var alives = 0
+        var queue = [(to: 0, body: alive("a", incarnation: 2, at: other))]
+        for step: UInt64 in 0...10_000 {
+            let now = milliseconds(step)
+            let arrived = queue
+            queue = []
+            for index in 0...1 {
+                var effects: [Effect] = arrived.filter { $0.to == index }.flatMap {
+                    copies[index].receive(.alive($0.body), from: address(of: "b"), at: now)
+                }
+                effects += copies[index].advance(to: now)
+                for case .ping(let ping) in effects.sends.map(\.message) where ping.node == "b" {
+                    effects += copies[index].receive(
+                        .ack(AckBody(sequence: ping.sequence)), from: address(of: "b"), at: now)
+                }
+                for case .alive(let body) in effects.broadcasts where body.node == "a" {
+                    #expect(body.address == places[index])
+                    alives += 1
+                    queue.append((1 - index, body))
+                }
+                for case .nameConflict(let conflict) in effects.events {
+                    conflicts[index] += 1
+                    #expect(conflict.isOwnName)
+                    #expect(conflict.claimant == .init(nodeID: nodeID(of: "a"), address: places[1 - index]))
+                }
+            }
+        }
+        #expect(conflicts == [1, 1])
+        #expect((10...24).contains(alives), "\(alives)")
+    }
+
     @Test("A node whose name another holds stays alone, takes nothing of the list, and keeps trying")
     func ownNameHeld() throws {
         var engine = MembershipEngine.alone("a")

@@ -124,12 +124,12 @@ struct ProbingTests {
         #expect(engine.stats.failedProbes >= 1)
         #expect(engine.localHealth == 0)
 
-        var alone = MembershipEngine.joined(["b", "c", "d"])
-        let trace = alone.run(to: milliseconds(3_000))
+        var alone = MembershipEngine.joined(["b", "c", "d", "e", "f", "g", "h"])
+        let trace = alone.run(to: milliseconds(4_000))
         #expect(alone.localHealth > 1)
-        // Sick nodes probe more slowly: fewer than one every 417 ms.
+        // Sick nodes probe more slowly: fewer than one every 500 ms.
         #expect(trace.count { $0.effect.isPing(to: nil) } < 6)
-        _ = alone.run(to: milliseconds(20_000), respond: answering())
+        _ = alone.run(to: milliseconds(60_000), respond: answering())
         #expect(alone.localHealth == 0)
     }
 

@@ -90,6 +90,40 @@ struct PushPullTests {
         #expect(again.effects.isEmpty)
     }
 
+    @Test("A stream that we dialled tells of members, and of our own past, at any incarnation; gossip does not")
+    func highIncarnations() throws {
+        let high = MembershipEngine.maxFirstIncarnation + 1
+        var engine = MembershipEngine.alone("a")
+        _ = engine.receive(.alive(alive("c", incarnation: high)), from: address(of: "b"), at: .zero)
+        #expect(engine.members.count == 1)
+        let remote = list(
+            PushPullNode(member: alive("b", incarnation: high), state: .alive),
+            PushPullNode(member: alive("c", incarnation: high), state: .alive),
+            PushPullNode(member: alive("a", incarnation: high), state: .dead))
+        let accepted = engine.merge(remote, from: address(of: "b").with(port: 50_000), weDialled: false, at: .zero)
+        #expect(accepted.refusal == nil)
+        #expect(engine.members.count == 1 && engine.incarnation == 1)
+        let effects = engine.merge(remote, from: address(of: "b"), weDialled: true, at: .zero).effects
+        #expect(engine.member(named: "b")?.isConfirmed == true)
+        #expect(engine.incarnation == high + 1)
+        let ping = try #require(effects.pings.first { $0.body.node == "c" })
+        _ = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
+        #expect(engine.member(named: "c")?.incarnation == high)
+        #expect(engine.member(named: "c")?.isConfirmed == true)
+    }
+
+    @Test("A known member far ahead is believed when it says so itself on a stream that we dialled, and not otherwise")
+    func ownWordOnStream() {
+        var engine = MembershipEngine.joined(["b", "c"])
+        _ = engine.receive(.dead(accusation("c", from: "b")), from: address(of: "b"), at: .zero)
+        let far = list(PushPullNode(member: alive("c", incarnation: 1 << 30), state: .alive))
+        _ = engine.merge(far, from: address(of: "b"), weDialled: true, at: .zero)
+        _ = engine.merge(far, from: address(of: "c").with(port: 50_000), weDialled: false, at: .zero)
+        #expect(engine.status(of: "c") == .failed)
+        _ = engine.merge(far, from: address(of: "c"), weDialled: true, at: .zero)
+        #expect(engine.status(of: "c") == .alive)
+    }
+
     @Test(
         "One node with versions that do not fit refuses the whole list, also a failed one, also one without any",
         arguments: [[], [1, 5, 2, 2, 4, 4], [1, 1, 1, 2, 5, 5], [3, 5, 3, 2, 5, 5]] as [[UInt8]])

@@ -71,6 +71,13 @@ struct Attacker {
         datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         try #require(datagrams >= 0)
         let nowhere = PeerAddress(host: .v4(0x7f00_0001), port: 9)
+        // Accusations of each member, with incarnations that it has, could have and should never believe.
+        let accusations = [1, 3, 1 << 20, 1 << 30, 1 << 31, UInt32.max].flatMap { (incarnation: UInt32) in
+            (1...nodeIDs.count).flatMap { number -> [[UInt8]] in
+                let accusation = AccusationBody(incarnation: incarnation, node: "node-\(number)", from: "node-9")
+                return [MemberlistCodec.encode(.suspect(accusation)), MemberlistCodec.encode(.dead(accusation))]
+            }
+        }
         // Heartbeats and changes in the name of each member, with starts, heads and numbers from nowhere.
         let forged = nodeIDs.flatMap { node in
             [UInt64.max - 1, 1 << 62, 5].flatMap { number -> [[UInt8]] in
@@ -84,10 +91,9 @@ struct Attacker {
             }
         }
         samples =
-            forged + [
+            forged + accusations + [
                 MemberlistCodec.encode(.ping(PingBody(sequence: 1, node: "node-1", source: nowhere, sourceNode: "x"))),
-                MemberlistCodec.encode(.suspect(AccusationBody(incarnation: 1, node: "node-2", from: "node-9"))),
-                MemberlistCodec.encode(.ack(AckBody(sequence: 7))),
+                    MemberlistCodec.encode(.ack(AckBody(sequence: 7))),
                 [0xd1, 1] + [UInt8](repeating: 3, count: 60), [0xd2, 2] + [UInt8](repeating: 0, count: 60),
                 [0x02] + [UInt8](repeating: 9, count: 80), [0x07, 3, 0, 9, 0, 2, 0xff, 0xff, 1, 2, 3],
             ]
@@ -119,6 +125,7 @@ struct Attacker {
             return MemberlistCodec.encode(.alive(alive))
         default:
             var bytes = samples.randomElement(using: &generator) ?? [0]
+            if Bool.random(using: &generator) { return bytes }
             for _ in 0...Int.random(in: 0..<4, using: &generator) {
                 bytes[Int.random(in: bytes.indices, using: &generator)] = byte()
             }

@@ -16,7 +16,7 @@ struct OpeningTests {
         try database.run(sql)
     }
 
-    /// Opening fails as expected, and every file stays as it was, with none added.
+    /// Opening fails as expected, and every file stays as it was, with none added: there is no log beside it.
     private func expectUntouched(_ isExpected: (StoreError) -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
         throws
     {
@@ -45,6 +45,26 @@ struct OpeningTests {
         await (try Store.open(.test(path))).close()
         try OtherProgram(directory.file("blank.db")).run("CREATE TABLE x(a); DROP TABLE x")
         await (try Store.open(.test(directory.file("blank.db")))).close()
+    }
+
+    @Test("A database whose tables were dropped becomes ours, though SQLite keeps tables of its own")
+    func dropped() async throws {
+        try make(
+            seedSchema + "INSERT INTO todos (extern_id, todo) VALUES ('a', 'b'); ANALYZE; DROP TABLE todos")
+        #expect(
+            try OtherProgram(path).rows("SELECT name FROM sqlite_schema ORDER BY name") == [
+                "sqlite_sequence", "sqlite_stat1",
+            ])
+        let store = try Store.open(.test(path))
+        #expect(store.takenOverCount == 0)
+        #expect(try await store.created("new").id == 1)
+        await store.close()
+    }
+
+    @Test("A database without tables that another program has numbered is that program's", arguments: [1, 5, -1])
+    func numbered(version: Int) throws {
+        try make("CREATE TABLE x(a); DROP TABLE x; PRAGMA user_version = \(version)")
+        try expectUntouched { $0 == .foreign(path: path, found: "user version \(version)") }
     }
 
     @Test("Paths that cannot be are refused with the reason")
@@ -108,7 +128,11 @@ struct OpeningTests {
         let crashedBefore = try directory.contents().filter { $0.key.hasPrefix("crashed") }
         #expect(crashedBefore.keys.sorted() == ["crashed.db", "crashed.db-wal"])
         #expect(openFailure(crashed)?.description.contains("it has a table notes") == true)
-        #expect(try directory.contents().filter { $0.key.hasPrefix("crashed") } == crashedBefore)
+        // File and log are as they were. The shared memory stays: another program may have opened it in between.
+        var after = try directory.contents().filter { $0.key.hasPrefix("crashed") }
+        #expect(after.removeValue(forKey: "crashed.db-shm") != nil)
+        #expect(after == crashedBefore)
+        #expect(try OtherProgram(crashed).rows("SELECT id FROM notes") == ["1"])
     }
 
     @Test("A later version is left as it is")

@@ -146,6 +146,62 @@ struct TakeoverTests {
         await reopened.close()
     }
 
+    @Test("A row spoilt while the node runs is hidden and counted; all else goes on, and mended it is back")
+    func spoilt() async throws {
+        var store = try open()
+        for key in ["a", "b", "c", "d"] {
+            clock.milliseconds += 1
+            _ = try await store.created(key)
+        }
+        let rows = try await allRows(of: store)
+        let other = try OtherProgram(path)
+        try other.run(
+            """
+            UPDATE todos SET created_at = 'yesterday' WHERE extern_id = 'b';
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('hand', 'H', 'tomorrow');
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('good', 'G', '2020-01-01 00:00:00');
+            """)
+        // Before the next write notices.
+        #expect(try await store.page(limit: 2).map(\.externID) == ["d", "c"])
+        #expect(try await store.page(limit: 10).map(\.externID) == ["d", "c", "a", "good"])
+        #expect(try await store.todo(id: 2) == nil)
+        #expect(try await allRows(of: store).map(\.key) == ["a", "c", "d"])
+
+        clock.milliseconds += 1
+        _ = try await store.created("e")
+        #expect(store.spoiltCount == 2 && store.takenOverCount == 1)
+        #expect(store.todoCount == 5 && store.summary.count == 5)
+        #expect(try await store.page(limit: 3).map(\.externID) == ["e", "d", "c"])
+        #expect(try await allRows(of: store).map(\.key) == ["a", "c", "d", "e", "good"])
+        let stamp = Stamp(
+            time: HybridTime(milliseconds: clock.milliseconds), origin: NodeID(store.nodeID.rawValue ^ 1))
+        let news = ["b", "hand", "x"].map {
+            Row.created(key: ByteString($0), text: ByteString("T"), atMilliseconds: clock.milliseconds, stamp: stamp)
+        }
+        #expect(try await store.merge(rows + news).isNews == [false, false, false, false, false, false, true])
+        for key in ["b", "hand"] {
+            #expect(try await store.create(externID: key, text: "T") == .exists)
+            #expect(try await store.update(.externID(key), text: "T") == nil)
+            #expect(try await store.delete(.externID(key)) == false)
+        }
+        #expect(try await store.update(.id(2), text: "T") == nil)
+        for request in [StoreRequest.topSums, .digests(buckets: Array(0...65_535))] { _ = try await store.answer(request) }
+
+        try other.run("UPDATE todos SET created_at = '2021-01-01 00:00:00' WHERE extern_id = 'b'")
+        #expect(try await store.delete(.externID("a")))
+        #expect(store.spoiltCount == 1)
+        #expect(try await store.todo(externID: "b")?.text == "text")
+        await store.close()
+        guard case .invalidRow(path, id: 5, _) = openFailure(path) else {
+            Issue.record("\(String(describing: openFailure(path)))")
+            return
+        }
+        try other.run("DELETE FROM todos WHERE extern_id = 'hand'")
+        store = try open()
+        #expect(store.spoiltCount == 0 && store.todoCount == store.summary.count - 1)
+        await store.close()
+    }
+
     @Test("Twenty thousand rows are taken over in order of their ids")
     func many() async throws {
         try OtherProgram(path).run(

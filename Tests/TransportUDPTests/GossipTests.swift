@@ -117,6 +117,25 @@ struct GossipTests {
         }
     }
 
+    @Test("A flood from many addresses is not remembered for ever, drained or not", arguments: [false, true])
+    func strangers(isDrained: Bool) {
+        var gossip = gossip(peers: 40)
+        gossip.send([8, 1], on: .membership, to: peer(0))
+        var sent = 0
+        for number in 0..<20_000 {
+            gossip.send([8, 2], on: .membership, to: peer(1_000 + number))
+            // One at a time, so that the queue is never empty between.
+            if isDrained { sent += gossip.nextPackets(at: .zero, limit: 1).count }
+            #expect(gossip.strangerCount <= Gossip.maxStrangers)
+        }
+        sent += drain(&gossip).count
+        #expect(isDrained ? sent == 20_001 : sent <= Gossip.maxStrangers + 1)
+        #expect(gossip.takeDrops()[.sendQueueFull, default: 0] == 20_001 - sent)
+        #expect(gossip.strangerCount <= 256)
+        gossip.send([8, 3], on: .membership, to: peer(999))
+        #expect(drain(&gossip).count == 1)
+    }
+
     @Test("A queued broadcast rides on other packets to peers, not on those to strangers")
     func piggyback() {
         var gossip = gossip(peers: 2)

@@ -142,13 +142,55 @@ struct HostileTests {
         }
     }
 
+    @Test("A message that was written in two parts arrives, although the peer does not end its stream")
+    func lateEnd() async throws {
+        try await withTransports([nil], membershipStreamEnd: LookCounter(messageBytes: 100_000).end) { nodes in
+            let stream = try #require(RawStream(nodes[0].boundAddress))
+            stream.write([UInt8](repeating: 8, count: 99_999))
+            try await Task.sleep(for: .milliseconds(100))
+            stream.write([9])
+            var exchanges: [any Exchange] = []
+            await waitUntil {
+                exchanges += nodes[0].exchanges(on: .membership).takeNow()
+                return !exchanges.isEmpty
+            }
+            #expect(try await exchanges.first?.receive()?.count == 100_000)
+        }
+    }
+
+    @Test("What comes after a close is not looked at")
+    func afterClose() async throws {
+        let counter = LookCounter(messageBytes: 10)
+        try await withTransports([nil], membershipStreamEnd: counter.end) { nodes in
+            let stream = try #require(RawStream(nodes[0].boundAddress))
+            stream.write([UInt8](repeating: 8, count: 10))
+            var exchanges: [any Exchange] = []
+            await waitUntil {
+                exchanges += nodes[0].exchanges(on: .membership).takeNow()
+                return !exchanges.isEmpty
+            }
+            let exchange = try #require(exchanges.first)
+            #expect(try await exchange.receive()?.count == 10)
+            exchange.close()
+            try await Task.sleep(for: .milliseconds(50))
+            let before = counter.bytes
+            for _ in 0..<20 {
+                stream.write([UInt8](repeating: 8, count: 100))
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(counter.bytes == before)
+        }
+    }
+
     private static func works(from dialler: UDPTransport, to acceptor: UDPTransport) async -> Bool {
         _ = acceptor.exchanges(on: .replication).takeNow()
         return await (try? dialler.exchange(on: .replication, with: acceptor.boundAddress)) != nil
     }
 
     private func withTransports(
-        _ keys: [ClusterKey?], _ body: @Sendable ([UDPTransport]) async throws -> Void
+        _ keys: [ClusterKey?], membershipStreamEnd: @escaping StreamFraming.Finder = { _ in .invalid },
+        _ body: @Sendable ([UDPTransport]) async throws -> Void
     ) async throws {
         let nodes = try keys.map { key in
             var configuration = UDPTransportConfiguration()
@@ -156,6 +198,7 @@ struct HostileTests {
             configuration.handshakeTimeout = .milliseconds(500)
             configuration.maxExchanges = 512
             configuration.maxExchangesPerHost = 512
+            configuration.membershipStreamEnd = membershipStreamEnd
             return try UDPTransport.bind(configuration)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in

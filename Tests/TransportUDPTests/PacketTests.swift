@@ -159,9 +159,5 @@ struct PacketSealTests {
         for count in [0, 16, 31, 33] {
             #expect(throws: TransportError.self) { try ClusterKey([UInt8](repeating: 1, count: count)) }
         }
-        _ = try ClusterKey(base64: "AQgPFh0kKzI5QEdOVVxjanF4f4aNlJuiqbC3vsXM09o=")
-        for text in ["", "AQgPFh0kKzI5QEdOVVxjag==", "AQgPFh0kKzI5QEdOVVxjanF4f4aNlJuiqbC3vsXM09oAAAA=", "???"] {
-            #expect(throws: TransportError.self) { try ClusterKey(base64: text) }
-        }
     }
 }
