@@ -94,7 +94,7 @@ extension MembershipEngine {
 
     private mutating func freshSequence() -> UInt32 {
         while true {
-            let sequence = UInt32(truncatingIfNeeded: generator.next())
+            let sequence = sequences.next()
             if probes[sequence] == nil && relays[sequence] == nil { return sequence }
         }
     }

@@ -79,6 +79,7 @@ package struct MembershipEngine: Sendable {
     let startedAt: EngineInstant
     var leavingSince: EngineInstant?
     var generator: SeededGenerator
+    var sequences: SequenceNumbers
     var timers = TimerQueue<Timer>()
     var table = MemberTable()
     var health: LocalHealth
@@ -108,7 +109,9 @@ package struct MembershipEngine: Sendable {
         self.local = local
         clock = now
         startedAt = now
-        generator = SeededGenerator(seed: seed)
+        sequences = SequenceNumbers(key: seed)
+        // Its choices can be watched; they must not lead back to the key.
+        generator = SeededGenerator(seed: sequences.nextWord())
         health = LocalHealth(limit: configuration.localHealthLimit)
         joiner = SeedJoiner(configuration: configuration.joining, local: local)
         table.fixedOrderLimit = Self.smallClusterLimit(configuration)

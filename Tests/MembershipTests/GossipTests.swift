@@ -141,7 +141,8 @@ struct GossipTests {
             }
         }
         var engine = MembershipEngine.joined(["b"])
-        _ = engine.receive(.suspect(accusation("a", incarnation: 1 + step, from: "b")), from: address(of: "b"), at: .zero)
+        let near = accusation("a", incarnation: 1 + step, from: "b")
+        _ = engine.receive(.suspect(near), from: address(of: "b"), at: .zero)
         #expect(engine.incarnation == 2 + step)
     }
 

@@ -6,6 +6,7 @@ struct RootCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "auto-cluster-sync",
         abstract: "A todo service whose instances keep the same data, each in its own SQLite file.",
+        version: BuildInfo.version,
         subcommands: [ServeCommand.self],
         defaultSubcommand: ServeCommand.self,
         helpNames: CommandLineNames.help)

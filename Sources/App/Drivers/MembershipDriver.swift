@@ -114,6 +114,10 @@ actor MembershipDriver {
     // MARK: - Effects
 
     private func carryOut(_ effects: [MembershipEngine.Effect]) {
+        // Newcomers first: what the same input has to tell is for them too.
+        if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
+            transport.setPeers(livingPeers().map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
+        }
         for effect in effects {
             switch effect {
             case .send(let message, let peer):
@@ -144,16 +148,16 @@ actor MembershipDriver {
 
     // MARK: - Peers
 
-    /// Tells transport and replication who is there, once for all changes of a moment.
+    private func livingPeers() -> [Member] {
+        engine.members.filter { $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name }
+    }
+
+    /// Tells replication who is there, once for all changes of a moment.
     private func passChangesOn() async {
         while await changes.next() != nil {
             if arePeersNew {
                 arePeersNew = false
-                let living = engine.members.filter {
-                    $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name
-                }
-                transport.setPeers(living.map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
-                await replication.setPeers(living.compactMap(Self.replicationPeer))
+                await replication.setPeers(livingPeers().compactMap(Self.replicationPeer))
                 saves.append([()])
             }
             if let decision {
@@ -226,6 +230,7 @@ extension MembershipDriver {
         switch errand {
         case .resolve(let seed):
             let addresses = await Resolver.resolve(seed)
+            if addresses.isEmpty { log.noteUnresolved(seed, at: clock.now) }
             carryOut(engine.seedResolved(seed, addresses: addresses, at: clock.now))
         case .pushPull(let peer, let isJoin):
             do throws(ExchangeError) {

@@ -9,6 +9,14 @@ struct MembershipLog {
     private var dropped: [DropCause: Int] = [:]
     /// A peer that does not fit was named when this node dialled it.
     private var isStrangerNamed = false
+    /// Why tries to reach others have failed, by address or seed; told when the node goes on alone.
+    private var failures: [String: String] = [:]
+    /// Members that only streams reached, how often lately and when last.
+    private var streamOnly: [String: (count: Int, at: EngineInstant)] = [:]
+
+    private static let maxFailures = 32
+    /// One probe or two without datagrams may be a member that stood still; more are the network.
+    private static let streamOnlyLimit = 4
 
     init(logger: Logger) { self.logger = logger }
 
@@ -26,7 +34,9 @@ struct MembershipLog {
             logger.log(
                 .info, "Member suspected: it does not answer",
                 [.peerName: member.name, .peerAddress: member.address, .reason: "according to \(accuser)"])
-        case .memberRefuted(let member): log(.debug, "Member answers again", member)
+        case .memberRefuted(let member):
+            let isNews = member.isConfirmed && repeated.note("refuted \(member.name)", at: now) != nil
+            log(isNews ? .info : .debug, "Member answers again", member)
         case .memberFailed(let member, _):
             repeated.clear("suspect \(member.name)")
             log(member.isConfirmed ? .warning : .debug, "Member failed", member)
@@ -36,18 +46,20 @@ struct MembershipLog {
             logger.log(
                 conflict.isOwnName ? .error : .warning,
                 conflict.isOwnName
-                    ? "Another node has this node's name: the cluster refuses the later one; give one a new node.name"
-                    : "A node with a name that is taken was refused",
-                [
-                    .peerName: conflict.name, .peerAddress: conflict.claimant.address,
-                    .reason: "held by \(conflict.holder.address)",
-                ])
+                    ? "Another node has this node's name, so that the two cannot be members of one cluster: rename one"
+                    : "A node was kept out: its name is taken",
+                [.peerName: conflict.name, .peerAddress: conflict.claimant.address])
         case .selfRefuted(let incarnation):
             logger.log(.debug, "Contradicted what was said of this node", [.incarnation: incarnation])
         case .localHealthChanged(let score):
             logger.log(.debug, "Local health changed", [.count: score])
         case .onlyStreamReached(let member):
-            guard repeated.note("stream \(member.name)", at: now) != nil else { return }
+            let last = streamOnly[member.name]
+            let isRecent = last.map { now - $0.at < .seconds(30) } ?? false
+            streamOnly[member.name] = (isRecent ? (last?.count ?? 0) + 1 : 1, now)
+            guard streamOnly[member.name]?.count ?? 0 >= Self.streamOnlyLimit,
+                repeated.note("stream \(member.name)", at: now) != nil
+            else { return log(.debug, "Only TCP reached a member", member) }
             log(.warning, "Only TCP reaches a member: datagrams to it are lost", member)
         case .pauseNoticed(let pause):
             guard let repeats = repeated.note("pause", at: now) else { return }
@@ -57,13 +69,17 @@ struct MembershipLog {
         case .startDecided(.first): logger.info("No other member answers: this node is the first")
         case .startDecided(.joined): logger.info("Joined the cluster")
         case .startDecided(.alone):
-            logger.warning("No seed could be joined in time: going on alone, and trying again for ever")
+            let reasons = failures.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+            logger.log(
+                .warning, "No seed could be joined in time: going on alone, and trying again for ever",
+                [.reason: reasons.isEmpty ? "no answer from any" : reasons.joined(separator: ", ")])
         case .leftCluster: logger.info("Left the cluster")
         }
     }
 
     /// A dial did not lead to a merge.
     mutating func noteDialFailure(_ error: ExchangeError, peer: PeerAddress, at now: EngineInstant) {
+        note(failureOf: "\(peer)", "\(error)")
         let text: Logger.Message
         switch error {
         case .otherKey: text = "A peer has another cluster.encrypt_key, or only one side has one: not joined"
@@ -77,7 +93,21 @@ struct MembershipLog {
         logger.log(.warning, text, [.peerAddress: peer, .repeats: repeats])
     }
 
-    mutating func noteDialled(_ peer: PeerAddress) { repeated.clear("dial \(peer)") }
+    mutating func noteDialled(_ peer: PeerAddress) {
+        failures["\(peer)"] = nil
+        repeated.clear("dial \(peer)")
+    }
+
+    /// The name service gave nothing.
+    mutating func noteUnresolved(_ seed: String, at now: EngineInstant) {
+        note(failureOf: seed, "unknown host")
+        guard let repeats = repeated.note("resolve \(seed)", at: now) else { return }
+        logger.log(.warning, "The host of a seed is unknown; trying again", [.seed: seed, .repeats: repeats])
+    }
+
+    private mutating func note(failureOf target: String, _ reason: String) {
+        if failures[target] != nil || failures.count < Self.maxFailures { failures[target] = reason }
+    }
 
     func noteServeFailure(_ error: ExchangeError, peer: PeerAddress) {
         logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: "\(error)"])

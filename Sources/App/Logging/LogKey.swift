@@ -12,6 +12,7 @@ enum LogKey: String {
     case advertiseAddress = "advertise.address"
     case url
     case reason
+    case seed
     case cause
     case count
     case repeats

@@ -92,7 +92,7 @@ struct HTTPApplication: Service {
     private static func reason(_ error: any Error) -> String {
         switch error {
         case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
-        case is SocketAddressError: "no such host"
+        case is SocketAddressError, is SocketAddressError.UnknownHost: "no such host"
         default: "\(error)"
         }
     }
