@@ -43,10 +43,10 @@ package struct MergeOutcome: Hashable, Sendable {
     package var isNews: [Bool]
     /// Rows left out because their stamps were later than the limit.
     package var aheadCount: Int
-    /// The greatest stamp time among those left out.
-    package var furthestAhead: HybridTime?
+    /// The greatest stamp among those left out: whose clock it is.
+    package var furthestAhead: Stamp?
 
-    package init(isNews: [Bool], aheadCount: Int = 0, furthestAhead: HybridTime? = nil) {
+    package init(isNews: [Bool], aheadCount: Int = 0, furthestAhead: Stamp? = nil) {
         self.isNews = isNews
         self.aheadCount = aheadCount
         self.furthestAhead = furthestAhead

@@ -148,7 +148,7 @@ package enum ReplicationEvent: Hashable, Sendable {
     case walkFinished(ReplicationPeer, WalkOutcome)
     case walkFailed(ReplicationPeer, WalkError)
     /// Rows were left out: their writer's clock is further ahead than allowed.
-    case clockAhead(count: Int, furthest: HybridTime)
+    case clockAhead(count: Int, furthest: Stamp)
     /// A peer has this node's id, or that of another peer: a database was copied. Nothing is exchanged with it.
     case sameNode(ReplicationPeer)
 }

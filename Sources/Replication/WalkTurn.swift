@@ -45,7 +45,7 @@ package struct WalkOutcome: Hashable, Sendable {
     package var sentCount = 0
     /// Rows not merged, since their stamps are too far ahead of this node's clock.
     package var aheadCount = 0
-    package var furthestAhead: HybridTime?
+    package var furthestAhead: Stamp?
 
     package init() {}
 
@@ -56,6 +56,6 @@ package struct WalkOutcome: Hashable, Sendable {
         receivedCount += merge.isNews.count
         mergedCount += merge.isNews.count { $0 }
         aheadCount += merge.aheadCount
-        if let time = merge.furthestAhead { furthestAhead = max(furthestAhead ?? time, time) }
+        if let stamp = merge.furthestAhead { furthestAhead = max(furthestAhead ?? stamp, stamp) }
     }
 }

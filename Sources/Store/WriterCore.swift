@@ -205,7 +205,7 @@ final class WriterCore {
             let time = row.latestStamp.time
             if time > request.latest {
                 outcome.aheadCount += 1
-                outcome.furthestAhead = max(outcome.furthestAhead ?? time, time)
+                outcome.furthestAhead = max(outcome.furthestAhead ?? row.latestStamp, row.latestStamp)
                 outcome.isNews.append(false)
             } else {
                 outcome.isNews.append(try merge(row, &effects))

@@ -93,7 +93,7 @@ struct Attacker {
         samples =
             forged + accusations + [
                 MemberlistCodec.encode(.ping(PingBody(sequence: 1, node: "node-1", source: nowhere, sourceNode: "x"))),
-                    MemberlistCodec.encode(.ack(AckBody(sequence: 7))),
+                MemberlistCodec.encode(.ack(AckBody(sequence: 7))),
                 [0xd1, 1] + [UInt8](repeating: 3, count: 60), [0xd2, 2] + [UInt8](repeating: 0, count: 60),
                 [0x02] + [UInt8](repeating: 9, count: 80), [0x07, 3, 0, 9, 0, 2, 0xff, 0xff, 1, 2, 3],
             ]

@@ -67,7 +67,7 @@ struct WalkTests {
         _ = right.create("future", text: "x", wallMilliseconds: 999_999)
         let result = try WalkRun.run(&left, &right, latest: HybridTime(milliseconds: 500_000))
         #expect(result.initiator.aheadCount == 1)
-        #expect(result.initiator.furthestAhead?.milliseconds == 999_999)
+        #expect(result.initiator.furthestAhead?.time.milliseconds == 999_999)
         #expect(left.visible("future") == nil)
         #expect(right.visible("key 1") != nil)
     }

@@ -134,7 +134,7 @@ struct ReplicaStoreTests {
             [row("a", "x", 100), row("b", "x", 105), late], store, latest: HybridTime(rawValue: 100))
         #expect(
             outcome
-                == MergeOutcome(isNews: [true, false, false], aheadCount: 2, furthestAhead: HybridTime(rawValue: 105)))
+                == MergeOutcome(isNews: [true, false, false], aheadCount: 2, furthestAhead: stamp(105)))
         #expect(try await allRows(of: store.replica).map(\.key) == ["a"])
     }
 

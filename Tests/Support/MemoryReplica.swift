@@ -73,7 +73,7 @@ package struct MemoryReplica: Sendable {
             guard time <= latest else {
                 outcome.isNews.append(false)
                 outcome.aheadCount += 1
-                outcome.furthestAhead = max(outcome.furthestAhead ?? time, time)
+                outcome.furthestAhead = max(outcome.furthestAhead ?? row.latestStamp, row.latestStamp)
                 continue
             }
             let merged = rows[row.key]?.merged(with: row) ?? row

@@ -15,7 +15,9 @@ struct ValueRule<Value> {
 
     /// The message for a `text` that `parse` refused.
     func refusal(of text: String) -> String {
-        guard !isSecret else { return "expected \(expectation), found \(text.utf8.count) bytes that are not" }
+        guard !isSecret else {
+            return "expected \(expectation); what is there is \(text.utf8.count) characters and is not shown"
+        }
         return "expected \(expectation), found \(ConfigurationFault.quoted(text))"
     }
 }

@@ -46,11 +46,12 @@ struct ReplicationLog {
                 .info, "Could not compare with a peer; trying again",
                 [.peerAddress: peer.address, .reason: Self.describe(error), .repeats: repeats])
         case .clockAhead(let count, let furthest):
-            guard let repeats = repeated.note("ahead", at: now) else { return }
+            guard let repeats = repeated.note("ahead \(furthest.origin)", at: now) else { return }
             logger.log(
-                .warning, "Changes from a clock too far ahead wait until this node's clock has caught up",
+                .warning, "Changes wait here: the clock of the node that made them is too far ahead",
                 [
-                    .count: count, .aheadMilliseconds: furthest.milliseconds - WallClock.milliseconds(),
+                    .nodeID: furthest.origin, .count: count,
+                    .aheadMilliseconds: furthest.time.milliseconds - WallClock.milliseconds(),
                     .repeats: repeats,
                 ])
         }
