@@ -68,7 +68,7 @@ struct ConfigurationTests {
         let text = """
             log_level: warn
             node:
-              name: é node
+              name: a node
               transport: { kind: zmq, bind_addr: "[::1]:0", advertise_addr: "example.org:7000" }
               http: { host: "::", port: 0 }
               database: { path: /tmp/x y.db, synchronous: normal }
@@ -87,7 +87,7 @@ struct ConfigurationTests {
             HostAndPort(host: "10.0.0.1", port: 7946),
         ]
         (cluster.joinTimeout, cluster.syncTimeout, cluster.encryptKey) = (.milliseconds(250), .seconds(3600), key)
-        var expected = Settings(logLevel: .warning, nodeName: "é node", cluster: cluster)
+        var expected = Settings(logLevel: .warning, nodeName: "a node", cluster: cluster)
         expected.http = Settings.HTTP(host: "::", port: 0)
         expected.database = Settings.Database(path: "/tmp/x y.db", synchronous: .normal)
         #expect(settings == expected)

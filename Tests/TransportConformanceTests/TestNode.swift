@@ -76,7 +76,7 @@ func within<Value: Sendable>(
 
 /// Waits until `condition` holds, at most `time`.
 func eventually(
-    _ what: Comment, within time: Duration = .seconds(10), sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: Comment, within time: Duration = .seconds(30), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () -> Bool
 ) async {
     let deadline = ContinuousClock.now + time

@@ -29,8 +29,9 @@ extension ValueRule<String> {
     }
 
     static var nodeName: Self {
-        Self(expectation: "1 to 128 bytes of printable text") { text in
-            (1...128).contains(text.utf8.count) && text.isPrintable ? text : nil
+        // What membership takes: names are compared byte for byte, and stand in logs.
+        Self(expectation: "1 to 128 printable ASCII characters") { text in
+            (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7e).contains($0) } ? text : nil
         }
     }
 
@@ -117,15 +118,6 @@ extension String {
     fileprivate var isDecimal: Bool {
         !isEmpty && utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             && (utf8.count == 1 || utf8.first != UInt8(ascii: "0"))
-    }
-
-    fileprivate var isPrintable: Bool {
-        unicodeScalars.allSatisfy { scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse, .surrogate: false
-            default: true
-            }
-        }
     }
 
     /// A host name (RFC 1123, with the underscore that is met in practice), an IPv4 or an IPv6 address.
