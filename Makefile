@@ -12,7 +12,7 @@ test: install
 build: install
 	swift build -c release --product auto-cluster-sync
 
-format:
+format: install
 	swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests
 
 clean:
