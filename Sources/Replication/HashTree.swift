@@ -1,3 +1,5 @@
+internal import Transport
+
 /// What identifies one version of one row in the hash tree.
 package struct RowDigest: Hashable, Sendable {
     /// Keyed hash of the key. Its first two bytes choose the bucket.
@@ -30,7 +32,10 @@ package struct RowHasher: Sendable {
         RowDigest(keyHash: keyHash(row.key), rowHash: sipHash.hash(RowCodec.encode(row)))
     }
 
-    package func keyHash(_ key: ByteString) -> UInt64 { UInt64(truncatingIfNeeded: sipHash.hash(key)) }
+    package func keyHash(_ key: ByteString) -> UInt64 {
+        var string = key.string
+        return UInt64(truncatingIfNeeded: string.withUTF8 { sipHash.hash(UnsafeRawBufferPointer($0)) })
+    }
 }
 
 /// 256 x 256 buckets over the rows of a replica, tombstones included: equal roots prove equal data, and unequal ones

@@ -1,6 +1,5 @@
-@testable import Replication
 import Testing
-import TestSupport
+import Transport
 
 @Suite("SipHash-2-4-128")
 struct SipHashTests {

@@ -1,14 +1,16 @@
-/// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein 2012): a keyed hash, so that nobody who does not know the
-/// key can choose rows whose hashes cancel out, or keys that fall into one bucket.
+/// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein 2012): a fast keyed hash. Nobody who does not know the key
+/// can foretell its values or choose inputs that collide. Not for secrets.
 package struct SipHash: Hashable, Sendable {
     private let key0: UInt64
     private let key1: UInt64
 
+    /// The two halves of the key, as the paper numbers them.
     package init(key0: UInt64, key1: UInt64) {
         self.key0 = key0
         self.key1 = key1
     }
 
+    /// The hash, its first eight bytes in the lower half.
     package func hash(_ bytes: UnsafeRawBufferPointer) -> UInt128 {
         var state = State(key0: key0, key1: key1)
         let words = bytes.count / 8
@@ -24,12 +26,8 @@ package struct SipHash: Hashable, Sendable {
         return UInt128(high) << 64 | UInt128(low)
     }
 
+    /// The same of an array.
     package func hash(_ bytes: [UInt8]) -> UInt128 { bytes.withUnsafeBytes { hash($0) } }
-
-    package func hash(_ text: ByteString) -> UInt128 {
-        var string = text.string
-        return string.withUTF8 { hash(UnsafeRawBufferPointer($0)) }
-    }
 
     private struct State {
         var v0, v1, v2, v3: UInt64
