@@ -32,17 +32,18 @@ let package = Package(
         .target(
             name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
+        .target(name: "Keys", dependencies: ["CSodium", "Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "TransportUDP",
             dependencies: [
-                "CSockets", "CSodium", "Transport",
+                "CSockets", "CSodium", "Keys", "Transport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .executableTarget(
             name: "App",
             dependencies: [
-                "Membership", "Replication", "Store", "Transport", "TransportUDP",
+                "Keys", "Membership", "Replication", "Store", "Transport", "TransportUDP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -62,10 +63,11 @@ let package = Package(
             name: "StoreTests", dependencies: ["CSQLite", "Replication", "Store", "TestSupport", "Transport"],
             swiftSettings: strict),
         .testTarget(
-            name: "TransportUDPTests", dependencies: ["CSockets", "Transport", "TransportUDP"],
+            name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "TransportConformanceTests", dependencies: ["CSockets", "Transport", "TransportUDP"],
+            name: "TransportConformanceTests",
+            dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
             swiftSettings: strict),
         .testTarget(
             name: "AppTests",

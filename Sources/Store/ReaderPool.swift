@@ -1,5 +1,6 @@
 internal import class Foundation.NSCondition
 internal import class Foundation.Thread
+internal import Transport
 
 /// The reader threads. Each has a connection of its own and takes the next job of a common line; a walk or a page never
 /// occupies all of them, so that point reads stay quick.
@@ -20,8 +21,8 @@ final class ReaderPool: @unchecked Sendable {
     private let ended = Latch()
     private let maxJobs: Int
     private let maxLongJobsRunning: Int
-    private var shortJobs = Fifo<Job>()
-    private var longJobs = Fifo<Job>()
+    private var shortJobs = FIFO<Job>()
+    private var longJobs = FIFO<Job>()
     private var longJobsRunning = 0
     private var waitingThreads = 0
     private var runningThreads: Int

@@ -1,5 +1,6 @@
 internal import class Foundation.NSCondition
 internal import Replication
+internal import Transport
 
 /// What waits for the writer. Local writes and merges stand in two lines, so that a long merge holds nobody up.
 ///
@@ -19,8 +20,8 @@ final class WriteQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private let maxRequests: Int
     private let maxBytes: Int
-    private var locals = Fifo<LocalRequest>()
-    private var merges = Fifo<MergeRequest>()
+    private var locals = FIFO<LocalRequest>()
+    private var merges = FIFO<MergeRequest>()
     private var bytes = 0
     private var isClosed = false
     private var isWriterWaiting = false

@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Broadcasts of one channel that are still to be repeated, taken as memberlist does: those sent least often first,
 /// among them the longest that fits, among those the newest.
 ///

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Keys
 internal import NIOCore
 internal import NIOPosix
 import Transport

@@ -1,4 +1,5 @@
 internal import CSodium
+internal import Keys
 import Transport
 
 /// What one side of an exchange makes of the bytes it gets: handshake, then messages. No I/O: bytes in, outputs out.

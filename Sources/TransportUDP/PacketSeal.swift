@@ -1,4 +1,5 @@
 internal import CSodium
+package import Keys
 import Transport
 
 /// Seals packets with XChaCha20-Poly1305 under memberlist's encryption framing, version byte 2.

@@ -1,4 +1,5 @@
 internal import CSodium
+internal import Keys
 
 /// One direction of a sealed exchange: libsodium's secretstream (XChaCha20-Poly1305), which numbers its messages, so
 /// that none can be dropped, doubled or moved. The state is wiped when the last reference goes.

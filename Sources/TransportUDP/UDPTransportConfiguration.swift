@@ -1,3 +1,4 @@
+package import Keys
 package import Transport
 
 /// Settings of `UDPTransport`. The defaults suit a local network; `validate()` says what is wrong with others.

@@ -15,8 +15,10 @@ struct ImportTests {
         "Membership": ["Transport", "Glibc"],
         "Replication": ["Transport"],
         "Store": ["Replication", "Transport", "CSQLite", "Foundation", "Glibc", "Synchronization"],
+        // Secret bytes and what is derived from them.
+        "Keys": ["Transport", "CSodium"],
         "TransportUDP": [
-            "Transport", "CSockets", "CSodium", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore", "NIOPosix",
+            "Transport", "CSockets", "CSodium", "Keys", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore", "NIOPosix",
         ],
     ]
 

@@ -1,5 +1,6 @@
 import CSockets
 import Foundation
+import Keys
 import Testing
 import Transport
 

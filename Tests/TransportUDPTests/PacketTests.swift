@@ -1,3 +1,4 @@
+import Keys
 import Testing
 import Transport
 

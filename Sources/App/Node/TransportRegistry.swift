@@ -1,3 +1,4 @@
+internal import Keys
 internal import Membership
 internal import Transport
 internal import TransportUDP
@@ -22,7 +23,7 @@ enum TransportRegistry {
     @Sendable private static func makeUDP(_ settings: TransportSettings) throws -> any Transport {
         var configuration = UDPTransportConfiguration()
         configuration.bindAddress = settings.bindAddress
-        if let key = settings.key { configuration.key = try TransportUDP.ClusterKey(key.bytes) }
+        if let key = settings.key { configuration.key = try Keys.ClusterKey(key.bytes) }
         configuration.membershipStreamEnd = MemberlistCodec.streamEnd
         return try UDPTransport.bind(configuration)
     }
@@ -31,5 +32,7 @@ enum TransportRegistry {
 /// What every transport is told.
 struct TransportSettings: Sendable {
     var bindAddress: PeerAddress
+    /// Where ZeroMQ publishes; `nil`: the host of `bindAddress` and any free port. Other transports do not look at it.
+    var publishAddress: PeerAddress?
     var key: ClusterKey?
 }

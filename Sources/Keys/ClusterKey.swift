@@ -8,10 +8,14 @@ package import Transport
 /// `@unchecked Sendable`: the memory is written in the initialiser only.
 package final class ClusterKey: @unchecked Sendable {
     /// What the key encrypts; each purpose has a subkey of its own, so that no two uses share nonces.
-    enum Purpose: String {
+    package enum Purpose: String {
         // crypto_kdf takes a context of exactly 8 bytes.
         case packets = "acs-pckt"
         case exchanges = "acs-exch"
+        /// Seed of the CURVE key pair of the side that binds.
+        case curveServer = "acs-crvs"
+        /// Seed of the CURVE key pair of the side that connects.
+        case curveClient = "acs-crvc"
     }
 
     /// Bytes of a key.
@@ -36,7 +40,7 @@ package final class ClusterKey: @unchecked Sendable {
     deinit { sodium_free(memory) }
 
     /// The subkey for one purpose: crypto_kdf (BLAKE2b), id 1.
-    func subkey(for purpose: Purpose) -> Subkey {
+    package func subkey(for purpose: Purpose) -> Subkey {
         Subkey {
             crypto_kdf_derive_from_key(
                 $0, Self.byteCount, 1, purpose.rawValue, memory.assumingMemoryBound(to: UInt8.self))
@@ -45,19 +49,22 @@ package final class ClusterKey: @unchecked Sendable {
 }
 
 extension ClusterKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Shows nothing of the bytes.
     package var description: String { "ClusterKey(redacted)" }
+    /// Shows nothing of the bytes.
     package var debugDescription: String { description }
+    /// Shows nothing of the bytes.
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// 32 secret bytes derived from a `ClusterKey`, wiped when the last reference goes.
 ///
 /// `@unchecked Sendable`: the memory is written in the initialiser only.
-final class Subkey: @unchecked Sendable, CustomStringConvertible, CustomReflectable {
+package final class Subkey: @unchecked Sendable, CustomStringConvertible, CustomReflectable {
     private let memory: UnsafeMutablePointer<UInt8>
 
     /// `derive` writes 32 bytes and returns a libsodium code; it can only fail for lengths that are constants here.
-    init(_ derive: (UnsafeMutablePointer<UInt8>) -> CInt) {
+    package init(_ derive: (UnsafeMutablePointer<UInt8>) -> CInt) {
         memory = .allocate(capacity: ClusterKey.byteCount)
         memory.initialize(repeating: 0, count: ClusterKey.byteCount)
         let code = derive(memory)
@@ -70,8 +77,10 @@ final class Subkey: @unchecked Sendable, CustomStringConvertible, CustomReflecta
     }
 
     /// For libsodium calls; the pointer must not be kept.
-    func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result { body(UnsafePointer(memory)) }
+    package func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result { body(UnsafePointer(memory)) }
 
-    var description: String { "Subkey(redacted)" }
-    var customMirror: Mirror { Mirror(self, children: []) }
+    /// Shows nothing of the bytes.
+    package var description: String { "Subkey(redacted)" }
+    /// Shows nothing of the bytes.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,34 +1,37 @@
-internal import Foundation
-import Transport
+internal import class Foundation.NSLock
 
-/// Gathers what the plugin notices into `TransportEvent`s: refusals once per address and reason in a while, drops as
+/// Gathers what a plugin notices into `TransportEvent`s: refusals once per address and reason in a while, drops as
 /// sums at most once a second.
 ///
 /// `@unchecked Sendable`: all state is touched under `lock` only.
-final class EventSink: @unchecked Sendable {
+public final class EventSink: @unchecked Sendable {
     /// Most addresses that are remembered. When the table is full further addresses are only counted, so that spoofed
     /// senders cannot flood the log.
-    static let maxAddresses = 256
+    public static let maxAddresses = 256
     /// Time after which the same refusal is reported again.
-    static let refusalInterval: Duration = .seconds(600)
+    public static let refusalInterval: Duration = .seconds(600)
     /// Time between two reports of drops.
-    static let dropInterval: Duration = .seconds(1)
+    public static let dropInterval: Duration = .seconds(1)
 
     private struct RefusalKey: Hashable {
         var refusal: Refusal
         var address: PeerAddress
     }
 
-    let queue = BatchQueue<TransportEvent>(maxCount: 1_024)
+    /// Where the events come out: what `Transport.events` gives.
+    public let queue = BatchQueue<TransportEvent>(maxCount: 1_024)
 
     private let lock = NSLock()
     private var reportedAt: [RefusalKey: ContinuousClock.Instant] = [:]
     private var drops: [DropCause: Int] = [:]
     private var lastDropReport: ContinuousClock.Instant?
 
+    /// With nothing to report.
+    public init() {}
+
     /// Reports that something from `address` was turned away, unless that was reported lately. `isAnyPort`: the port is
     /// the sender's choice of the moment, so that the host alone counts.
-    func refused(_ refusal: Refusal, _ address: PeerAddress, isAnyPort: Bool = false) {
+    public func refused(_ refusal: Refusal, _ address: PeerAddress, isAnyPort: Bool = false) {
         let key = RefusalKey(refusal: refusal, address: isAnyPort ? address.with(port: 0) : address)
         let now = ContinuousClock.now
         let isNews = lock.withLock {
@@ -46,7 +49,7 @@ final class EventSink: @unchecked Sendable {
     /// Counts drops. They are reported by the next `report`; `true` when nothing was waiting to be reported before, so
     /// that a report should be planned.
     @discardableResult
-    func dropped(_ cause: DropCause, count: Int = 1) -> Bool {
+    public func dropped(_ cause: DropCause, count: Int = 1) -> Bool {
         guard count > 0 else { return false }
         return lock.withLock {
             defer { drops[cause, default: 0] += count }
@@ -55,7 +58,7 @@ final class EventSink: @unchecked Sendable {
     }
 
     /// When the counted drops may be reported; `nil` when there are none.
-    var reportDue: ContinuousClock.Instant? {
+    public var reportDue: ContinuousClock.Instant? {
         lock.withLock {
             if drops.isEmpty { return nil }
             return lastDropReport.map { $0 + Self.dropInterval } ?? .now
@@ -63,7 +66,7 @@ final class EventSink: @unchecked Sendable {
     }
 
     /// Reports the counted drops if they are due, or in any case where `isLast`.
-    func report(isLast: Bool = false) {
+    public func report(isLast: Bool = false) {
         let events: [TransportEvent] = lock.withLock {
             let now = ContinuousClock.now
             if drops.isEmpty { return [] }
