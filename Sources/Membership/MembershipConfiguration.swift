@@ -85,11 +85,10 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// A local network: the defaults.
     package static let lan = Self()
 
-    /// One machine: push/pulls twice as often, seeds at most 5 s apart.
+    /// One machine: push/pulls twice as often.
     package static let local: Self = {
         var configuration = Self()
         configuration.pushPullInterval = .seconds(15)
-        configuration.joining.maxSeedBackOff = .seconds(5)
         return configuration
     }()
 
@@ -172,10 +171,25 @@ package struct JoinConfiguration: Hashable, Sendable {
     package var firstBackOff: Duration = .milliseconds(100)
     /// Longest time between tries until the start is decided, when every moment counts. Default 1 s.
     package var maxStartBackOff: Duration = .seconds(1)
-    /// Longest time between tries of a seed afterwards. Default 10 s.
-    package var maxSeedBackOff: Duration = .seconds(10)
-    /// Longest time between tries of a failed member. Default 30 s.
-    package var maxMemberBackOff: Duration = .seconds(30)
+    /// Longest time between tries of a seed afterwards, as far as `maxRetriesPerSecond` allows. Default 2 s.
+    package var maxSeedBackOff: Duration = .seconds(2)
+    /// The same of a failed member. Default 2 s: with a dial that was under way and fails, a cluster that was cut is
+    /// whole again within 4 s.
+    package var maxMemberBackOff: Duration = .seconds(2)
+    /// Tries per second that begin after the start, all seeds and members together; a seed of several addresses is one.
+    /// Default 8.
+    ///
+    /// And what one failed member gets from all others: they try it at most that often together, so that from 16 living
+    /// members on the back-offs above grow with their number, up to `slowBackOff`.
+    package var maxRetriesPerSecond = 8
+    /// Longest time between tries of a member that is missing for more than `longFailed`, and in large clusters of any.
+    /// Default 30 s.
+    package var slowBackOff: Duration = .seconds(30)
+    /// Default 1 h.
+    package var longFailed: Duration = .seconds(3_600)
+    /// Time to the next try of a seed that answered though no member lives at its address, or that leads back here.
+    /// Default 10 s.
+    package var settledSeedBackOff: Duration = .seconds(10)
     /// A try that was not reported back for this long counts as unanswered. Default 30 s.
     package var attemptLimit: Duration = .seconds(30)
     /// Most seeds; more are ignored. Default 256.
@@ -186,6 +200,9 @@ package struct JoinConfiguration: Hashable, Sendable {
     package var maxAttemptsAtOnce = 16
 
     package init() {}
+
+    /// Between the beginnings of two tries.
+    var retryDistance: Duration { .seconds(1) / maxRetriesPerSecond }
 
     func validate() -> [MembershipConfiguration.Fault] {
         var faults: [MembershipConfiguration.Fault] = []
@@ -198,6 +215,12 @@ package struct JoinConfiguration: Hashable, Sendable {
         require(maxStartBackOff >= firstBackOff, "max_start_back_off", "must be at least first_back_off")
         require(maxSeedBackOff >= firstBackOff, "max_seed_back_off", "must be at least first_back_off")
         require(maxMemberBackOff >= firstBackOff, "max_member_back_off", "must be at least first_back_off")
+        require((1...1_000).contains(maxRetriesPerSecond), "max_retries_per_second", "must be 1 to 1000")
+        require(
+            slowBackOff >= max(maxSeedBackOff, maxMemberBackOff), "slow_back_off",
+            "must be at least max_seed_back_off and max_member_back_off")
+        require(longFailed > .zero, "long_failed", "must be above 0")
+        require(settledSeedBackOff >= firstBackOff, "settled_seed_back_off", "must be at least first_back_off")
         require(attemptLimit > .zero, "attempt_limit", "must be above 0")
         require((1...4_096).contains(maxSeeds), "max_seeds", "must be 1 to 4096")
         require((1...256).contains(maxAddressesPerSeed), "max_addresses_per_seed", "must be 1 to 256")

@@ -188,6 +188,7 @@ package struct MembershipEngine: Sendable {
     /// Every input begins here: sets the engine's clock, and notices pauses.
     mutating func enter(_ now: EngineInstant) {
         clock = ownTime(at: now)
+        joiner.clusterSize = clusterSize
         guard let due = nextOwnDeadline, clock - due > configuration.pauseThreshold else { return }
         let lateness = clock - due
         // The clock falls a little behind the earliest deadline, so that what lies unread is handled before it.

@@ -5,6 +5,10 @@ internal import Transport
 /// Each is tried again for ever with exponential back-off and jitter, unless it is a living member already, so that
 /// clusters which never knew each other merge and what was cut off is found again. Once, `decision` says how this node
 /// starts. A plain value inside `MembershipEngine`, on the engine's own clock.
+///
+/// After the start the tries of all together keep a distance (`maxRetriesPerSecond`), however many are missing. When
+/// more are due than that allows, the one that is late by most of its own back-off is next: each gets its share, and
+/// what failed lately a greater one than what failed long ago.
 package struct SeedJoiner: Sendable {
     /// How one try ended.
     package enum Outcome: String, Hashable, Sendable {
@@ -39,6 +43,7 @@ package struct SeedJoiner: Sendable {
         /// Whether the start waits for this one.
         let countsForStart: Bool
         let isHostName: Bool
+        let addedAt: EngineInstant
         /// The one that is written, or what the name service said last.
         var addresses: [PeerAddress]
         var backOff: Duration
@@ -62,6 +67,10 @@ package struct SeedJoiner: Sendable {
     private let isOwn: @Sendable (PeerAddress) -> Bool
     private var entries: [Entry] = []
     private var startDeadline: EngineInstant?
+    /// When the next try may begin, of those that keep a distance.
+    private var nextRetry = EngineInstant.zero
+    /// Members that live, this node included: all of them try the same failed member.
+    var clusterSize = 1
     /// When `advance` has work.
     private(set) var nextDeadline: EngineInstant?
 
@@ -76,7 +85,9 @@ package struct SeedJoiner: Sendable {
         startDeadline = now + configuration.joinTimeout
         addSeeds(seeds, countsForStart: true, at: now)
         for member in knownMembers where !isOwn(member.address) {
-            add(.member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff, now)
+            add(
+                .member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff,
+                firstTry: now, at: now)
         }
         refreshDeadline()
     }
@@ -89,7 +100,7 @@ package struct SeedJoiner: Sendable {
             if let address, isOwn(address) { continue }
             add(
                 .seed(seed), address.map { [$0] } ?? [], countsForStart: countsForStart && startDeadline != nil,
-                backOff: configuration.firstBackOff, now)
+                backOff: configuration.firstBackOff, firstTry: now, at: now)
             count += 1
         }
         refreshDeadline()
@@ -99,7 +110,8 @@ package struct SeedJoiner: Sendable {
     mutating func memberFailed(_ name: String, _ address: PeerAddress, at now: EngineInstant) {
         remove(.member(name))
         let backOff = min(configuration.maxMemberBackOff, configuration.maxStartBackOff)
-        add(.member(name), [address], countsForStart: false, backOff: backOff, now + backOff)
+        add(
+            .member(name), [address], countsForStart: false, backOff: backOff, firstTry: now + backOff, at: now)
         refreshDeadline()
     }
 
@@ -117,18 +129,29 @@ package struct SeedJoiner: Sendable {
         guard let due = nextDeadline, due <= now else { return [] }
         var steps: [Step] = []
         var underWay = entries.count { $0.isUnderWay }
+        var late: [Int] = []
         for index in entries.indices where entries[index].nextTry <= now {
             if entries[index].isUnderWay {
                 // Set to the limit when the try began.
                 endTry(index, .noAnswer, at: now, using: &generator)
                 underWay -= 1
             } else if entries[index].addresses.contains(where: isLiving) {
-                entries[index].nextTry = now + longestBackOff(entries[index])
+                entries[index].nextTry = now + longestBackOff(entries[index], at: now)
+            } else if keepsDistance(entries[index]) {
+                late.append(index)
             } else if underWay < configuration.maxAttemptsAtOnce {
                 steps += beginTry(index, at: now)
                 underWay += 1
             } else {
                 entries[index].nextTry = now + configuration.firstBackOff
+            }
+        }
+        if nextRetry <= now, let index = mostOverdue(late, at: now) {
+            if underWay < configuration.maxAttemptsAtOnce {
+                steps += beginTry(index, at: now)
+                nextRetry = now + configuration.retryDistance
+            } else {
+                nextRetry = now + configuration.firstBackOff
             }
         }
         refreshDeadline()
@@ -194,13 +217,14 @@ package struct SeedJoiner: Sendable {
     }
 
     private mutating func add(
-        _ target: Target, _ addresses: [PeerAddress], countsForStart: Bool, backOff: Duration, _ firstTry: EngineInstant
+        _ target: Target, _ addresses: [PeerAddress], countsForStart: Bool, backOff: Duration,
+        firstTry: EngineInstant, at now: EngineInstant
     ) {
         guard !entries.contains(where: { $0.target == target }) else { return }
         entries.append(
             Entry(
-                target: target, countsForStart: countsForStart, isHostName: addresses.isEmpty, addresses: addresses,
-                backOff: backOff, nextTry: firstTry))
+                target: target, countsForStart: countsForStart, isHostName: addresses.isEmpty, addedAt: now,
+                addresses: addresses, backOff: backOff, nextTry: firstTry))
     }
 
     private mutating func remove(_ target: Target) { entries.removeAll { $0.target == target } }
@@ -224,12 +248,12 @@ package struct SeedJoiner: Sendable {
         entries[index].pending = []
         let wasJoined = entries[index].lastOutcome == .joined
         entries[index].lastOutcome = outcome
-        let longest = longestBackOff(entries[index])
+        let longest = longestBackOff(entries[index], at: now)
         var wait = min(entries[index].backOff, longest)
         entries[index].backOff = min(wait * 2, longest)
         switch (outcome, entries[index].target) {
         case (.joined, .seed), (.ownAddress, _):
-            wait = longest
+            wait = isAwaitedAtStart(entries[index]) ? longest : max(longest, configuration.settledSeedBackOff)
             entries[index].backOff = configuration.firstBackOff
         case (.joined, .member) where !wasJoined:
             // It answers, but is not living yet: it has just heard that it was thought failed, and will say so soon.
@@ -251,17 +275,42 @@ package struct SeedJoiner: Sendable {
         entries[index].nextTry = next
     }
 
-    private func longestBackOff(_ entry: Entry) -> Duration {
-        if startDeadline != nil, entry.countsForStart { return configuration.maxStartBackOff }
+    /// At the start every moment counts, and few are tried.
+    private func isAwaitedAtStart(_ entry: Entry) -> Bool { startDeadline != nil && entry.countsForStart }
+
+    private func keepsDistance(_ entry: Entry) -> Bool { !isAwaitedAtStart(entry) }
+
+    private func longestBackOff(_ entry: Entry, at now: EngineInstant) -> Duration {
+        if isAwaitedAtStart(entry) { return configuration.maxStartBackOff }
+        let usual: Duration
         switch entry.target {
-        case .seed: return configuration.maxSeedBackOff
-        case .member: return configuration.maxMemberBackOff
+        case .seed: usual = configuration.maxSeedBackOff
+        case .member:
+            if now - entry.addedAt > configuration.longFailed { return configuration.slowBackOff }
+            usual = configuration.maxMemberBackOff
         }
+        return min(max(usual, configuration.retryDistance * clusterSize), configuration.slowBackOff)
+    }
+
+    /// The one that is late by most of its longest back-off.
+    private func mostOverdue(_ late: [Int], at now: EngineInstant) -> Int? {
+        var most: (index: Int, lateness: Double)?
+        for index in late {
+            let lateness = (now - entries[index].nextTry) / longestBackOff(entries[index], at: now)
+            if most.map({ lateness > $0.lateness }) ?? true { most = (index, lateness) }
+        }
+        return most?.index
     }
 
     private mutating func refreshDeadline() {
-        let next = entries.map(\.nextTry).min()
-        if let startDeadline { nextDeadline = min(next ?? startDeadline, startDeadline) } else { nextDeadline = next }
+        var next = startDeadline
+        for entry in entries {
+            // A deadline that has passed would be taken for a pause of the process.
+            let canWait = keepsDistance(entry) && !entry.isUnderWay
+            let instant = canWait ? max(entry.nextTry, nextRetry) : entry.nextTry
+            next = min(next ?? instant, instant)
+        }
+        nextDeadline = next
     }
 
     /// One outcome for a seed of several addresses: whoever answers is enough, and it refuses only if all do.

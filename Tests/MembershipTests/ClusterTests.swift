@@ -90,27 +90,37 @@ struct ClusterTests {
         #expect(failures(cluster).isEmpty)
     }
 
-    @Test("Ten nodes with one seed find each other, and a joiner is confirmed by all within 30 ms of its push/pull")
+    /// The news of a joiner goes at once to a few random members, and from each to whom it is news again. For about
+    /// four of five seeds that reaches all; else the next gossip ticks do.
+    @Test("Ten nodes with one seed find each other; a joiner is confirmed by all within 30 ms of its push/pull, mostly")
     func joining() {
-        // A seed for which the first wave reaches all, as for four of five; otherwise the next gossip tick does.
-        let cluster = VirtualCluster(count: 11, isJoined: false, seed: 7)
-        for index in 0..<10 { cluster.input(index) { $0.join(seeds: ["10.0.0.1:7946"], at: $1) } }
-        cluster.run(to: milliseconds(3_000))
-        for index in 0..<10 {
-            #expect(cluster.engine(index).members.map(\.isConfirmed) == Array(repeating: true, count: 10))
+        var quickCount = 0
+        for seed: UInt64 in 1...30 {
+            let cluster = VirtualCluster(count: 11, isJoined: false, seed: seed)
+            for index in 0..<10 { cluster.input(index) { $0.join(seeds: ["10.0.0.1:7946"], at: $1) } }
+            cluster.run(to: milliseconds(3_000))
+            for index in 0..<10 {
+                #expect(
+                    cluster.engine(index).members.map(\.isConfirmed) == Array(repeating: true, count: 10),
+                    "seed \(seed)"
+                )
+            }
+            let decisions = cluster.observations.compactMap {
+                if case .startDecided(let decision) = $0.event { decision } else { nil }
+            }
+            #expect(decisions.count == 10)
+            #expect(decisions.count { $0 == .first } == 1)
+            cluster.input(10) { $0.join(seeds: ["10.0.0.4:7946"], at: $1) }
+            cluster.run(to: milliseconds(3_030))
+            func isKnownToAll() -> Bool {
+                (0..<10).allSatisfy { cluster.engine($0).member(named: "node-10")?.isConfirmed == true }
+            }
+            if isKnownToAll() { quickCount += 1 }
+            cluster.run(to: milliseconds(3_500))
+            #expect(isKnownToAll(), "seed \(seed)")
+            #expect(cluster.engine(10).clusterSize == 11, "seed \(seed)")
         }
-        let decisions = cluster.observations.compactMap {
-            if case .startDecided(let decision) = $0.event { decision } else { nil }
-        }
-        #expect(decisions.count == 10)
-        #expect(decisions.count { $0 == .first } == 1)
-        cluster.input(10) { $0.join(seeds: ["10.0.0.4:7946"], at: $1) }
-        cluster.run(to: milliseconds(3_030))
-        for index in 0..<10 {
-            #expect(cluster.engine(index).member(named: "node-10")?.isConfirmed == true, "node \(index)")
-        }
-        cluster.run(to: milliseconds(3_500))
-        #expect(cluster.engine(10).clusterSize == 11)
+        #expect(quickCount >= 20, "\(quickCount) of 30")
     }
 
     @Test("Two clusters that never knew each other merge when one node knows a seed of the other")
@@ -140,16 +150,30 @@ struct ClusterTests {
         #expect(cluster.engine(3).incarnation > 1)
     }
 
-    @Test("Members that declared each other failed while cut off find each other again within half a minute")
-    func healing() {
-        let cluster = VirtualCluster(count: 4, isJoined: true, seed: 9)
-        cluster.run(to: milliseconds(2_000))
-        cluster.split { $0 < 2 }
-        cluster.run(to: milliseconds(40_000))
-        #expect((0..<4).map { cluster.engine($0).clusterSize } == [2, 2, 2, 2])
-        cluster.split { _ in true }
-        cluster.run(to: milliseconds(40_000 + 38_000))
-        #expect((0..<4).map { cluster.engine($0).clusterSize } == [4, 4, 4, 4])
+    @Test(
+        "A cluster that was cut in two for 30 s is whole again within 4 s of healing, and stays so",
+        arguments: [(2, 1), (3, 1), (4, 2), (5, 2)])
+    func healing(count: Int, firstSide: Int) {
+        for seed: UInt64 in 1...20 {
+            let cluster = VirtualCluster(count: count, isJoined: true, seed: seed)
+            cluster.run(to: milliseconds(2_000))
+            cluster.split { $0 < firstSide }
+            // At any moment of the dials that are under way.
+            let healed = milliseconds(32_000 + seed * 197)
+            cluster.run(to: healed)
+            for index in 0..<count {
+                let side = index < firstSide ? firstSide : count - firstSide
+                #expect(cluster.engine(index).clusterSize == side, "seed \(seed)")
+            }
+            cluster.split { _ in true }
+            for limit in [4, 30] {
+                cluster.run(to: healed + .seconds(limit))
+                for index in 0..<count {
+                    #expect(cluster.engine(index).clusterSize == count, "seed \(seed), node \(index), \(limit) s")
+                    #expect(cluster.engine(index).members.allSatisfy { $0.status == .alive }, "seed \(seed)")
+                }
+            }
+        }
     }
 
     /// The bound: at two probes of the dead member a second all in all, none in 3 s is a matter of e^-6; the probe takes

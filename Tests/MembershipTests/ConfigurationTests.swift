@@ -7,6 +7,8 @@ struct ConfigurationTests {
     func presets() {
         for configuration in [MembershipConfiguration.local, .lan, .wan, MembershipConfiguration()] {
             #expect(configuration.validate().isEmpty)
+            #expect(configuration.joining.maxSeedBackOff == .seconds(2))
+            #expect(configuration.joining.maxMemberBackOff == .seconds(2))
         }
     }
 
@@ -19,10 +21,12 @@ struct ConfigurationTests {
         configuration.pauseGrace = configuration.pauseThreshold
         configuration.joining.maxSeedBackOff = .milliseconds(99)
         configuration.joining.joinTimeout = .milliseconds(-1)
+        configuration.joining.slowBackOff = .seconds(1)
+        configuration.joining.maxRetriesPerSecond = 0
         #expect(
             Set(configuration.validate().map(\.key)) == [
                 "probe_timeout", "minimum_suspicion", "max_unconfirmed_members", "pause_grace", "max_seed_back_off",
-                "join_timeout",
+                "join_timeout", "slow_back_off", "max_retries_per_second",
             ])
     }
 }

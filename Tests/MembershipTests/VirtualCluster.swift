@@ -10,7 +10,8 @@ final class VirtualCluster {
         case wake(Int)
         case gossip(Int)
         case streamPing(PingBody, from: Int, to: Int)
-        case pushPull(from: Int, to: Int, isJoin: Bool)
+        case pushPull(from: Int, to: Int, isJoin: Bool, isRepeated: Bool)
+        case dialFailed(from: Int, to: Int, SeedJoiner.Outcome)
         case resume(Int)
     }
 
@@ -123,7 +124,9 @@ final class VirtualCluster {
                 nodes[to].engine.answer(toStreamPing: ping) != nil
             else { return }
             input(from) { $0.streamPingAnswered(sequence: ping.sequence, at: $1) }
-        case .pushPull(let from, let to, let isJoin): pushPull(from, to, isJoin)
+        case .pushPull(let from, let to, let isJoin, let isRepeated): pushPull(from, to, isJoin, isRepeated)
+        case .dialFailed(let from, let to, let outcome):
+            input(from) { $0.pushPullFailed(with: address(UInt32(to + 1)), outcome, at: $1) }
         case .resume(let index):
             nodes[index].isPaused = false
             let unread = nodes[index].unread
@@ -146,10 +149,19 @@ final class VirtualCluster {
         input(to) { $0.receive(message, from: address(UInt32(from + 1)), at: $1) }
     }
 
-    private func pushPull(_ from: Int, _ to: Int, _ isJoin: Bool) {
+    /// Where packets are dropped, a dial takes as long as TCP's: repeated after 1 s, given up after 3 s.
+    private func pushPull(_ from: Int, _ to: Int, _ isJoin: Bool, _ isRepeated: Bool) {
         guard isReachable(from) else { return }
         let peer = address(UInt32(to + 1))
-        guard isReachable(to), isOnFirstSide(from) == isOnFirstSide(to) else {
+        guard isOnFirstSide(from) == isOnFirstSide(to) else {
+            if isRepeated {
+                events.add(.dialFailed(from: from, to: to, .noAnswer), at: now + .seconds(2))
+            } else {
+                events.add(.pushPull(from: from, to: to, isJoin: isJoin, isRepeated: true), at: now + .seconds(1))
+            }
+            return
+        }
+        guard isReachable(to) else {
             let outcome: SeedJoiner.Outcome = nodes[to].isRunning ? .noAnswer : .refused
             input(from) { $0.pushPullFailed(with: peer, outcome, at: $1) }
             return
@@ -175,7 +187,7 @@ final class VirtualCluster {
                 scheduleGossip(index)
             case .pushPull(let peer, let isJoin):
                 guard let to = Self.index(peer), to < nodes.count else { continue }
-                events.add(.pushPull(from: index, to: to, isJoin: isJoin), at: now + delay())
+                events.add(.pushPull(from: index, to: to, isJoin: isJoin, isRepeated: false), at: now + delay())
             case .streamPing(let ping, let peer):
                 guard let to = Self.index(peer), to < nodes.count else { continue }
                 events.add(.streamPing(ping, from: index, to: to), at: now + delay() * 4)
