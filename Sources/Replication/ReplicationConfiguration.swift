@@ -9,6 +9,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// How soon after the last change a heartbeat tells the head of the stream, so that the loss of the last message
     /// of a burst shows before the next regular heartbeat.
     package var tailHeartbeatDelay: Duration = .milliseconds(150)
+    /// How soon a heartbeat follows when the transport has connected a peer: many that connect at once share one.
+    package var connectHeartbeatDelay: Duration = .milliseconds(10)
     /// How long a hole in a stream may be reordering before it counts as a loss.
     package var gapGrace: Duration = .milliseconds(150)
     /// Spread of the delay before a walk, so that many nodes that see one loss do not ask one peer at once.
@@ -26,7 +28,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     package var maxClockSkew: Duration = .seconds(2)
     /// How long the first sync may make no progress before the node opens all the same, saying that it is not synced.
     package var syncTimeout: Duration = .seconds(30)
-    /// A joined node that sees no replicating member for this long has nobody to sync from.
+    /// A joined node that sees no replicating member for this long has nobody to sync from. And longest time, from the
+    /// first such member on, that the first sync waits for a heartbeat from each before it begins.
     package var donorWait: Duration = .milliseconds(500)
     /// Peers that are not ready themselves which a starting node asks before it takes the cluster to be starting as a
     /// whole, and opens.

@@ -68,6 +68,10 @@ extension ReplicationEngine {
         correctWindow(by: heartbeat, at: now)
         guard let followed = windows[node], followed.start == heartbeat.stream.start else { return [] }
         windows[node]?.window.noteEnd(heartbeat.head)
+        // Equal roots prove that nothing is missing, whatever was lost on the way.
+        if heartbeat.summary == summary {
+            windows[node]?.window.repaired(upTo: heartbeat.head, lossCount: followed.window.lossCount)
+        }
         noteGap(node, at: now)
 
         var state = progress[node] ?? PeerProgress()
@@ -87,7 +91,8 @@ extension ReplicationEngine {
         if let since = state.differsSince, now - since >= patience {
             wantWalk(with: node, notBefore: state.notBeforeForRoot, at: now)
         }
-        return heartbeat.summary == summary && heartbeat.isReady ? noteSynced() : []
+        // The first sync may have waited for this one.
+        return (heartbeat.summary == summary && heartbeat.isReady ? noteSynced() : []) + advanceSync(at: now)
     }
 
     /// A window that goes beyond what its origin says of itself, or belongs to a start that the origin knows nothing of,

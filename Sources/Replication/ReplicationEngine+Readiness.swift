@@ -19,6 +19,10 @@ enum Readiness: Hashable, Sendable {
 }
 
 /// The first sync: walks until one with a ready donor is finished.
+///
+/// No walk begins before a heartbeat was heard from every peer, or for `donorWait`. A heartbeat shows that a peer's
+/// broadcasts reach this node; what a peer commits after a donor's snapshot and before that would come neither way, and
+/// leave no hole, since its stream is followed from its first heartbeat on.
 struct FirstSync: Hashable, Sendable {
     var startedAt: EngineInstant
     var lastProgress: EngineInstant
@@ -55,15 +59,31 @@ extension ReplicationEngine {
 
     var syncDeadline: EngineInstant? {
         guard case .syncing(let sync) = readiness else { return nil }
-        var deadline = sync.lastProgress + configuration.syncTimeout
+        let deadline = sync.lastProgress + configuration.syncTimeout
         guard sync.donor == nil else { return deadline }
         if peers.isEmpty {
             return sync.hasSeenPeers ? deadline : min(deadline, sync.startedAt + configuration.donorWait)
         }
-        let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
-        if untried.isEmpty { return .zero }
-        for peer in untried { deadline = min(deadline, sync.retryAt[peer.nodeID] ?? .zero) }
-        return deadline
+        if hasLookedEnough(sync) { return .zero }
+        let retry = untriedPeers(sync).map { sync.retryAt[$0.nodeID] ?? .zero }.min() ?? .zero
+        return min(deadline, max(retry, listensUntil ?? .zero))
+    }
+
+    /// Until when the choice of a donor waits for peers that were not heard yet; `nil` when all were.
+    private var listensUntil: EngineInstant? {
+        guard let peersSince, peers.contains(where: { !isHeard($0) }) else { return nil }
+        return peersSince + configuration.donorWait
+    }
+
+    private func isHeard(_ peer: ReplicationPeer) -> Bool { progress[peer.nodeID]?.lastHeartbeat != nil }
+
+    private func untriedPeers(_ sync: FirstSync) -> [ReplicationPeer] {
+        peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
+    }
+
+    /// Everybody is starting: all that there is has been looked at.
+    private func hasLookedEnough(_ sync: FirstSync) -> Bool {
+        sync.unreadyDonors.count >= configuration.maxUnreadyDonors || untriedPeers(sync).isEmpty
     }
 
     mutating func advanceSync(at now: EngineInstant) -> [Effect] {
@@ -76,14 +96,15 @@ extension ReplicationEngine {
         }
         sync.hasSeenPeers = true
         readiness = .syncing(sync)
-        let untried = peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
-        // Everybody is starting: all that there is has been looked at.
-        if untried.isEmpty || sync.unreadyDonors.count >= configuration.maxUnreadyDonors {
-            return open(isSynced: true, at: now)
+        if hasLookedEnough(sync) { return open(isSynced: true, at: now) }
+        if let end = listensUntil, now < end { return [] }
+        let free = untriedPeers(sync).filter {
+            (sync.retryAt[$0.nodeID] ?? .zero) <= now && walking[$0.nodeID] == nil
         }
-        let free = untried.filter { (sync.retryAt[$0.nodeID] ?? .zero) <= now && walking[$0.nodeID] == nil }
-        let ready = free.filter { progress[$0.nodeID]?.isReady == true }
-        guard let donor = (ready.isEmpty ? free : ready).randomElement(using: &generator) else { return [] }
+        let heard = free.filter(isHeard)
+        let ready = heard.filter { progress[$0.nodeID]?.isReady == true }
+        let best = !ready.isEmpty ? ready : !heard.isEmpty ? heard : free
+        guard let donor = best.randomElement(using: &generator) else { return [] }
         sync.donor = donor.nodeID
         readiness = .syncing(sync)
         return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]

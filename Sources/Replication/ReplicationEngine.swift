@@ -24,6 +24,8 @@ package struct ReplicationEngine: Sendable {
     package internal(set) var stats = ReplicationStats()
     /// Sorted by node id.
     package internal(set) var peers: [ReplicationPeer] = []
+    /// Since when there has been a peer.
+    var peersSince: EngineInstant?
 
     let configuration: ReplicationConfiguration
     let stream: StreamID
@@ -87,16 +89,24 @@ package struct ReplicationEngine: Sendable {
                 peers.append(peer)
             }
         }
+        peersSince = peers.isEmpty ? nil : peersSince ?? now
         let current = Set(peers.map(\.nodeID))
         for gone in known.subtracting(current).sorted() {
             progress[gone] = nil
             due[gone] = nil
         }
         let newcomers = current.subtracting(known)
-        guard !newcomers.isEmpty else { return effects }
+        guard !newcomers.isEmpty else { return effects + advanceSync(at: now) }
         for node in newcomers.sorted() { noteGap(node, at: now) }
         // A newcomer learns our head and root at once rather than at the next tick.
-        return effects + [heartbeat(at: now)]
+        effects.append(heartbeat(at: now))
+        return effects + advanceSync(at: now)
+    }
+
+    /// The transport says that a peer gets our broadcasts from now on: it missed the earlier heartbeats.
+    package mutating func peerConnected(at now: EngineInstant) -> [Effect] {
+        nextHeartbeat = min(nextHeartbeat, now + configuration.connectHeartbeatDelay)
+        return []
     }
 
     func peer(_ node: NodeID) -> ReplicationPeer? {

@@ -143,8 +143,7 @@ struct ReplicationEngineTests {
 
     @Test("a joiner is ready once a walk with a ready donor is finished, and not before")
     func readyAfterWalk() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2)], at: .zero)
+        var engine = startingEngine(heard: [2])
         let effects = engine.decided(.joined, at: .zero)
         #expect(effects.contains(.walk(peer(2))))
         #expect(!engine.isReady)
@@ -157,8 +156,7 @@ struct ReplicationEngineTests {
 
     @Test("when nobody is ready, all have been walked with before the node opens: the cluster starts as a whole")
     func coldStart() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        var engine = startingEngine(heard: [2, 3], areReady: false)
         var effects = engine.decided(.joined, at: .zero)
         for walked in 1...2 {
             #expect(!engine.isReady)
@@ -170,8 +168,7 @@ struct ReplicationEngineTests {
 
     @Test("a donor that fails or is busy is tried again, and after the timeout the node opens unsynced")
     func syncTimeout() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2)], at: .zero)
+        var engine = startingEngine(heard: [2])
         var pending = engine.decided(.joined, at: .zero).filter(isWalk)
         var tries = 0
         var openedAt: Int?
@@ -195,8 +192,7 @@ struct ReplicationEngineTests {
 
     @Test("a sync that makes progress may take as long as it needs")
     func slowSync() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2)], at: .zero)
+        var engine = startingEngine(heard: [2])
         _ = engine.decided(.joined, at: .zero)
         for second in stride(from: 0, to: 200, by: 20) {
             engine.walkProgressed(with: NodeID(2), at: milliseconds(second * 1_000))
@@ -207,8 +203,7 @@ struct ReplicationEngineTests {
 
     @Test("a donor that goes in the middle of the first sync leaves a node that says it is not synced")
     func donorGone() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2)], at: .zero)
+        var engine = startingEngine(heard: [2])
         _ = engine.decided(.joined, at: .zero)
         _ = engine.walkFailed(with: NodeID(2), .exchange(.closed), at: milliseconds(700))
         _ = engine.setPeers([], at: milliseconds(800))
@@ -269,13 +264,11 @@ struct ReplicationEngineTests {
 
     @Test("a hole that shows during the first sync is closed by a walk once the node is open")
     func holeDuringSync() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        var engine = startingEngine(heard: [2, 3])
         let effects = engine.decided(.joined, at: .zero)
         guard case .walk(let donor) = effects.first(where: isWalk) else { Issue.record("no walk"); return }
         let other: UInt64 = donor.nodeID == NodeID(2) ? 3 : 2
-        _ = engine.receive([heartbeat(from: other, head: 4, root: 9)], at: .zero)
-        _ = engine.receive([heartbeat(from: other, head: 5, root: 9)], at: milliseconds(10))
+        _ = engine.receive([heartbeat(from: other, head: 1, root: 9)], at: milliseconds(10))
         _ = runUntil(milliseconds(900), &engine)
         var outcome = WalkOutcome()
         outcome.isPeerReady = true
@@ -323,6 +316,16 @@ struct ReplicationEngineTests {
 
     // MARK: - Helpers
 
+    /// Not decided yet, with these peers, whose broadcasts arrive.
+    private func startingEngine(heard peers: [UInt64], areReady: Bool = true) -> ReplicationEngine {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers(peers.map(peer), at: .zero)
+        for peer in peers {
+            _ = engine.receive([heartbeat(from: peer, head: 0, root: 9, isReady: areReady)], at: .zero)
+        }
+        return engine
+    }
+
     private func readyEngine(node: UInt64 = 1, peers: [UInt64] = [2]) -> ReplicationEngine {
         var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
         _ = engine.setPeers(peers.map(peer), at: .zero)
@@ -367,11 +370,13 @@ struct ReplicationEngineTests {
         return bytes
     }
 
-    private func heartbeat(from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128) -> Arrival {
+    private func heartbeat(
+        from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128, isReady: Bool = true
+    ) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: start), head: head,
-                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: true))
+                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

@@ -64,6 +64,30 @@ struct ConvergenceTests {
         #expect(network.nodes[2].replica.summary == before)
     }
 
+    @Test(
+        "broadcasts that reach a joiner only after up to 100 ms: once ready it lacks nothing written meanwhile",
+        arguments: 1...20)
+    func slowConnections(seed: Int) throws {
+        var network = try VirtualNetwork(
+            count: 5, connectDelay: .milliseconds(5)...(.milliseconds(100)), seed: UInt64(seed))
+        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
+        _ = network.run(for: .seconds(2))
+        network.crash(4)
+        _ = network.run(for: .seconds(6))
+        try network.restart(4)
+        var step = 0
+        while !network.nodes[4].replication.isReady, step < 400 {
+            step += 1
+            network.write(.create, ByteString("key \(step)"), on: step % 4)
+            _ = network.run(for: .milliseconds(5))
+        }
+        #expect(network.nodes[4].replication.isSynced)
+        // Time for what is under way, and none for a walk.
+        _ = network.run(for: .milliseconds(30))
+        #expect(network.areEqual)
+        check(network)
+    }
+
     @Test("paused for 3 s under writes: never declared failed, and nothing is lost", arguments: 1...10)
     func pauses(seed: Int) throws {
         var network = try VirtualNetwork(count: 3, seed: UInt64(seed))

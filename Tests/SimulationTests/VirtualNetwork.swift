@@ -21,8 +21,12 @@ struct VirtualNetwork {
         case push([UInt8], from: Int, to: Int)
         case walk(Int)
         case resume(Int)
+        case connected(publisher: Int)
     }
 
+    /// After how long a node hears the broadcasts of a peer that membership has told its transport of. `nil`: at once.
+    private let connectDelay: ClosedRange<Duration>?
+    private let configuration: ReplicationConfiguration
     var faults: Faults
     var nodes: [VirtualNode] = []
     private(set) var now = EngineInstant.zero
@@ -39,8 +43,13 @@ struct VirtualNetwork {
     private var walkCount = 0
     private var startCount: UInt64 = 0
 
-    init(count: Int, faults: Faults = Faults(), seed: UInt64) throws {
+    init(
+        count: Int, faults: Faults = Faults(), connectDelay: ClosedRange<Duration>? = nil,
+        configuration: ReplicationConfiguration = .init(), seed: UInt64
+    ) throws {
         self.faults = faults
+        self.connectDelay = connectDelay
+        self.configuration = configuration
         generator = SeededGenerator(seed: seed)
         for index in 0..<count {
             nodes.append(try makeNode(index, replica: nil))
@@ -124,7 +133,8 @@ struct VirtualNetwork {
     private mutating func makeNode(_ index: Int, replica: MemoryReplica?) throws -> VirtualNode {
         startCount += 1
         return try VirtualNode(
-            index: index, replica: replica, start: startCount, seed: generator.next(), at: now)
+            index: index, replica: replica, configuration: configuration, start: startCount, seed: generator.next(),
+            at: now)
     }
 
     private mutating func join(_ index: Int) {
@@ -161,6 +171,10 @@ struct VirtualNetwork {
             carryOut(nodes[to].replication.receive(push, at: now), of: to)
             settle(to)
         case .walk(let id): step(id)
+        case .connected(let publisher):
+            guard nodes[publisher].isRunning else { return }
+            carryOut(nodes[publisher].replication.peerConnected(at: now), of: publisher)
+            settle(publisher)
         case .resume(let index):
             nodes[index].isPaused = false
             let unread = nodes[index].unread
@@ -213,12 +227,28 @@ struct VirtualNetwork {
                 guard let message = try? MemberlistCodec.decode(Array(part.message)) else { continue }
                 carryOut(nodes[to].membership.receive(message, from: sender, at: now), of: to)
             case .replication:
+                guard hears(to, from, part.delivery) else { continue }
                 let arrival = Arrival(message: Array(part.message), sender: sender, delivery: part.delivery)
                 prepare(to)
                 carryOut(nodes[to].replication.receive([arrival], at: now), of: to)
             }
         }
         settle(to)
+    }
+
+    private func hears(_ index: Int, _ publisher: Int, _ delivery: Arrival.Delivery) -> Bool {
+        guard connectDelay != nil, delivery != .unicast else { return true }
+        return nodes[index].hearsFrom[publisher].map { $0 <= now } ?? false
+    }
+
+    /// A node begins to connect to those whose broadcasts it does not hear yet.
+    private mutating func connect(_ index: Int, to peers: [Int]) {
+        guard let connectDelay else { return }
+        for peer in peers where nodes[index].hearsFrom[peer] == nil {
+            let instant = now + generator.duration(in: connectDelay)
+            nodes[index].hearsFrom[peer] = instant
+            events.add(.connected(publisher: peer), at: instant)
+        }
     }
 
     private mutating func prepare(_ index: Int) { nodes[index].replication.summary = nodes[index].replica.summary }
@@ -287,6 +317,7 @@ struct VirtualNetwork {
             $0.status.isLiving && $0.isConfirmed && $0.name != VirtualNode.name(index)
         }
         nodes[index].gossip.setPeers(living.map { Peer(address: $0.address) })
+        connect(index, to: living.compactMap { VirtualNode.index($0.address) })
         let peers = living.compactMap { member in
             member.nodeID.map { ReplicationPeer(nodeID: $0, address: member.address) }
         }

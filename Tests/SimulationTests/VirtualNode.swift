@@ -16,11 +16,16 @@ struct VirtualNode {
     var isPaused = false
     var unread: [(from: Int, packet: [UInt8])] = []
     var wakeAt: EngineInstant?
+    /// Where broadcasts of a peer reach this node only some time after it is known: from when on they do.
+    var hearsFrom: [Int: EngineInstant] = [:]
     /// How far this node's wall clock is off.
     var clockOffset: Int64 = 0
     private let start: UInt64
 
-    init(index: Int, replica: MemoryReplica? = nil, start: UInt64, seed: UInt64, at now: EngineInstant) throws {
+    init(
+        index: Int, replica: MemoryReplica? = nil, configuration: ReplicationConfiguration, start: UInt64, seed: UInt64,
+        at now: EngineInstant
+    ) throws {
         self.index = index
         self.start = start
         let nodeID = NodeID(UInt64(index + 1))
@@ -28,7 +33,7 @@ struct VirtualNode {
         let tags = MemberTags([MemberTags.Key.channels: "mr"])
         let local = try LocalMember(name: Self.name(index), nodeID: nodeID, address: Self.address(index), tags: tags)
         membership = MembershipEngine(local: local, seed: seed, at: now)
-        replication = ReplicationEngine(configuration: .init(), nodeID: nodeID, start: start, seed: seed ^ 1)
+        replication = ReplicationEngine(configuration: configuration, nodeID: nodeID, start: start, seed: seed ^ 1)
         gossip = Gossip(seed: seed ^ 2)
     }
 

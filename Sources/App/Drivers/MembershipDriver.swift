@@ -108,6 +108,10 @@ actor MembershipDriver {
     private func reportEvents() async {
         while let events = await transport.events.next() {
             for event in events { log.note(event, at: clock.now) }
+            // Whoever has just connected missed the last heartbeat.
+            if events.contains(where: { if case .connected = $0 { true } else { false } }) {
+                await replication.peerConnected()
+            }
         }
     }
 

@@ -61,6 +61,12 @@ actor ReplicationDriver {
         _ = carryOut(engine.decided(decision, at: clock.now))
     }
 
+    /// The transport says that a peer gets our broadcasts from now on.
+    func peerConnected() {
+        prepare()
+        _ = carryOut(engine.peerConnected(at: clock.now))
+    }
+
     var isSynced: Bool { engine.isSynced }
 
     func peerStatus() -> [PeerReplicationStatus] {

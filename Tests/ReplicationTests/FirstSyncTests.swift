@@ -1,0 +1,144 @@
+@testable import Replication
+import Testing
+import Transport
+
+/// When the first walk begins: broadcasts of a peer may reach this node only some time after membership knows the peer.
+@Suite("First sync")
+struct FirstSyncTests {
+    typealias Effect = ReplicationEngine.Effect
+
+    @Test("the first walk waits for a heartbeat from every peer, and begins with the last of them")
+    func waitsForAll() {
+        var engine = joinedEngine(peers: [2, 3, 4])
+        for (node, instant) in [(3, 20), (2, 60)] as [(UInt64, UInt64)] {
+            #expect(!engine.receive([heartbeat(from: node)], at: milliseconds(instant)).contains(where: isWalk))
+            #expect(!run(&engine, to: milliseconds(instant + 10)).contains(where: isWalk))
+        }
+        let effects = engine.receive([heartbeat(from: 4)], at: milliseconds(90))
+        #expect(effects.count(where: isWalk) == 1)
+    }
+
+    @Test("it waits at most 500 ms from the first peer on, however many come later, and prefers those it heard")
+    func waitsNoLonger() {
+        for seed: UInt64 in 1...20 {
+            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
+            #expect(!engine.decided(.joined, at: .zero).contains(where: isWalk))
+            _ = engine.setPeers([peer(2)], at: milliseconds(100))
+            #expect(!run(&engine, to: milliseconds(400)).contains(where: isWalk))
+            _ = engine.setPeers([2, 3, 4].map(peer), at: milliseconds(400))
+            _ = engine.receive([heartbeat(from: 3, isReady: false)], at: milliseconds(420))
+            #expect(!run(&engine, to: milliseconds(599)).contains(where: isWalk))
+            #expect(engine.nextDeadline == milliseconds(600))
+            #expect(engine.advance(to: milliseconds(600)).filter(isWalk) == [.walk(peer(3))], "seed \(seed)")
+        }
+    }
+
+    @Test("of those it heard it prefers who is ready")
+    func prefersReady() {
+        for seed: UInt64 in 1...20 {
+            var engine = joinedEngine(peers: [2, 3, 4], seed: seed)
+            _ = engine.receive([heartbeat(from: 2, isReady: false)], at: milliseconds(10))
+            _ = engine.receive([heartbeat(from: 3)], at: milliseconds(10))
+            #expect(engine.advance(to: milliseconds(500)).filter(isWalk) == [.walk(peer(3))])
+        }
+    }
+
+    @Test("a walk begins also when nobody is heard at all")
+    func hearsNobody() {
+        var engine = joinedEngine(peers: [2, 3])
+        #expect(!run(&engine, to: milliseconds(499)).contains(where: isWalk))
+        #expect(run(&engine, to: milliseconds(500)).count(where: isWalk) == 1)
+    }
+
+    @Test("when the one that was not heard goes, the wait is over")
+    func silentPeerGoes() {
+        var engine = joinedEngine(peers: [2, 3])
+        #expect(!engine.receive([heartbeat(from: 2)], at: milliseconds(10)).contains(where: isWalk))
+        #expect(engine.setPeers([peer(2)], at: milliseconds(50)).filter(isWalk) == [.walk(peer(2))])
+    }
+
+    @Test("peers that are gone before they were heard leave a node that says it is not synced, after the timeout")
+    func allGo() {
+        var engine = joinedEngine(peers: [2])
+        _ = engine.setPeers([], at: milliseconds(200))
+        #expect(!run(&engine, to: milliseconds(29_000)).contains { $0 == .emit(.becameReady(isSynced: true)) })
+        #expect(!engine.isReady)
+        #expect(run(&engine, to: milliseconds(31_000)).contains(.emit(.becameReady(isSynced: false))))
+    }
+
+    @Test("a donor that failed is tried again after 200 ms, not before, and nothing spins meanwhile")
+    func retries() {
+        var engine = joinedEngine(peers: [2, 3])
+        var advances = 0
+        var walks = 0
+        while engine.nextDeadline <= milliseconds(5_000) {
+            let now = engine.nextDeadline
+            advances += 1
+            for case .walk(let donor) in engine.advance(to: now) {
+                walks += 1
+                _ = engine.walkFailed(with: donor.nodeID, .refused(.busy), at: now)
+            }
+        }
+        // Two donors, each at most every 200 ms, from 500 ms on.
+        #expect(walks >= 40 && walks <= 46, "\(walks)")
+        #expect(advances <= walks + 6, "\(advances)")
+    }
+
+    @Test("a peer that connects brings the next heartbeat, 10 ms later; those that connect meanwhile share it")
+    func connected() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        _ = engine.decided(.first, at: .zero)
+        _ = run(&engine, to: milliseconds(100))
+        for offset: UInt64 in 0..<10 { #expect(engine.peerConnected(at: milliseconds(300 + offset)) == []) }
+        #expect(engine.nextDeadline == milliseconds(310))
+        #expect(run(&engine, to: milliseconds(309)) == [])
+        #expect(run(&engine, to: milliseconds(400)).count(where: isHeartbeat) == 1)
+        // It never puts one off.
+        let regular = engine.nextDeadline
+        #expect(regular == milliseconds(1_310))
+        _ = engine.peerConnected(at: milliseconds(1_305))
+        #expect(engine.nextDeadline == regular)
+    }
+
+    // MARK: - Helpers
+
+    private func joinedEngine(peers: [UInt64], seed: UInt64 = 1) -> ReplicationEngine {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
+        #expect(!engine.setPeers(peers.map(peer), at: .zero).contains(where: isWalk))
+        #expect(!engine.decided(.joined, at: .zero).contains(where: isWalk))
+        return engine
+    }
+
+    private func run(_ engine: inout ReplicationEngine, to end: EngineInstant) -> [Effect] {
+        var effects: [Effect] = []
+        while engine.nextDeadline <= end { effects += engine.advance(to: engine.nextDeadline) }
+        return effects
+    }
+
+    private func isWalk(_ effect: Effect) -> Bool {
+        if case .walk = effect { return true }
+        return false
+    }
+
+    private func isHeartbeat(_ effect: Effect) -> Bool {
+        if case .broadcast(_, let options) = effect { return options.replacing == "heartbeat" }
+        return false
+    }
+
+    private func milliseconds(_ count: UInt64) -> EngineInstant { .zero + .milliseconds(count) }
+
+    private func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
+
+    private func peer(_ node: UInt64) -> ReplicationPeer {
+        ReplicationPeer(nodeID: NodeID(node), address: address(node))
+    }
+
+    private func heartbeat(from node: UInt64, isReady: Bool = true) -> Arrival {
+        let message = ReplicationMessage.encode(
+            .init(
+                stream: StreamID(origin: NodeID(node), start: 1), head: 0, summary: TreeSummary(root: 9, count: 1),
+                isReady: isReady))
+        return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
+    }
+}
