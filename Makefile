@@ -1,10 +1,15 @@
-# run: a three-node cluster on this machine.   test: everything that checks this project.
+# run: a three-node cluster on this machine (TRANSPORT=udp or zmq).   test: everything that checks this project.
 # Each target installs what is missing first.
+
+TRANSPORT = udp
+ifeq ($(filter udp zmq,$(TRANSPORT)),)
+$(error TRANSPORT is "$(TRANSPORT)"; it can be udp or zmq)
+endif
 
 .PHONY: run test build format clean install
 
 run: build
-	scripts/run-cluster
+	scripts/run-cluster "$(TRANSPORT)"
 
 test: install
 	scripts/check

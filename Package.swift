@@ -24,6 +24,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLibZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
         .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
@@ -34,6 +35,9 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Keys", dependencies: ["CSodium", "Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
+            name: "TransportZMQ", dependencies: ["CLibZMQ", "CSockets", "CSodium", "Keys", "Transport"],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
             name: "TransportUDP",
             dependencies: [
                 "CSockets", "CSodium", "Keys", "Transport",
@@ -43,7 +47,7 @@ let package = Package(
         .executableTarget(
             name: "App",
             dependencies: [
-                "Keys", "Membership", "Replication", "Store", "Transport", "TransportUDP",
+                "Keys", "Membership", "Replication", "Store", "Transport", "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -66,8 +70,11 @@ let package = Package(
             name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
+            name: "TransportZMQTests", dependencies: ["CLibZMQ", "CSockets", "Keys", "Transport", "TransportZMQ"],
+            swiftSettings: strict),
+        .testTarget(
             name: "TransportConformanceTests",
-            dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
+            dependencies: ["CSockets", "Keys", "Transport", "TransportUDP", "TransportZMQ"],
             swiftSettings: strict),
         .testTarget(
             name: "AppTests",

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -148,6 +149,61 @@ int cs_wait(int descriptor, int event, int wants_write, int64_t timeout_ns) {
     if ((polled[0].revents | polled[1].revents) & POLLNVAL) return -EBADF;
     return ((polled[0].revents & POLLIN) ? 1 : 0) | ((polled[0].revents & POLLOUT) ? 2 : 0) |
            ((polled[0].revents & (POLLERR | POLLHUP)) ? 4 : 0) | ((polled[1].revents & POLLIN) ? 8 : 0);
+}
+
+int cs_poller(void) {
+    int descriptor = epoll_create1(EPOLL_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cs_poller_add(int poller, int descriptor, uint64_t tag, int wants_write) {
+    struct epoll_event event = {.events = EPOLLIN | (wants_write ? EPOLLOUT : 0), .data.u64 = tag};
+    return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : -errno;
+}
+
+void cs_poller_remove(int poller, int descriptor) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, NULL); }
+
+int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns) {
+    struct epoll_event events[64];
+    if (capacity > 64) capacity = 64;
+    // epoll_wait counts milliseconds: rounded up, so that a deadline has passed when it returns.
+    int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
+    int count = epoll_wait(poller, events, capacity, timeout_ms > 3600000 ? 3600000 : (int)timeout_ms);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    for (int index = 0; index < count; index++) {
+        uint32_t bits = events[index].events;
+        ready[index].tag = events[index].data.u64;
+        ready[index].bits = ((bits & EPOLLIN) ? 1 : 0) | ((bits & EPOLLOUT) ? 2 : 0) |
+                            ((bits & (EPOLLERR | EPOLLHUP)) ? 4 : 0);
+    }
+    return count;
+}
+
+int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port) {
+    int descriptor = socket(host_length == 16 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    struct sockaddr_storage storage;
+    socklen_t length = fill_address(&storage, host, host_length, port, host_length == 16);
+    if (connect(descriptor, (struct sockaddr *)&storage, length) != 0 && errno != EINPROGRESS)
+        return close_with(descriptor, errno);
+    return descriptor;
+}
+
+int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &length) != 0) return 0;
+    if (storage.ss_family == AF_INET) {
+        struct sockaddr_in *address = (struct sockaddr_in *)&storage;
+        memcpy(host, &address->sin_addr, 4);
+        *port = ntohs(address->sin_port);
+        return 4;
+    }
+    if (storage.ss_family != AF_INET6) return 0;
+    struct sockaddr_in6 *address = (struct sockaddr_in6 *)&storage;
+    memcpy(host, &address->sin6_addr, 16);
+    *port = ntohs(address->sin6_port);
+    return 16;
 }
 
 int cs_take_error(int descriptor) {

@@ -90,6 +90,8 @@ public enum DropCause: String, Hashable, Sendable, CaseIterable {
     case receiveQueueFull
     /// Larger than the transport takes.
     case tooLarge
-    /// The system refused to send it.
+    /// The system refused to send it, or there is no connection to the peer.
     case sendFailed
+    /// A peer broadcast it and it never arrived, as the numbers of what did arrive tell.
+    case lost
 }

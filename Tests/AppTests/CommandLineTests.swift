@@ -11,10 +11,10 @@ struct CommandLineTests {
     func flags(dash: String) throws {
         let expected = FlagValues(
             config: "c.yaml", port: "3000", db: "/tmp/x", nodeName: "n", serfAddr: "a:1", bindAddr: "a:1",
-            transport: "zmq")
+            publishAddr: "a:2", transport: "zmq")
         let pairs = [
             ("config", "c.yaml"), ("port", "3000"), ("db", "/tmp/x"), ("node-name", "n"), ("serf-addr", "a:1"),
-            ("bind-addr", "a:1"), ("transport", "zmq"),
+            ("bind-addr", "a:1"), ("publish-addr", "a:2"), ("transport", "zmq"),
         ]
         #expect(try values(pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
         #expect(try values(pairs.map { "\(dash)\($0)=\($1)" }) == expected)
@@ -31,7 +31,7 @@ struct CommandLineTests {
     func help(flag: String) async {
         let exit = await RootCommand.run([flag])
         #expect(exit.status == 0)
-        for text in ["-config", "-keygen", "-serf-addr", "-transport", "configs/local_1.yaml"] {
+        for text in ["-config", "-keygen", "-serf-addr", "-publish-addr", "-transport", "configs/local_1.yaml"] {
             #expect(exit.text.contains(text), "\(text) in \(exit.text)")
         }
     }

@@ -37,7 +37,8 @@ struct ConfigurationTests {
     @Test("Every shipped file is read without a fault")
     func shippedFiles() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: configs.path).filter { $0.hasSuffix(".yaml") }
-        #expect(Set(names).isSuperset(of: ["local_1.yaml", "local_2.yaml", "local_3.yaml", "reference.yaml"]))
+        let locals = (1...3).flatMap { ["local_\($0).yaml", "local_zmq_\($0).yaml"] }
+        #expect(Set(names) == Set(locals + ["reference.yaml"]))
         for name in names {
             _ = try Settings.resolve(FlagValues(config: configs.appending(path: name).path))
         }
@@ -52,6 +53,25 @@ struct ConfigurationTests {
         #expect(settings.database.path == "./todos-node\(number).db" && cluster.transport == "udp")
         #expect(cluster.bindAddress == HostAndPort(host: "127.0.0.1", port: UInt16(7945 + number)))
         #expect(cluster.seeds.map(\.description) == ["127.0.0.1:7946", "127.0.0.1:7947", "127.0.0.1:7948"])
+    }
+
+    @Test("The three local files for ZeroMQ make another cluster, which shares no name, port or file with the first")
+    func localFilesForZMQ() throws {
+        var seen: [String] = []
+        for number in 1...3 {
+            for name in ["local", "local_zmq"] {
+                let path = configs.appending(path: "\(name)_\(number).yaml").path
+                let settings = try Settings.resolve(FlagValues(config: path))
+                let cluster = try #require(settings.cluster)
+                seen += [settings.nodeName, settings.database.path, "\(settings.http.port)"]
+                seen += [cluster.bindAddress, cluster.publishAddress].compactMap { $0?.port.description }
+                guard name == "local_zmq" else { continue }
+                #expect(cluster.transport == "zmq" && cluster.publishAddress?.port == UInt16(7965 + number))
+                #expect(cluster.seeds.map(\.description) == ["127.0.0.1:7956", "127.0.0.1:7957", "127.0.0.1:7958"])
+                #expect(cluster.seeds.contains(cluster.bindAddress))
+            }
+        }
+        #expect(Set(seen).count == seen.count, "\(seen)")
     }
 
     @Test("The reference file says what the defaults are")
@@ -69,7 +89,7 @@ struct ConfigurationTests {
             log_level: warn
             node:
               name: a node
-              transport: { kind: zmq, bind_addr: "[::1]:0", advertise_addr: "example.org:7000" }
+              transport: { kind: zmq, bind_addr: "[::1]:0", advertise_addr: "example.org:7000", publish_addr: "[::]:0" }
               http: { host: "::", port: 0 }
               database: { path: /tmp/x y.db, synchronous: normal }
             cluster:
@@ -82,6 +102,7 @@ struct ConfigurationTests {
         var cluster = Settings.Cluster(transport: "zmq")
         cluster.bindAddress = HostAndPort(host: "::1", port: 0)
         cluster.advertiseAddress = HostAndPort(host: "example.org", port: 7000)
+        cluster.publishAddress = HostAndPort(host: "::", port: 0)
         cluster.seeds = [
             HostAndPort(host: "a.example", port: 1), HostAndPort(host: "fe80::1", port: 65535),
             HostAndPort(host: "10.0.0.1", port: 7946),
@@ -159,6 +180,15 @@ struct ConfigurationTests {
             ("node: { transport: { bind_addr: '[a]:7946' } }", "node.transport.bind_addr"),
             ("node: { transport: { bind_addr: 'a:70000' } }", "node.transport.bind_addr"),
             ("node: { transport: { advertise_addr: 'a:0' } }", "node.transport.advertise_addr"),
+            ("node: { transport: { kind: zmq, publish_addr: 7947 } }", "node.transport.publish_addr"),
+            ("node: { transport: { kind: zmq, publish_addr: 'a:70000' } }", "node.transport.publish_addr"),
+            (
+                "node: { transport: { kind: zmq, bind_addr: 'a:1', publish_addr: 'a:1' } }",
+                "node.transport.publish_addr"
+            ),
+            ("node: { transport: { kind: udp, publish_addr: 'a:1' } }", "node.transport.publish_addr"),
+            ("node: { transport: { publish_addr: 'a:1' } }", "node.transport.publish_addr"),
+            ("node: { transport: { kind: tcp, publish_addr: 'a:1' } }", "node.transport.kind"),
             ("node: { serf: { bind_addr: nope } }", "node.serf.bind_addr"),
             ("node: { serf: { bind_addr: 'a:1' }, transport: { bind_addr: 'a:1' } }", "node.serf.bind_addr"),
             ("node: { serf: { bind_addr: 'a:1' }, transport: { kind: zmq } }", "node.serf.bind_addr"),
@@ -279,6 +309,28 @@ struct ConfigurationTests {
         #expect(settings.http.port == 0 && settings.database.path == "/tmp/x.db" && settings.nodeName == "other")
         #expect(settings.cluster?.bindAddress.description == "127.0.0.2:1" && settings.cluster?.transport == "zmq")
         #expect(settings.cluster?.seeds.map(\.description) == ["127.0.0.1:7946"])
+    }
+
+    @Test("What a transport cannot do with publish_addr is said by key; a -transport flag decides which one it is")
+    func publishAddress() throws {
+        let path = temporaryPath()
+        try Data("node: {transport: {bind_addr: 'a:1', publish_addr: 'a:2'}}".utf8).write(to: URL(filePath: path))
+        let error = #expect(throws: ConfigurationError.self) { try Settings.resolve(FlagValues(config: path)) }
+        let message = "node.transport.publish_addr (line 1): expected node.transport.kind zmq with it, found udp"
+        #expect(error?.description == "\(path): \(message)")
+        let chosen = try Settings.resolve(FlagValues(config: path, transport: "zmq"))
+        #expect(chosen.cluster?.publishAddress?.description == "a:2")
+        let flag = try Settings.resolve(FlagValues(config: path, publishAddr: "b:0", transport: "zmq"))
+        #expect(flag.cluster?.publishAddress?.description == "b:0" && flag.cluster?.bindAddress.description == "a:1")
+        #expect(try Settings.resolve(FlagValues(bindAddr: "a:1", transport: "zmq")).cluster?.publishAddress == nil)
+        for flags in [
+            FlagValues(publishAddr: "a:2"), FlagValues(publishAddr: "a:2", transport: "udp"),
+            FlagValues(publishAddr: "a", transport: "zmq"),
+            FlagValues(bindAddr: "a:2", publishAddr: "a:2", transport: "zmq"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try Settings.resolve(flags) }
+            #expect(error?.faults.map(\.location) == ["-publish-addr"], "\(flags)")
+        }
     }
 
     @Test("Faults of the flags and of the file are reported together")

@@ -4,9 +4,11 @@ import Testing
 /// The promises of a cluster, kept by real processes that are driven as a user drives them.
 @Suite("Cluster of processes", .serialized)
 struct ClusterTests {
-    @Test("every request of the quick start works on every node, and its change is on the others")
-    func quickStart() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "every request of the quick start works on every node, and its change is on the others",
+        arguments: Transports.all)
+    func quickStart(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         for writer in 0..<3 {
             let key = "unique-id-\(writer)"
@@ -27,9 +29,11 @@ struct ClusterTests {
         #expect(info.member_count == 3 && info.cluster_mode && info.ready)
     }
 
-    @Test("500 emoji under a key of 80 two-byte characters replicate, though too large for a packet")
-    func largeTodos() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "500 emoji under a key of 80 two-byte characters replicate, though too large for a packet",
+        arguments: Transports.all)
+    func largeTodos(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         let key = String(repeating: "ä", count: 80)
         let text = String(repeating: "🦀", count: 500)
@@ -38,9 +42,9 @@ struct ClusterTests {
         try await cluster.converged(count: 1, within: 5)
     }
 
-    @Test("a new node has everything before it says ready", .timeLimit(.minutes(3)))
-    func fullSync() async throws {
-        let cluster = try TestCluster(2)
+    @Test("a new node has everything before it says ready", .timeLimit(.minutes(3)), arguments: Transports.all)
+    func fullSync(transport: String) async throws {
+        let cluster = try TestCluster(2, transport: transport)
         try cluster.start(0)
         try await cluster.ready(0)
         try await create(3_000, on: [cluster[0]], connections: 16)
@@ -56,9 +60,11 @@ struct ClusterTests {
         try await cluster.converged(count: 2_999, within: 5)
     }
 
-    @Test("bursts from one node and from all at once are complete everywhere", .timeLimit(.minutes(3)))
-    func bursts() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "bursts from one node and from all at once are complete everywhere", .timeLimit(.minutes(3)),
+        arguments: Transports.all)
+    func bursts(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         try await create(2_000, on: [cluster[0]], connections: 16)
         try await cluster.converged(count: 2_000, within: 10)
@@ -66,9 +72,11 @@ struct ClusterTests {
         try await cluster.converged(count: 4_000, within: 10)
     }
 
-    @Test("a killed node is seen as failed, and comes back with all that happened meanwhile", .timeLimit(.minutes(3)))
-    func crashAndRestart() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "a killed node is seen as failed, and comes back with all that happened meanwhile", .timeLimit(.minutes(3)),
+        arguments: Transports.all)
+    func crashAndRestart(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         try await create(50, on: [cluster[1]], connections: 8)
         try await cluster.converged(count: 50, within: 5)
@@ -95,9 +103,11 @@ struct ClusterTests {
         try await cluster.converged(count: 31, within: 5)
     }
 
-    @Test("all nodes killed and restarted in another order have every acknowledged write", .timeLimit(.minutes(3)))
-    func allCrash() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "all nodes killed and restarted in another order have every acknowledged write", .timeLimit(.minutes(3)),
+        arguments: Transports.all)
+    func allCrash(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         try await create(100, on: (0..<3).map { cluster[$0] }, connections: 8)
         for index in 0..<30 { try await cluster[index % 3].delete("todo-\(index)") }
@@ -110,9 +120,11 @@ struct ClusterTests {
         try await cluster.converged(count: 70, within: 10)
     }
 
-    @Test("writes that clash end the same on every node, and different fields are both kept", .timeLimit(.minutes(3)))
-    func conflicts() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "writes that clash end the same on every node, and different fields are both kept", .timeLimit(.minutes(3)),
+        arguments: Transports.all)
+    func conflicts(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         try await create(100, on: [cluster[0]], connections: 16)
         try await cluster.converged(count: 100, within: 5)
@@ -144,9 +156,11 @@ struct ClusterTests {
         #expect(todos.allSatisfy { $0.todo == "edited" })
     }
 
-    @Test("a node that stands still for 3 s under writes is not declared failed and misses nothing")
-    func pause() async throws {
-        let cluster = try TestCluster(3)
+    @Test(
+        "a node that stands still for 3 s under writes is not declared failed and misses nothing",
+        arguments: Transports.all)
+    func pause(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport)
         try await cluster.startAll()
         try cluster.process(2).signal(SIGSTOP)
         let start = ContinuousClock.now
@@ -165,9 +179,11 @@ struct ClusterTests {
         try await cluster.converged(count: count, within: 10)
     }
 
-    @Test("two clusters that started apart become one when a seed of each is in the other's list")
-    func merge() async throws {
-        let cluster = try TestCluster(4, seeds: { [[0], [0], [2], [2]][$0] })
+    @Test(
+        "two clusters that started apart become one when a seed of each is in the other's list",
+        arguments: Transports.all)
+    func merge(transport: String) async throws {
+        let cluster = try TestCluster(4, transport: transport, seeds: { [[0], [0], [2], [2]][$0] })
         try await cluster.startAllApart()
         try await cluster[0].create("left", "x")
         try await cluster[3].create("right", "y")
@@ -176,10 +192,12 @@ struct ClusterTests {
         try await cluster.converged(count: 2, within: 10)
     }
 
-    @Test("nodes with different keys, or none, go on alone; nothing passes and each says so once")
-    func keys() async throws {
+    @Test(
+        "nodes with different keys, or none, go on alone; nothing passes and each says so once",
+        arguments: Transports.all)
+    func keys(transport: String) async throws {
         let keys = [Self.key(1), Self.key(2), ""]
-        let cluster = try TestCluster(3, keys: { keys[$0] }, joinTimeout: 2)
+        let cluster = try TestCluster(3, transport: transport, keys: { keys[$0] }, joinTimeout: 2)
         for index in 0..<3 { try cluster.start(index) }
         for index in 0..<3 {
             try await cluster.ready(index, within: 15)
@@ -206,9 +224,37 @@ struct ClusterTests {
         }
     }
 
-    @Test("with one key on all nodes everything works sealed")
-    func sealed() async throws {
-        let cluster = try TestCluster(3, keys: { _ in Self.key(1) })
+    @Test(
+        "a node whose seed speaks another transport goes on alone; both stay up and answer",
+        .enabled(if: Transports.all.count > 1, "there is one transport only"), arguments: Transports.pairs)
+    func otherTransport(transports: [String]) async throws {
+        let cluster = try TestCluster(2, transports: transports, seeds: { _ in [0] }, joinTimeout: 2)
+        for index in 0..<2 {
+            try cluster.start(index)
+            try await cluster.ready(index, within: 15)
+            try await cluster[index].create("of-\(index)", "x")
+        }
+        let pids = try (0..<2).map { try cluster.process($0).pid }
+        // Long enough for several rounds of tries.
+        let end = ContinuousClock.now + .seconds(4)
+        while ContinuousClock.now < end {
+            for index in 0..<2 {
+                let info = try await cluster[index].info()
+                #expect(info.transport == transports[index] && info.ready)
+                #expect(info.member_count == 1, "\(info.members)")
+                #expect(info.todo_count == 1)
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        for index in 0..<2 {
+            #expect(try cluster.process(index).isRunning && cluster.process(index).pid == pids[index])
+            try await cluster[index].update("of-\(index)", ["completed": true])
+        }
+    }
+
+    @Test("with one key on all nodes everything works sealed", arguments: Transports.all)
+    func sealed(transport: String) async throws {
+        let cluster = try TestCluster(3, transport: transport, keys: { _ in Self.key(1) })
         try await cluster.startAll()
         try await create(300, on: (0..<3).map { cluster[$0] }, connections: 8)
         try await cluster[1].create("large", String(repeating: "🦀", count: 500))

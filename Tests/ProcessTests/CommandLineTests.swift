@@ -42,12 +42,16 @@ struct CommandLineTests {
             try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["foreign.db", "out.log"])
     }
 
-    @Test("a port in use, for HTTP or for the cluster, is named in one sentence, with status 1")
-    func portInUse() async throws {
-        let ports = try FreePorts.take(3)
+    @Test(
+        "a port in use, for HTTP or for the cluster, is named in one sentence, with status 1",
+        arguments: Transports.all)
+    func portInUse(transport: String) async throws {
+        let ports = try FreePorts.take(4)
         let first = try NodeProcess(
-            ["-port", "\(ports[0])", "-bind-addr", "127.0.0.1:\(ports[1])", "-node-name", "a", "-db", "a.db"],
-            in: directory, log: "first.log")
+            [
+                "-port", "\(ports[0])", "-bind-addr", "127.0.0.1:\(ports[1])", "-transport", transport,
+                "-node-name", "a", "-db", "a.db",
+            ], in: directory, log: "first.log")
         let rest = REST(port: ports[0])
         let deadline = ContinuousClock.now + .seconds(20)
         while await !rest.isReady, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
@@ -55,9 +59,21 @@ struct CommandLineTests {
         #expect(http.status == 1)
         #expect(httpOutput.contains("\(ports[0])"))
         let (cluster, clusterOutput) = try run(
-            ["-port", "\(ports[2])", "-bind-addr", "127.0.0.1:\(ports[1])", "-node-name", "b", "-db", "c.db"])
+            [
+                "-port", "\(ports[2])", "-bind-addr", "127.0.0.1:\(ports[1])", "-transport", transport,
+                "-node-name", "b", "-db", "c.db",
+            ])
         #expect(cluster.status == 1)
         #expect(clusterOutput.contains("127.0.0.1:\(ports[1])"))
+        if transport == "zmq" {
+            let (publishing, output) = try run(
+                [
+                    "-port", "\(ports[2])", "-bind-addr", "127.0.0.1:\(ports[3])", "-transport", transport,
+                    "-publish-addr", "127.0.0.1:\(ports[1])", "-node-name", "b", "-db", "d.db",
+                ])
+            #expect(publishing.status == 1)
+            #expect(output.contains("127.0.0.1:\(ports[1])"))
+        }
         let (same, sameOutput) = try run(["-port", "\(ports[2])", "-db", "a.db"])
         #expect(same.status == 1)
         #expect(sameOutput.contains("a.db"))

@@ -1,6 +1,7 @@
 import Foundation
 
 /// One real node: the built executable in a directory of its own, driven through its command line, signals and REST.
+/// (Or a program that looks at nodes from outside.)
 final class NodeProcess {
     struct Exit: Equatable {
         var status: Int32
@@ -19,15 +20,22 @@ final class NodeProcess {
     private let exited = DispatchSemaphore(value: 0)
 
     /// Starts the executable with `arguments` in `directory`; its output goes to `log` there, after what is in it.
-    init(_ arguments: [String], in directory: URL, log: String) throws {
+    ///
+    /// - Parameter launcher: a command that becomes the one that follows it, such as `nsenter`.
+    convenience init(_ arguments: [String], in directory: URL, log: String, launcher: [String] = []) throws {
+        try self.init(command: launcher + [Self.executable.path] + arguments, in: directory, log: log)
+    }
+
+    /// Starts any other program: its path and its arguments.
+    init(command: [String], in directory: URL, log: String) throws {
         logFile = directory.appendingPathComponent(log)
         if !FileManager.default.fileExists(atPath: logFile.path) {
             _ = FileManager.default.createFile(atPath: logFile.path, contents: nil)
         }
         let handle = try FileHandle(forWritingTo: logFile)
         try handle.seekToEnd()
-        process.executableURL = Self.executable
-        process.arguments = arguments
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         process.currentDirectoryURL = directory
         process.standardOutput = handle
         process.standardError = handle

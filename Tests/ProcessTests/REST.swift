@@ -22,6 +22,7 @@ struct Info: Codable {
     var ready: Bool
     var synced: Bool
     var cluster_mode: Bool
+    var transport: String?
     var member_count: Int
     var members: [Member]
     var todo_count: Int
@@ -53,7 +54,7 @@ struct REST: Sendable {
 
     let base: String
 
-    init(port: Int) { base = "http://127.0.0.1:\(port)" }
+    init(host: String = "127.0.0.1", port: Int) { base = "http://\(host):\(port)" }
 
     func request(_ method: String, _ path: String, json: [String: Any]? = nil) async throws -> Response {
         guard let url = URL(string: base + path) else { throw URLError(.badURL) }

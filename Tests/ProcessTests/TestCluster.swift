@@ -5,48 +5,67 @@ import Testing
 final class TestCluster {
     struct Member {
         var name: String
+        var transport: String
+        var host: String
         var httpPort: Int
         var port: Int
+        /// Where it publishes; `nil`: wherever it likes, or its transport does not.
+        var publishPort: Int?
         var key: String
         var process: NodeProcess?
 
-        var rest: REST { REST(port: httpPort) }
+        var address: String { "\(host):\(port)" }
+        var rest: REST { REST(host: host, port: httpPort) }
         var configuration: String { "\(name).yaml" }
     }
 
     let directory: URL
     private(set) var members: [Member] = []
-    private let transport: String
+    private let network: TestNetwork?
     private let joinTimeout: Double
 
+    /// Prepares `count` nodes with one transport.
+    convenience init(
+        _ count: Int, transport: String, seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
+        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil
+    ) throws {
+        try self.init(
+            count, transports: Array(repeating: transport, count: count), seeds: seeds, keys: keys,
+            joinTimeout: joinTimeout, hasPublishPorts: hasPublishPorts, network: network)
+    }
+
     /// Prepares `count` nodes; `seeds` gives for each node the indices of its seeds (default: all nodes), `keys` its
-    /// cluster key.
+    /// cluster key. With a network each node runs on a host of that, else all run on 127.0.0.1. Nodes that publish do so
+    /// at a port that is known before when `hasPublishPorts`.
     init(
-        _ count: Int, seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil, transport: String = "udp",
-        joinTimeout: Double = 10
+        _ count: Int, transports: [String], seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
+        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil
     ) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("acs-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let ports = try FreePorts.take(count * 2)
+        let ports = try FreePorts.take(count * 3)
         for index in 0..<count {
             members.append(
                 Member(
-                    name: "node-\(index + 1)", httpPort: ports[count + index], port: ports[index],
+                    name: "node-\(index + 1)", transport: transports[index],
+                    host: network?.hosts[index] ?? "127.0.0.1", httpPort: ports[count + index], port: ports[index],
+                    publishPort: hasPublishPorts && transports[index] == "zmq" ? ports[2 * count + index] : nil,
                     key: keys?(index) ?? ""))
         }
-        self.transport = transport
+        self.network = network
         self.joinTimeout = joinTimeout
         for index in 0..<count { try configure(index, seeds: seeds?(index) ?? Array(0..<count)) }
     }
 
     private func configure(_ index: Int, seeds: [Int]) throws {
         let member = members[index]
-        let addresses = seeds.map { "\"127.0.0.1:\(members[$0].port)\"" }.joined(separator: ", ")
+        let addresses = seeds.map { "\"\(members[$0].address)\"" }.joined(separator: ", ")
+        let publishes = member.publishPort.map { ", publish_addr: \"\(member.host):\($0)\"" } ?? ""
         let configuration = """
             node:
               name: \(member.name)
-              transport: { kind: \(transport), bind_addr: "127.0.0.1:\(member.port)" }
-              http: { host: 127.0.0.1, port: \(member.httpPort) }
+              transport: { kind: \(member.transport), bind_addr: "\(member.address)"\(publishes) }
+              http: { host: \(member.host), port: \(member.httpPort) }
               database: { path: ./\(member.name).db }
             cluster:
               seeds: [\(addresses)]
@@ -72,7 +91,8 @@ final class TestCluster {
 
     func start(_ index: Int) throws {
         members[index].process = try NodeProcess(
-            ["-config", members[index].configuration], in: directory, log: "\(members[index].name).log")
+            ["-config", members[index].configuration], in: directory, log: "\(members[index].name).log",
+            launcher: network?.launcher(index) ?? [])
     }
 
     func startAll() async throws {

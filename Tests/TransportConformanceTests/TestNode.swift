@@ -39,6 +39,17 @@ final class TestNode: @unchecked Sendable {
         }
     }
 
+    /// Who gets what this node broadcasts, where the plugin says so.
+    var connected: Set<PeerAddress> {
+        events.reduce(into: []) { addresses, event in
+            switch event {
+            case .connected(let address): addresses.insert(address)
+            case .disconnected(let address): addresses.remove(address)
+            case .refused, .dropped: break
+            }
+        }
+    }
+
     func refusals(_ refusal: Refusal) -> [PeerAddress] {
         events.compactMap { event in
             if case .refused(refusal, let address) = event { address } else { nil }
@@ -89,9 +100,11 @@ func eventually(
     }
 }
 
-/// Runs `body` with nodes that run, each knowing all others, and stops them.
+/// Runs `body` with nodes that run, each knowing all others, and stops them. `isSettled`: `body` begins when each
+/// reaches all others.
 func withNodes(
-    _ fixture: any TransportFixture, _ options: [NodeOptions], _ body: ([TestNode]) async throws -> Void
+    _ fixture: any TransportFixture, _ options: [NodeOptions], isSettled: Bool = true,
+    _ body: ([TestNode]) async throws -> Void
 ) async throws {
     var nodes: [TestNode] = []
     for option in options { nodes.append(TestNode(try fixture.makeNode(option))) }
@@ -99,6 +112,7 @@ func withNodes(
     try await withThrowingTaskGroup(of: Void.self) { group in
         for node in nodes { group.addTask { try await node.transport.run() } }
         defer { group.cancelAll() }
+        if isSettled { await fixture.settle(nodes) }
         try await body(nodes)
     }
 }

@@ -4,15 +4,25 @@ import Keys
 import Testing
 import Transport
 import TransportUDP
+import TransportZMQ
 
 /// What the conformance suite needs to know of a plugin.
 protocol TransportFixture: Sendable {
     /// A node that is bound and not yet running.
     func makeNode(_ options: NodeOptions) throws(TransportError) -> any Transport
+    /// Whether who is refused is named by the host alone, since its connection comes from a port of the moment.
+    var namesHostsOnly: Bool { get }
+    /// Waits until what one of `nodes` broadcasts reaches the others.
+    func settle(_ nodes: [TestNode]) async
     /// An address on which nothing listens.
     func unusedAddress() throws -> PeerAddress
     /// An address that takes what comes and answers nothing, until the fixture goes.
     func silentAddress() throws -> PeerAddress
+}
+
+extension TransportFixture {
+    var namesHostsOnly: Bool { false }
+    func settle(_ nodes: [TestNode]) async {}
 }
 
 /// How a node under test differs from the default.
@@ -27,11 +37,13 @@ struct NodeOptions: Sendable {
 enum Plugin: String, CaseIterable, Sendable {
     case memory
     case udp
+    case zmq
 
     func fixture() -> any TransportFixture {
         switch self {
         case .memory: MemoryFixture()
         case .udp: UDPFixture()
+        case .zmq: ZMQFixture()
         }
     }
 }
@@ -69,12 +81,8 @@ struct MemoryFixture: TransportFixture {
     }
 }
 
-final class UDPFixture: TransportFixture, @unchecked Sendable {
-    private let lock = NSLock()
-    /// Listeners whose connections nobody accepts: the system answers the connect, nobody the hello.
-    private var listeners: [CInt] = []
-
-    deinit { for listener in listeners { close(listener) } }
+struct UDPFixture: TransportFixture {
+    private let listeners = SilentListeners()
 
     func makeNode(_ options: NodeOptions) throws(TransportError) -> any Transport {
         var configuration = UDPTransportConfiguration()
@@ -91,6 +99,49 @@ final class UDPFixture: TransportFixture, @unchecked Sendable {
         return try UDPTransport.bind(configuration)
     }
 
+    func unusedAddress() throws -> PeerAddress { try listeners.unusedAddress() }
+    func silentAddress() throws -> PeerAddress { try listeners.silentAddress() }
+}
+
+struct ZMQFixture: TransportFixture {
+    private let listeners = SilentListeners()
+
+    let namesHostsOnly = true
+
+    /// A peer says when it gets what is broadcast.
+    func settle(_ nodes: [TestNode]) async {
+        for node in nodes {
+            let others = Set(nodes.map(\.address)).subtracting([node.address])
+            await eventually("all are connected") { node.connected.isSuperset(of: others) }
+        }
+    }
+
+    func makeNode(_ options: NodeOptions) throws(TransportError) -> any Transport {
+        var configuration = ZMQTransportConfiguration()
+        if let address = options.address { configuration.bindAddress = address }
+        if let key = options.key { configuration.key = try ClusterKey(key) }
+        if let bytes = options.maxArrivalBytes {
+            configuration.maxMembershipArrivalBytes = bytes
+            configuration.maxReplicationArrivalBytes = bytes
+        }
+        if let count = options.maxExchanges { configuration.maxExchanges = count }
+        configuration.answerTimeout = .milliseconds(500)
+        return try ZMQTransport.bind(configuration)
+    }
+
+    func unusedAddress() throws -> PeerAddress { try listeners.unusedAddress() }
+    func silentAddress() throws -> PeerAddress { try listeners.silentAddress() }
+}
+
+/// Listeners whose connections nobody accepts: the system answers the connect, nobody what is sent.
+///
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only.
+final class SilentListeners: @unchecked Sendable {
+    private let lock = NSLock()
+    private var descriptors: [CInt] = []
+
+    deinit { for descriptor in descriptors { close(descriptor) } }
+
     func unusedAddress() throws -> PeerAddress {
         let (descriptor, address) = try listen()
         close(descriptor)
@@ -99,7 +150,7 @@ final class UDPFixture: TransportFixture, @unchecked Sendable {
 
     func silentAddress() throws -> PeerAddress {
         let (descriptor, address) = try listen()
-        lock.withLock { listeners.append(descriptor) }
+        lock.withLock { descriptors.append(descriptor) }
         return address
     }
 

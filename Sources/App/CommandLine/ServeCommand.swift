@@ -10,6 +10,7 @@ struct ServeCommand: AsyncParsableCommand {
               The same elsewhere.
           auto-cluster-sync -config configs/local_1.yaml
               A node of a cluster; local_2.yaml and local_3.yaml are its peers.
+              local_zmq_1.yaml to local_zmq_3.yaml are a cluster over ZeroMQ.
           auto-cluster-sync -keygen
               A new key for cluster.encrypt_key.
 
@@ -58,8 +59,16 @@ struct ServeOptions: ParsableArguments {
     var serfAddr: String?
 
     @Option(
+        name: CommandLineNames.both("publish-addr"),
+        help: ArgumentHelp(
+            "Address that zmq publishes on. (default: the host of -bind-addr, any free port)", valueName: "host:port"))
+    var publishAddr: String?
+
+    @Option(
         name: CommandLineNames.both("transport"),
-        help: ArgumentHelp("How nodes talk to each other. (default: udp)", valueName: "kind"))
+        help: ArgumentHelp(
+            "How nodes talk to each other, the same on all: \(TransportRegistry.kinds.joined(separator: ", ")). "
+                + "(default: \(TransportRegistry.kinds[0]))", valueName: "kind"))
     var transport: String?
 
     @Flag(name: CommandLineNames.both("keygen"), help: "Print a new cluster key and exit.")
@@ -73,7 +82,7 @@ struct ServeOptions: ParsableArguments {
     var values: FlagValues {
         FlagValues(
             config: config, port: port, db: db, nodeName: nodeName, serfAddr: serfAddr, bindAddr: bindAddr,
-            transport: transport)
+            publishAddr: publishAddr, transport: transport)
     }
 }
 

@@ -11,6 +11,7 @@ struct PartialSettings: Sendable, Equatable {
     var transport: String?
     var bindAddress: HostAndPort?
     var advertiseAddress: HostAndPort?
+    var publishAddress: HostAndPort?
     var seeds: [HostAndPort]?
     var joinTimeout: Duration?
     var syncTimeout: Duration?
@@ -23,7 +24,8 @@ struct PartialSettings: Sendable, Equatable {
             httpHost: httpHost ?? other.httpHost, httpPort: httpPort ?? other.httpPort,
             databasePath: databasePath ?? other.databasePath, synchronous: synchronous ?? other.synchronous,
             transport: transport ?? other.transport, bindAddress: bindAddress ?? other.bindAddress,
-            advertiseAddress: advertiseAddress ?? other.advertiseAddress, seeds: seeds ?? other.seeds,
+            advertiseAddress: advertiseAddress ?? other.advertiseAddress,
+            publishAddress: publishAddress ?? other.publishAddress, seeds: seeds ?? other.seeds,
             joinTimeout: joinTimeout ?? other.joinTimeout, syncTimeout: syncTimeout ?? other.syncTimeout,
             encryptKey: encryptKey ?? other.encryptKey)
     }
@@ -32,6 +34,15 @@ struct PartialSettings: Sendable, Equatable {
 extension Settings {
     /// The transports that the configuration has names for, the default first. A build offers those of its registry.
     static let transports = ["udp", "zmq"]
+    /// The one that takes a `publish_addr`.
+    private static let publishingTransport = "zmq"
+
+    /// Why a transport of that kind (`nil`: the default) cannot have a `publish_addr`; `nil` when it can.
+    static func refusalToPublish(kind: String?) -> String? {
+        let kind = kind ?? transports[0]
+        return kind == publishingTransport
+            ? nil : "expected node.transport.kind \(publishingTransport) with it, found \(kind)"
+    }
 
     /// The defaults, overlaid by what `partial` says. A bind address or a list of seeds, be it empty, makes a cluster.
     init(_ partial: PartialSettings, hostName: String) {
@@ -51,16 +62,25 @@ extension Settings {
     static func resolve(
         _ flags: FlagValues, transports: [String] = transports, hostName: String = ConfigurationFile.hostName()
     ) throws(ConfigurationError) -> Self {
+        var flagFaults: [ConfigurationFault] = []
+        let given = flags.settings(transports: transports, faults: &flagFaults)
         var faults: [ConfigurationFault] = []
         var file = PartialSettings()
         if let path = flags.config {
             do throws(ConfigurationError) {
-                file = try PartialSettings(yaml: try ConfigurationFile.read(path), transports: transports)
+                file = try PartialSettings(
+                    yaml: try ConfigurationFile.read(path), transports: transports, kind: given.transport)
             } catch {
                 faults += error.faults
             }
         }
-        let given = flags.settings(transports: transports, faults: &faults)
+        // Where the file is wrong, its transport is not known.
+        if faults.isEmpty, given.publishAddress != nil,
+            let refusal = refusalToPublish(kind: given.transport ?? file.transport)
+        {
+            flagFaults.append(ConfigurationFault(location: "-publish-addr", message: refusal))
+        }
+        faults += flagFaults
         guard faults.isEmpty else { throw ConfigurationError(path: flags.config, faults: faults) }
         return Settings(given.over(file), hostName: hostName)
     }
@@ -71,6 +91,7 @@ extension Settings.Cluster {
         self.init(transport: kind ?? Settings.transports[0])
         bindAddress = partial.bindAddress ?? bindAddress
         advertiseAddress = partial.advertiseAddress
+        publishAddress = partial.publishAddress
         seeds = partial.seeds ?? seeds
         joinTimeout = partial.joinTimeout ?? joinTimeout
         syncTimeout = partial.syncTimeout ?? syncTimeout
@@ -86,6 +107,7 @@ struct FlagValues: Sendable, Equatable {
     var nodeName: String?
     var serfAddr: String?
     var bindAddr: String?
+    var publishAddr: String?
     var transport: String?
 
     fileprivate func settings(transports: [String], faults: inout [ConfigurationFault]) -> PartialSettings {
@@ -107,6 +129,11 @@ struct FlagValues: Sendable, Equatable {
             faults.append(ConfigurationFault(location: "-bind-addr", message: message))
         }
         settings.bindAddress = bind ?? serf
+        settings.publishAddress = value("-publish-addr", publishAddr, .address(ports: 0...UInt16.max))
+        if let address = settings.publishAddress, address.port != 0, address == settings.bindAddress {
+            let message = "expected another address than -bind-addr, found \(address)"
+            faults.append(ConfigurationFault(location: "-publish-addr", message: message))
+        }
         return settings
     }
 }

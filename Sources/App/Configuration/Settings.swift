@@ -34,6 +34,8 @@ struct Settings: Sendable, Equatable {
         var bindAddress = defaultBindAddress
         /// What other nodes dial, where that differs from `bindAddress`.
         var advertiseAddress: HostAndPort?
+        /// Where ZeroMQ publishes. `nil`: the host of `bindAddress` and any free port.
+        var publishAddress: HostAndPort?
         /// May be empty, and may name the node itself.
         var seeds: [HostAndPort] = []
         /// How long to wait at start for seeds that do not answer at all.

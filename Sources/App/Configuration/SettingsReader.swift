@@ -2,8 +2,10 @@ internal import Yams
 
 extension PartialSettings {
     /// Reads the text of a configuration file. Nothing, or only comments, is a file that says nothing.
-    init(yaml text: String, transports: [String]) throws(ConfigurationError) {
-        var reader = SettingsReader(transports: transports)
+    ///
+    /// - Parameter kind: the transport that a flag chose, over what the file says.
+    init(yaml text: String, transports: [String], kind: String? = nil) throws(ConfigurationError) {
+        var reader = SettingsReader(transports: transports, kind: kind)
         let root: Node?
         do throws(ConfigurationFault) {
             root = try YAMLDocument.compose(text)
@@ -34,9 +36,13 @@ private struct SettingsReader {
     }
 
     let transports: [String]
+    let kind: String?
     private(set) var faults: [ConfigurationFault] = []
 
-    init(transports: [String]) { self.transports = transports }
+    init(transports: [String], kind: String?) {
+        self.transports = transports
+        self.kind = kind
+    }
 
     mutating func settings(_ root: Node?) -> PartialSettings {
         var settings = PartialSettings()
@@ -61,10 +67,7 @@ private struct SettingsReader {
         settings.databasePath = value(database["path"], .path)
         settings.synchronous = value(database["synchronous"], .synchronous)
 
-        let transport = section(node["transport"], keys: ["kind", "bind_addr", "advertise_addr"])
-        settings.transport = value(transport["kind"], .name(of: transports))
-        settings.bindAddress = value(transport["bind_addr"], .address(ports: 0...UInt16.max))
-        settings.advertiseAddress = value(transport["advertise_addr"], .address(ports: 1...UInt16.max))
+        readTransport(node["transport"], into: &settings)
         // The older way to say where a UDP node listens.
         let serf = section(node["serf"], keys: ["bind_addr"])
         guard let address = value(serf["bind_addr"], .address(ports: 0...UInt16.max)) else { return }
@@ -77,6 +80,21 @@ private struct SettingsReader {
         }
         settings.bindAddress = address
         settings.transport = settings.transport ?? "udp"
+    }
+
+    private mutating func readTransport(_ entry: Entry?, into settings: inout PartialSettings) {
+        let transport = section(entry, keys: ["kind", "bind_addr", "advertise_addr", "publish_addr"])
+        settings.transport = value(transport["kind"], .name(of: transports))
+        let isKindWrong = settings.transport == nil && transport["kind"]?.node.isAbsent == false
+        settings.bindAddress = value(transport["bind_addr"], .address(ports: 0...UInt16.max))
+        settings.advertiseAddress = value(transport["advertise_addr"], .address(ports: 1...UInt16.max))
+        settings.publishAddress = value(transport["publish_addr"], .address(ports: 0...UInt16.max))
+        guard let address = settings.publishAddress, !isKindWrong else { return }
+        if let refusal = Settings.refusalToPublish(kind: kind ?? settings.transport) {
+            fault(transport["publish_addr"], refusal)
+        } else if address.port != 0, address == settings.bindAddress {
+            fault(transport["publish_addr"], "expected another address than bind_addr, found \(address)")
+        }
     }
 
     private mutating func readCluster(_ entry: Entry?, into settings: inout PartialSettings) {

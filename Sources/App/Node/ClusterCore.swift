@@ -82,16 +82,24 @@ struct ClusterCore: Service {
     }
 
     private static func bind(_ cluster: Settings.Cluster) async throws -> any Transport {
-        let bind = cluster.bindAddress
-        guard let address = await Resolver.resolve(host: bind.host, port: bind.port).first else {
-            throw StartError.unknownHost(bind.host, key: "node.transport.bind_addr")
+        var settings = TransportSettings(
+            bindAddress: try await resolve(cluster.bindAddress, key: "node.transport.bind_addr"),
+            key: cluster.encryptKey)
+        if let publish = cluster.publishAddress {
+            settings.publishAddress = try await resolve(publish, key: "node.transport.publish_addr")
         }
         do {
-            return try TransportRegistry.make(
-                cluster.transport, TransportSettings(bindAddress: address, key: cluster.encryptKey))
+            return try TransportRegistry.make(cluster.transport, settings)
         } catch let error as TransportError {
             throw StartError.transport(error)
         }
+    }
+
+    private static func resolve(_ address: HostAndPort, key: String) async throws -> PeerAddress {
+        guard let resolved = await Resolver.resolve(host: address.host, port: address.port).first else {
+            throw StartError.unknownHost(address.host, key: key)
+        }
+        return resolved
     }
 
     private func makeMembership(httpPort: UInt16) async throws -> MembershipDriver {

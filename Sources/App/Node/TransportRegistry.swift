@@ -2,13 +2,15 @@ internal import Keys
 internal import Membership
 internal import Transport
 internal import TransportUDP
+internal import TransportZMQ
 
 /// The transports that the configuration can name. A further one is one line here.
 enum TransportRegistry {
     typealias Factory = @Sendable (TransportSettings) throws -> any Transport
 
     private static let factories: [String: Factory] = [
-        "udp": makeUDP
+        "udp": makeUDP,
+        "zmq": makeZMQ,
     ]
 
     /// What `node.transport.kind` may say, the default first.
@@ -26,6 +28,14 @@ enum TransportRegistry {
         if let key = settings.key { configuration.key = try Keys.ClusterKey(key.bytes) }
         configuration.membershipStreamEnd = MemberlistCodec.streamEnd
         return try UDPTransport.bind(configuration)
+    }
+
+    @Sendable private static func makeZMQ(_ settings: TransportSettings) throws -> any Transport {
+        var configuration = ZMQTransportConfiguration()
+        configuration.bindAddress = settings.bindAddress
+        configuration.publishAddress = settings.publishAddress
+        if let key = settings.key { configuration.key = try Keys.ClusterKey(key.bytes) }
+        return try ZMQTransport.bind(configuration)
     }
 }
 

@@ -43,6 +43,31 @@ int cs_event(void);
 /// or -errno.
 int cs_wait(int descriptor, int event, int wants_write, int64_t timeout_ns);
 
+/// One descriptor that has something to say: the tag it was added with, and bits 1 readable, 2 writable, 4 error.
+typedef struct cs_ready {
+    uint64_t tag;
+    int bits;
+} cs_ready;
+
+/// An epoll descriptor, or -errno.
+int cs_poller(void);
+
+/// Adds `descriptor` to a poller, level-triggered: waits until it is readable, and writable too where `wants_write`.
+/// Returns 0 or -errno.
+int cs_poller_add(int poller, int descriptor, uint64_t tag, int wants_write);
+
+/// Takes `descriptor` out, which must still be open.
+void cs_poller_remove(int poller, int descriptor);
+
+/// Waits for `timeout_ns` nanoseconds at most (negative: for ever). Returns how many of `ready` were filled, or -errno.
+int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns);
+
+/// Begins to connect a non-blocking TCP socket. Returns the descriptor or -errno.
+int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port);
+
+/// The address of the other side of a TCP connection. Returns the length of the host, 0 when there is none.
+int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port);
+
 /// Takes the pending error of a socket, so that it is not reported again.
 int cs_take_error(int descriptor);
 

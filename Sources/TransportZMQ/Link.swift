@@ -1,0 +1,229 @@
+import Transport
+
+/// One connection between a DEALER and a ROUTER, seen from either end: its exchanges, and what waits to be sent over it.
+/// Confined to the owner thread.
+///
+/// The order of sending: what steers exchanges, membership, replication, then parts of messages of exchanges, in turn.
+/// So a probe waits for at most what libzmq and the kernel hold, which is bounded by `windowBytes`.
+final class Link {
+    /// What may be on its way in data frames and has not been reported as arrived, in cost.
+    static let windowBytes = 1024 * 1024
+    /// How much has to arrive for a report.
+    static let reportBytes = windowBytes / 4
+    /// Unicasts of one channel that wait for the connection, in bytes.
+    static let maxWaitingBytes = 1024 * 1024
+    /// Frames that steer exchanges and wait for the connection; a link with more is given up.
+    static let maxWaitingControl = 8_192
+
+    /// Where the other node listens.
+    let address: PeerAddress
+    private let socket: Socket
+    /// On the ROUTER's side.
+    private let routingID: [UInt8]?
+
+    private(set) var streams: [UInt32: ExchangeStream] = [:]
+    private var numbers: [ObjectIdentifier: UInt32] = [:]
+    private var lastNumber: UInt32 = 0
+    /// Exchanges that may have something to send, each once.
+    private var sending = FIFO<UInt32>()
+    private var isSending: Set<UInt32> = []
+    private var onTheWay = 0
+    private var unreported = 0
+
+    private var control = FIFO<[UInt8]>()
+    private var unicasts = [FIFO<[UInt8]>(), FIFO<[UInt8]>()]
+    private var unicastBytes = [0, 0]
+    /// A frame that libzmq had no room for.
+    private var refused: [UInt8]?
+
+    /// When something last came over it.
+    var lastHeard = ContinuousClock.now
+    /// Streams that ended here and still count for somebody: told once.
+    var onStreamGone: ((ExchangeStream) -> Void)?
+
+    init(address: PeerAddress, socket: Socket, routingID: [UInt8]? = nil) {
+        self.address = address
+        self.socket = socket
+        self.routingID = routingID
+    }
+
+    // MARK: Sending
+
+    /// A frame had no room when it was last tried.
+    var hasFullSocket: Bool { refused != nil }
+
+    /// Hands one frame to libzmq past all that waits. On the ROUTER's side `unroutable` says that the connection is gone.
+    func transmit(_ frame: [UInt8]) -> Socket.Outcome {
+        if let routingID {
+            let outcome = socket.send(routingID, hasMore: true)
+            guard outcome == .sent else { return outcome }
+        }
+        return socket.send(frame)
+    }
+
+    func enqueue(_ message: LinkMessage) { control.append(message.encoded()) }
+
+    /// Returns how many older ones had to go.
+    func enqueue(unicast message: [UInt8], on channel: Channel) -> Int {
+        let index = Int(channel.rawValue)
+        unicasts[index].append(LinkMessage.unicast(channel, message: message).encoded())
+        unicastBytes[index] += message.count
+        var lost = 0
+        while unicastBytes[index] > Self.maxWaitingBytes, let oldest = unicasts[index].popFirst() {
+            unicastBytes[index] -= oldest.count - 2
+            lost += 1
+        }
+        return lost
+    }
+
+    /// More answers wait than the other side can have asked for: it asks and does not read.
+    var isOverwhelmed: Bool { control.count > Self.maxWaitingControl }
+
+    /// Unicasts that wait.
+    var waitingUnicasts: Int { unicasts[0].count + unicasts[1].count }
+
+    /// Whether there is something that `pump` could send.
+    var hasWaiting: Bool { refused != nil || !control.isEmpty || waitingUnicasts > 0 || !sending.isEmpty }
+
+    /// Sends what waits until libzmq has no more room. `unroutable` and `failed` say that the link is lost.
+    func pump() -> Socket.Outcome {
+        while let frame = nextFrame() {
+            let outcome = transmit(frame)
+            guard outcome == .sent else {
+                refused = frame
+                return outcome
+            }
+        }
+        return .sent
+    }
+
+    private func nextFrame() -> [UInt8]? {
+        if let frame = refused {
+            refused = nil
+            return frame
+        }
+        if let frame = control.popFirst() { return frame }
+        for index in unicasts.indices {
+            if let frame = unicasts[index].popFirst() {
+                unicastBytes[index] -= frame.count - 2
+                return frame
+            }
+        }
+        return nextDataFrame()
+    }
+
+    private func nextDataFrame() -> [UInt8]? {
+        while onTheWay + ExchangeStream.maxFragmentBytes + ExchangeStream.frameCost <= Self.windowBytes,
+            let number = sending.popFirst()
+        {
+            isSending.remove(number)
+            guard let stream = streams[number] else { continue }
+            if let fragment = stream.takeFragment(limit: Self.windowBytes) {
+                onTheWay += fragment.cost
+                // Its turn comes again behind the others.
+                markSending(number)
+                return LinkMessage.data(
+                    exchange: number, endsMessage: fragment.endsMessage, bytes: fragment.bytes
+                ).encoded()
+            }
+            if stream.state == .isFlushed {
+                stream.ended()
+                forget(number)
+                return LinkMessage.end(exchange: number).encoded()
+            }
+        }
+        return nil
+    }
+
+    // MARK: Exchanges
+
+    /// Takes a stream in under a number of its own.
+    func add(_ stream: ExchangeStream) -> UInt32 {
+        repeat { lastNumber &+= 1 } while streams[lastNumber] != nil
+        add(stream, number: lastNumber)
+        return lastNumber
+    }
+
+    func add(_ stream: ExchangeStream, number: UInt32) {
+        streams[number] = stream
+        numbers[ObjectIdentifier(stream)] = number
+    }
+
+    func number(of stream: ExchangeStream) -> UInt32? { numbers[ObjectIdentifier(stream)] }
+
+    /// Something changed in a stream: it has something to send, or its credit or end is to be told.
+    func note(_ stream: ExchangeStream) {
+        guard let number = number(of: stream) else { return }
+        if let bytes = stream.takeCredit() { enqueue(.credit(exchange: number, bytes: UInt32(clamping: bytes))) }
+        if stream.state == .isOver {
+            forget(number)
+            enqueue(.reset(exchange: number, .closed))
+        } else {
+            markSending(number)
+        }
+    }
+
+    func forget(_ number: UInt32) {
+        guard let stream = streams.removeValue(forKey: number) else { return }
+        numbers[ObjectIdentifier(stream)] = nil
+        onStreamGone?(stream)
+    }
+
+    /// Ends an exchange with a word to the other side.
+    func reset(_ number: UInt32, _ error: ExchangeError) {
+        streams[number]?.fail(error)
+        forget(number)
+        enqueue(.reset(exchange: number, .closed))
+    }
+
+    /// The connection is gone: so are all exchanges.
+    func failAll(_ error: ExchangeError) {
+        for number in streams.keys.sorted() {
+            streams[number]?.fail(error)
+            forget(number)
+        }
+    }
+
+    private func markSending(_ number: UInt32) {
+        if isSending.insert(number).inserted { sending.append(number) }
+    }
+
+    // MARK: What arrives
+
+    /// A part of a message. What is for an exchange that is gone only counts as arrived.
+    func received(data bytes: [UInt8], endsMessage: Bool, exchange number: UInt32) {
+        unreported += bytes.count + ExchangeStream.frameCost
+        if unreported >= Self.reportBytes {
+            enqueue(.arrived(bytes: UInt32(clamping: unreported)))
+            unreported = 0
+        }
+        guard let stream = streams[number] else { return }
+        guard stream.deliver(bytes, endsMessage: endsMessage) else { return reset(number, .closed) }
+        if let credit = stream.takeCredit() { enqueue(.credit(exchange: number, bytes: UInt32(clamping: credit))) }
+    }
+
+    func received(arrived bytes: UInt32) { onTheWay = max(0, onTheWay - Int(bytes)) }
+
+    func received(credit bytes: UInt32, exchange number: UInt32) {
+        guard let stream = streams[number] else { return }
+        guard stream.grant(Int(bytes)) else { return reset(number, .closed) }
+        markSending(number)
+    }
+
+    func receivedEnd(exchange number: UInt32) {
+        streams[number]?.ended()
+        forget(number)
+    }
+
+    func received(reset reason: LinkMessage.ResetReason, exchange number: UInt32) {
+        streams[number]?.fail(.closed)
+        forget(number)
+    }
+
+    /// Ends exchanges on which nothing moves.
+    func endStuck(at now: ContinuousClock.Instant, idle: Duration, linger: Duration) {
+        for (number, stream) in streams where stream.isStuck(at: now, idle: idle, linger: linger) {
+            reset(number, .closed)
+        }
+    }
+}
