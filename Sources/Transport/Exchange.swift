@@ -37,6 +37,22 @@ public enum ExchangeError: Error, Hashable, Sendable {
     case busy
 }
 
+extension ExchangeError: CustomStringConvertible {
+    /// A few words for logs.
+    public var description: String {
+        switch self {
+        case .refused: "nobody listens there"
+        case .noAnswer: "no answer"
+        case .otherKey: "another cluster key"
+        case .otherTransport: "another transport"
+        case .otherVersion: "another version"
+        case .closed: "the connection ended"
+        case .tooLarge: "a message was too large"
+        case .busy: "too many exchanges at once"
+        }
+    }
+}
+
 /// Why a plugin could not start or had to stop.
 public enum TransportError: Error, Hashable, Sendable {
     /// `address` is in use by another process.
@@ -90,8 +106,10 @@ public enum DropCause: String, Hashable, Sendable, CaseIterable {
     case receiveQueueFull
     /// Larger than the transport takes.
     case tooLarge
-    /// The system refused to send it, or there is no connection to the peer.
+    /// The system refused to send it.
     case sendFailed
+    /// There is no connection to the peer.
+    case unreachable
     /// A peer broadcast it and it never arrived, as the numbers of what did arrive tell.
     case lost
 }

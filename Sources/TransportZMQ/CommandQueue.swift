@@ -19,6 +19,7 @@ final class CommandQueue: @unchecked Sendable {
     private var commands: [Command?] = []
     private var head = 0
     private var bytes = 0
+    private var liveCount = 0
     /// Where the queued broadcast with this key stands.
     private var places: [String: Int] = [:]
     private var isFinished = false
@@ -30,9 +31,11 @@ final class CommandQueue: @unchecked Sendable {
         lock.withLock {
             if isFinished { return 1 }
             if let key = command.key, let place = places[key] { take(place) }
+            compact()
             if let key = command.key { places[key] = commands.count }
             commands.append(command)
             bytes += command.bytes + Self.commandCost
+            liveCount += 1
             var lost = 0
             while bytes > maxBytes, head < commands.count {
                 if commands[head] != nil {
@@ -66,11 +69,24 @@ final class CommandQueue: @unchecked Sendable {
         guard let command = commands[place] else { return }
         commands[place] = nil
         bytes -= command.bytes + Self.commandCost
+        liveCount -= 1
         if let key = command.key, places[key] == place { places[key] = nil }
+    }
+
+    /// Gives the places of what was replaced back once they are the larger part. Called with the lock held.
+    private func compact() {
+        guard commands.count > 4_096, commands.count > 2 * liveCount else { return }
+        commands = commands[head...].filter { $0 != nil }
+        head = 0
+        places = [:]
+        for (place, command) in commands.enumerated() {
+            if let key = command?.key { places[key] = place }
+        }
     }
 
     /// Called with the lock held.
     private func reset() {
+        liveCount = 0
         commands = []
         head = 0
         bytes = 0

@@ -57,8 +57,8 @@ struct PeerState {
     var channels: Set<Channel>
     /// The start of the peer that its last welcome told of.
     var stream: UInt64?
-    /// The endpoint of its XPUB that this node's SUB is connected to.
-    var endpoint: String?
+    /// Its XPUB, to which this node's SUB is connected.
+    var publisher: PeerAddress?
     /// Its broadcasts come in: a beat was seen since the SUB was last connected.
     var isHeard = false
     var follower = StreamFollower()

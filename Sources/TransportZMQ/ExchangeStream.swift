@@ -347,11 +347,22 @@ extension ExchangeStream {
         }
     }
 
-    /// Nothing has moved for `idle`, or it was closed `linger` ago and has not gone out.
-    func isStuck(at now: ContinuousClock.Instant, idle: Duration, linger: Duration) -> Bool {
+    /// How long what may take.
+    struct Limits {
+        /// Until the peer has accepted.
+        var answer: Duration
+        /// Without anything that moves.
+        var idle: Duration
+        /// From `close` until everything has gone out.
+        var linger: Duration
+    }
+
+    /// Why it is to end, where it has taken too long.
+    func stuck(at now: ContinuousClock.Instant, _ limits: Limits) -> ExchangeError? {
         lock.withLock {
-            if let closedAt { return now - closedAt >= linger }
-            return now - lastProgress >= idle
+            if phase == .opening { return now - lastProgress >= limits.answer ? .noAnswer : nil }
+            if let closedAt { return now - closedAt >= limits.linger ? .closed : nil }
+            return now - lastProgress >= limits.idle ? .closed : nil
         }
     }
 }

@@ -221,9 +221,9 @@ final class Link {
     }
 
     /// Ends exchanges on which nothing moves.
-    func endStuck(at now: ContinuousClock.Instant, idle: Duration, linger: Duration) {
-        for (number, stream) in streams where stream.isStuck(at: now, idle: idle, linger: linger) {
-            reset(number, .closed)
+    func endStuck(at now: ContinuousClock.Instant, _ limits: ExchangeStream.Limits) {
+        for (number, stream) in streams {
+            if let error = stream.stuck(at: now, limits) { reset(number, error) }
         }
     }
 }

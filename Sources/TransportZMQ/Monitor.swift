@@ -74,7 +74,7 @@ final class Monitor {
             throw .failed(reason: "connect to the monitor: \(Socket.lastError)")
         }
         do throws(TransportError) {
-            source = try poller.add(socket.descriptor) { [unowned self] in take(handle) }
+            source = try poller.add(socket) { [unowned self] in take(handle) }
         } catch {
             socket.close()
             throw error

@@ -4,8 +4,8 @@ import Transport
 
 /// Waits for descriptors and sockets, and calls who is concerned. Confined to the owner thread.
 ///
-/// The descriptor of a libzmq socket tells of commands, not of messages, and any call may take a command in. So a source
-/// whose socket was used is looked at again before the thread sleeps: `touch`.
+/// The descriptor of a libzmq socket tells of commands, not of messages, and any call may take a command in. So a socket
+/// that was used is looked at again before the thread sleeps, which `Socket` itself asks for.
 final class Poller {
     /// One thing that is waited for.
     final class Source {
@@ -51,6 +51,13 @@ final class Poller {
         return source
     }
 
+    /// The same for a libzmq socket, also after each call that may have taken something in.
+    func add(_ socket: Socket, handle: @escaping () -> Void) throws(TransportError) -> Source {
+        let source = try add(socket.descriptor, handle: handle)
+        socket.onUse = { [unowned self, unowned source] in touch(source) }
+        return source
+    }
+
     /// Its descriptor must still be open.
     func remove(_ source: Source) {
         guard sources.removeValue(forKey: source.tag) != nil else { return }
@@ -59,7 +66,7 @@ final class Poller {
     }
 
     /// Has the source looked at before the thread sleeps again.
-    func touch(_ source: Source) {
+    private func touch(_ source: Source) {
         guard !source.isReady, !source.isRemoved else { return }
         source.isReady = true
         ready.append(source)

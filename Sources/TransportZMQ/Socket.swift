@@ -25,13 +25,15 @@ final class Context {
 
 /// One libzmq socket, confined to the owner thread. Whoever makes it closes it.
 ///
-/// `descriptor` tells level-triggered that there are commands for the socket, which `events` takes in; a call of `send`
-/// takes them in too, so that after each call `events` must be asked again before the thread sleeps.
+/// `descriptor` tells level-triggered that there are commands for the socket. Any call takes them in, and then only
+/// `events` tells what came of it: so each use is told to the poller, which asks again before the thread sleeps.
 final class Socket {
     /// What became of a frame.
     enum Outcome { case sent, full, unroutable, failed }
 
     let descriptor: CInt
+    /// Something may have been taken in.
+    var onUse: () -> Void = {}
     private var handle: UnsafeMutableRawPointer?
 
     /// Throws `failed` when libzmq or the system is out of sockets.
@@ -64,6 +66,7 @@ final class Socket {
         guard let handle else { return }
         zmq_close(handle)
         self.handle = nil
+        onUse = {}
     }
 
     private func set(_ option: SocketKind.Option) throws(TransportError) {
@@ -111,9 +114,15 @@ final class Socket {
     }
 
     /// Begins to connect. `false` when libzmq takes the endpoint for none, such as one without a route to bind to.
-    func connect(_ endpoint: String) -> Bool { zmq_connect(handle, endpoint) == 0 }
+    func connect(_ endpoint: String) -> Bool {
+        onUse()
+        return zmq_connect(handle, endpoint) == 0
+    }
 
-    func disconnect(_ endpoint: String) { zmq_disconnect(handle, endpoint) }
+    func disconnect(_ endpoint: String) {
+        onUse()
+        zmq_disconnect(handle, endpoint)
+    }
 
     /// Reports `events` of this socket under `name`; a PAIR connects to "inproc://" and that.
     func monitor(_ events: CInt, as name: String) throws(TransportError) {
@@ -128,11 +137,14 @@ final class Socket {
         var events: CInt = 0
         var size = MemoryLayout<CInt>.size
         guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 else { return (false, false) }
-        return (events & CInt(ZMQ_POLLIN) != 0, events & CInt(ZMQ_POLLOUT) != 0)
+        let isReadable = events & CInt(ZMQ_POLLIN) != 0
+        if isReadable { onUse() }
+        return (isReadable, events & CInt(ZMQ_POLLOUT) != 0)
     }
 
     /// Hands over one frame; never waits. `hasMore`: the message goes on with the next call.
     func send(_ frame: [UInt8], hasMore: Bool = false) -> Outcome {
+        onUse()
         let flags = CInt(ZMQ_DONTWAIT) | (hasMore ? CInt(ZMQ_SNDMORE) : 0)
         while true {
             if zmq_send(handle, frame, frame.count, flags) >= 0 { return .sent }

@@ -81,7 +81,6 @@ extension ZMQLoop {
                 _ = authenticator.send(frame, hasMore: index < answer.count - 1)
             }
         }
-        if let authenticatorSource { poller.touch(authenticatorSource) }
     }
 
     // MARK: Links
@@ -107,7 +106,6 @@ extension ZMQLoop {
                 take(message, from: id, host: host)
             }
         }
-        if let routerSource { poller.touch(routerSource) }
     }
 
     static func decode(_ frame: borrowing Frame) -> Result<LinkMessage, WireError> {
@@ -158,22 +156,19 @@ extension ZMQLoop {
         link.onStreamGone = { [unowned self, unowned link] stream in release(stream, of: link) }
         guard link.transmit(LinkMessage.welcome(ownHello).encoded()) == .sent else { return }
         accepted[id] = link
-        if let routerSource { poller.touch(routerSource) }
     }
 
     /// Sends what waits for a link of another node. There is no word of when a full one has room again: it is tried.
     func pump(_ link: Link) {
         switch link.pump() {
         case .sent: break
-        case .full: if link.isOverwhelmed { forget(link) }
+        case .full: if link.isOverwhelmed { forget(link) } else { isRouterFull = true }
         case .unroutable, .failed: forget(link)
         }
-        if let routerSource { poller.touch(routerSource) }
     }
 
-    var hasWaitingForRouter: Bool { accepted.values.contains { $0.hasFullSocket } }
-
     func pumpAccepted() {
+        isRouterFull = false
         for link in accepted.values where link.hasFullSocket { pump(link) }
     }
 
@@ -182,7 +177,6 @@ extension ZMQLoop {
         for link in accepted.values where isSuspect(link) {
             if link.transmit(LinkMessage.ping.encoded()) == .unroutable { forget(link) }
         }
-        if let routerSource { poller.touch(routerSource) }
     }
 
     private func forget(_ link: Link) {

@@ -33,9 +33,8 @@ extension ZMQLoop {
 
     private func unsubscribe(_ state: PeerState) {
         if let stream = state.stream { publishers[stream] = nil }
-        guard let endpoint = state.endpoint else { return }
-        subscriber.disconnect(endpoint)
-        if let subscriberSource { poller.touch(subscriberSource) }
+        guard let publisher = state.publisher else { return }
+        subscriber.disconnect(endpoint(publisher))
     }
 
     /// Connects the SUB to the peer's XPUB. Also where the endpoint has not changed: a new start of the peer has to send
@@ -43,17 +42,15 @@ extension ZMQLoop {
     private func subscribe(to address: PeerAddress, _ hello: Hello) {
         guard var state = peers[address] else { return }
         let publisher = PeerAddress(host: hello.publishHost ?? address.host, port: hello.publishPort)
-        let endpoint = endpoint(publisher)
-        guard state.stream != hello.stream || state.endpoint != endpoint else { return }
+        guard state.stream != hello.stream || state.publisher != publisher else { return }
         unsubscribe(state)
         state.stream = hello.stream
-        state.endpoint = endpoint
+        state.publisher = publisher
         state.isHeard = false
         publishers[hello.stream] = address
         try? subscriber.set(ZMQ_IPV6, publisher.isV6 ? 1 : 0)
-        if !subscriber.connect(endpoint) { state.endpoint = nil }
+        if !subscriber.connect(endpoint(publisher)) { state.publisher = nil }
         peers[address] = state
-        if let subscriberSource { poller.touch(subscriberSource) }
     }
 
     /// What libzmq is to connect to. Where this node is bound to one address it also connects from there: the other side
@@ -93,7 +90,7 @@ extension ZMQLoop {
             try keys?.secureClient(socket)
             try socket.set(ZMQ_IPV6, address.isV6 ? 1 : 0)
             dial.monitor = try monitor(socket) { [unowned self, unowned dial] event, _ in note(event, of: dial) }
-            dial.source = try poller.add(socket.descriptor) { [unowned self, unowned dial] in serve(dial) }
+            dial.source = try poller.add(socket) { [unowned self, unowned dial] in serve(dial) }
             dial.link.onStreamGone = { [unowned self] stream in links[ObjectIdentifier(stream)] = nil }
             guard socket.connect(endpoint(address)) else { throw .failed(reason: Socket.lastError) }
         } catch {
@@ -127,7 +124,7 @@ extension ZMQLoop {
     func lose(_ dial: Dial, _ error: ExchangeError, isWanted: Bool = false) {
         guard !dial.isOver else { return }
         let wasUp = dial.isUp
-        port.events.dropped(.sendFailed, count: dial.link.waitingUnicasts)
+        port.events.dropped(.unreachable, count: dial.link.waitingUnicasts)
         close(dial)
         dial.link.failAll(.closed)
         for stream in dial.waiting {
@@ -257,7 +254,6 @@ extension ZMQLoop {
             dial.link.lastHeard = .now
             take(result, from: dial)
         }
-        if let source = dial.source { poller.touch(source) }
     }
 
     private func take(_ result: Result<LinkMessage, WireError>, from dial: Dial) {
@@ -299,6 +295,5 @@ extension ZMQLoop {
         // Asking is what takes the room in that the I/O thread has made.
         guard dial.link.hasWaiting, dial.socket.events.isWritable else { return }
         if dial.link.pump() == .failed { lose(dial, .closed) }
-        if let source = dial.source { poller.touch(source) }
     }
 }

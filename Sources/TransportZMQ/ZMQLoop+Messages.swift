@@ -36,11 +36,11 @@ extension ZMQLoop {
         }
         // Who could not be reached a moment ago is not dialled for each message.
         if dials[address] == nil, let backOff = backOffs[address], backOff.until > .now {
-            port.events.dropped(.sendFailed)
+            port.events.dropped(.unreachable)
             return nil
         }
         guard let dial = dial(address) else {
-            port.events.dropped(.sendFailed)
+            port.events.dropped(.unreachable)
             return nil
         }
         dial.lastUsed = .now
@@ -52,7 +52,6 @@ extension ZMQLoop {
     private func publish(_ frame: [UInt8]) {
         // A subscriber whose queue is full loses it, and sees by the next number that it has.
         if publisher.send(frame) != .sent { port.events.dropped(.sendFailed) }
-        if let publisherSource { poller.touch(publisherSource) }
     }
 
     /// Tells subscribers where the streams stand: whoever sees it is connected, and misses nothing from here on unseen.
@@ -71,7 +70,6 @@ extension ZMQLoop {
             guard let isBeat else { break }
             if isBeat { isBeatWanted = true }
         }
-        if let publisherSource { poller.touch(publisherSource) }
     }
 
     // MARK: Receiving
@@ -87,14 +85,9 @@ extension ZMQLoop {
             switch result {
             case .success(let frame): take(frame)
             case .failure(let error): count(error)
-            case nil: return touchSubscriber()
+            case nil: return
             }
         }
-        touchSubscriber()
-    }
-
-    private func touchSubscriber() {
-        if let subscriberSource { poller.touch(subscriberSource) }
     }
 
     private func take(_ frame: BroadcastFrame) {
@@ -126,9 +119,9 @@ extension ZMQLoop {
 
     /// The monitor of the SUB: a broken connection has to be heard of again.
     func noteSubscriber(_ event: ConnectionEvent, _ endpoint: String) {
-        guard case .disconnected = event else { return }
-        for (address, state) in peers where state.endpoint == endpoint || state.endpoint?.hasSuffix(endpoint) == true {
-            peers[address]?.isHeard = false
+        guard case .disconnected = event, let publisher = PeerAddress(String(endpoint.dropFirst("tcp://".count))) else {
+            return
         }
+        for (address, state) in peers where state.publisher == publisher { peers[address]?.isHeard = false }
     }
 }

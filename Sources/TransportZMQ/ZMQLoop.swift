@@ -34,11 +34,7 @@ final class ZMQLoop {
     let streamID = UInt64.random(in: 1 ... .max)
     let addresses: ZMQPort.Addresses
 
-    var routerSource: Poller.Source?
-    var publisherSource: Poller.Source?
-    var subscriberSource: Poller.Source?
-    var authenticatorSource: Poller.Source?
-    private var wakeSource: Poller.Source?
+    private var sources: [Poller.Source] = []
     private var monitors: [Monitor] = []
     private var lastMonitor = 0
     private var hasOrders = true
@@ -70,6 +66,8 @@ final class ZMQLoop {
     var lossCheck: ContinuousClock.Instant?
     private var nextSilenceCheck: ContinuousClock.Instant?
     private var nextRetry: ContinuousClock.Instant?
+    /// A link of another node has frames that the ROUTER had no room for.
+    var isRouterFull = false
 
     struct BackOff {
         var wait: Duration
@@ -132,7 +130,7 @@ final class ZMQLoop {
     func run() -> Result<Void, TransportError> {
         defer { closeAll() }
         do throws(TransportError) {
-            wakeSource = try poller.add(port.wakeDescriptor) { [unowned self] in hasOrders = true }
+            sources.append(try poller.add(port.wakeDescriptor) { [unowned self] in hasOrders = true })
             // Nothing moves before `run`; what others want until then waits in the port.
             while !port.mayRun {
                 if port.isStopRequested { return .success(()) }
@@ -156,10 +154,10 @@ final class ZMQLoop {
     }
 
     private func watch() throws(TransportError) {
-        routerSource = try poller.add(router.descriptor) { [unowned self] in receiveFromRouter() }
-        publisherSource = try poller.add(publisher.descriptor) { [unowned self] in receiveSubscriptions() }
-        subscriberSource = try poller.add(subscriber.descriptor) { [unowned self] in receiveBroadcasts() }
-        authenticatorSource = try poller.add(authenticator.descriptor) { [unowned self] in authenticate() }
+        sources.append(try poller.add(router) { [unowned self] in receiveFromRouter() })
+        sources.append(try poller.add(publisher) { [unowned self] in receiveSubscriptions() })
+        sources.append(try poller.add(subscriber) { [unowned self] in receiveBroadcasts() })
+        sources.append(try poller.add(authenticator) { [unowned self] in authenticate() })
         for socket in [router, publisher] {
             monitors.append(
                 try monitor(socket) { [unowned self] event, _ in note(event, isRouter: socket === router) })
@@ -202,7 +200,10 @@ final class ZMQLoop {
             findLostLinks { now - $0.lastHeard >= Self.silenceLimit }
             backOffs = backOffs.filter { $0.value.until > now }
         }
-        if let due = nextRetry, due <= now { pumpAccepted() }
+        if let due = nextRetry, due <= now {
+            nextRetry = nil
+            pumpAccepted()
+        }
         if isBeatWanted { publishBeat() }
         port.events.report()
         planTimers(at: now)
@@ -217,7 +218,7 @@ final class ZMQLoop {
         nextSweep = hasExchanges ? nextSweep ?? now + Self.sweepInterval : nil
         let hasOthers = !accepted.isEmpty || !backOffs.isEmpty
         nextSilenceCheck = hasOthers ? nextSilenceCheck ?? now + Self.silenceLimit : nil
-        nextRetry = hasWaitingForRouter ? now + Self.retryInterval : nil
+        nextRetry = isRouterFull ? nextRetry ?? now + Self.retryInterval : nil
     }
 
     /// Time until the next deadline; `nil` when there is none, so that an idle node does not wake up.
@@ -228,12 +229,14 @@ final class ZMQLoop {
 
     private func endStuckExchanges(at now: ContinuousClock.Instant) {
         nextSweep = nil
+        let limits = ExchangeStream.Limits(
+            answer: configuration.answerTimeout, idle: configuration.idleTimeout, linger: configuration.lingerTimeout)
         for link in accepted.values where !link.streams.isEmpty {
-            link.endStuck(at: now, idle: configuration.idleTimeout, linger: configuration.lingerTimeout)
+            link.endStuck(at: now, limits)
             pump(link)
         }
         for dial in dials.values where !dial.link.streams.isEmpty {
-            dial.link.endStuck(at: now, idle: configuration.idleTimeout, linger: configuration.lingerTimeout)
+            dial.link.endStuck(at: now, limits)
             pump(dial)
         }
     }
@@ -242,7 +245,7 @@ final class ZMQLoop {
         ZMQCounts(
             sources: poller.count, links: dials.count, acceptedLinks: accepted.count,
             exchanges: openings.count + links.count,
-            subscriptions: peers.values.count { $0.endpoint != nil })
+            subscriptions: peers.values.count { $0.publisher != nil })
     }
 
     /// What libzmq has is given a moment to go out; then every socket, the context and its threads are gone.
@@ -257,8 +260,7 @@ final class ZMQLoop {
         try? publisher.set(ZMQ_LINGER, SocketKind.farewellMilliseconds)
         try? router.set(ZMQ_LINGER, SocketKind.farewellMilliseconds)
         for monitor in monitors { monitor.close() }
-        let sources = [routerSource, publisherSource, subscriberSource, authenticatorSource, wakeSource]
-        for source in sources.compactMap({ $0 }) { poller.remove(source) }
+        for source in sources { poller.remove(source) }
         for socket in [router, publisher, subscriber, authenticator] { socket.close() }
         context.end()
     }

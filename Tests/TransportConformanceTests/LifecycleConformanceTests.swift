@@ -40,7 +40,7 @@ struct LifecycleConformanceTests {
             }
             // Where they do not go together no connection comes about, and the sender counts.
             await eventually("what goes nowhere is counted") {
-                nodes[1].dropped(mismatch.cause) + nodes[0].dropped(.sendFailed) >= 50
+                nodes[1].dropped(mismatch.cause) + nodes[0].dropped(.unreachable) >= 50
             }
             for channel in Channel.allCases { #expect(nodes[1].received(on: channel).isEmpty) }
             await eventually("it is reported") { !nodes[1].refusals(mismatch.refusal).isEmpty }

@@ -27,6 +27,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard !options.keygen else { return print(KeyAnnouncement(key: .random())) }
+        OpenFiles.raiseLimit()
         try await serve(try options.resolve())
     }
 }

@@ -136,7 +136,7 @@ struct MembershipLog {
                 [.peerAddress: peer, .reason: "\(refusal)", .repeats: repeats])
         case .dropped(let cause, let count):
             dropped[cause, default: 0] += count
-            let isOurs = cause == .sendQueueFull || cause == .receiveQueueFull || cause == .sendFailed
+            let isOurs = [.sendQueueFull, .receiveQueueFull, .sendFailed, .lost].contains(cause)
             guard isOurs, repeated.note("dropped \(cause)", at: now) != nil else {
                 return logger.log(.debug, "Dropped messages", [.cause: cause.rawValue, .count: count])
             }

@@ -10,7 +10,7 @@ enum StartError: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .unknownTransport(let kind):
-            "the transport \(kind) is not part of this build; use node.transport.kind: udp"
+            "the transport \(kind) is not part of this build; use node.transport.kind: \(TransportRegistry.kinds.joined(separator: " or "))"
         case .unknownHost(let host, let key): "\(key): the host \(host) is unknown"
         case .transport(.addressInUse(let address)):
             "cannot listen for the cluster on \(address): the address is already in use"
