@@ -69,13 +69,14 @@ final class Socket {
         onUse = {}
     }
 
-    private func set(_ option: SocketKind.Option) throws(TransportError) {
+    /// Throws `failed`: all options are ours, so that a refusal is a mistake here.
+    func set(_ option: SocketKind.Option) throws(TransportError) {
         guard option.isWide else { return try set(option.name, option.value) }
         var value = Int64(option.value)
         try check(option.name, zmq_setsockopt(handle, option.name, &value, MemoryLayout<Int64>.size))
     }
 
-    /// Throws `failed`: all options are ours, so that a refusal is a mistake here.
+    /// The same for one of 32 bits.
     func set(_ name: CInt, _ value: CInt) throws(TransportError) {
         var value = value
         try check(name, zmq_setsockopt(handle, name, &value, MemoryLayout<CInt>.size))

@@ -1,11 +1,12 @@
 internal import CLibZMQ
+import Transport
 
 /// What a socket is for, and every option that is set on it, with the reason for its value.
 ///
 /// What stands nowhere here keeps libzmq's default on purpose: XPUB_NODROP stays off, so that at the mark only the slow
 /// subscriber loses (with it one slow subscriber stops all); IMMEDIATE stays off, so that the hello waits in the pipe of
 /// a link that is being made; ROUTER_HANDOVER and ROUTING_ID are not used, since every connection is a link of its own
-/// with an id that the ROUTER chooses.
+/// with an id that the ROUTER chooses. Keys, the domain of ZAP and subscriptions are set where they come from.
 enum SocketKind {
     /// Bound: takes links of peers.
     case router
@@ -84,6 +85,10 @@ enum SocketKind {
             ]
         }
     }
+
+    /// On only for an IPv6 address: with it libzmq asks the system for an IPv6 socket also for an IPv4 address, which a
+    /// machine without IPv6 refuses. Set before each bind and connect.
+    static func family(of address: PeerAddress) -> Option { Option(name: ZMQ_IPV6, value: address.isV6 ? 1 : 0) }
 
     /// How long a connect may take: a SYN and its first repetition after 1 s, so that after a cut the next try begins
     /// soon.

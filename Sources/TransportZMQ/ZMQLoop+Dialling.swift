@@ -48,7 +48,7 @@ extension ZMQLoop {
         state.publisher = publisher
         state.isHeard = false
         publishers[hello.stream] = address
-        try? subscriber.set(ZMQ_IPV6, publisher.isV6 ? 1 : 0)
+        try? subscriber.set(SocketKind.family(of: publisher))
         if !subscriber.connect(endpoint(publisher)) { state.publisher = nil }
         peers[address] = state
     }
@@ -88,7 +88,7 @@ extension ZMQLoop {
         let dial = Dial(address: address, socket: socket, until: .now + configuration.answerTimeout)
         do throws(TransportError) {
             try keys?.secureClient(socket)
-            try socket.set(ZMQ_IPV6, address.isV6 ? 1 : 0)
+            try socket.set(SocketKind.family(of: address))
             dial.monitor = try monitor(socket) { [unowned self, unowned dial] event, _ in note(event, of: dial) }
             dial.source = try poller.add(socket) { [unowned self, unowned dial] in serve(dial) }
             dial.link.onStreamGone = { [unowned self] stream in links[ObjectIdentifier(stream)] = nil }

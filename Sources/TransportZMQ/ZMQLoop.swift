@@ -116,7 +116,7 @@ final class ZMQLoop {
         _ router: Socket, _ publisher: Socket, _ configuration: ZMQTransportConfiguration
     ) throws(TransportError) -> ZMQPort.Addresses {
         func bind(_ socket: Socket, _ address: PeerAddress) throws(TransportError) -> PeerAddress {
-            try socket.set(ZMQ_IPV6, address.isV6 ? 1 : 0)
+            try socket.set(SocketKind.family(of: address))
             return try socket.bind(address)
         }
         let bound = try bind(router, configuration.bindAddress)
