@@ -179,11 +179,17 @@ int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns
     return count;
 }
 
-int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port) {
+int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port, const uint8_t *from,
+                      uint8_t from_length) {
     int descriptor = socket(host_length == 16 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
     struct sockaddr_storage storage;
-    socklen_t length = fill_address(&storage, host, host_length, port, host_length == 16);
+    socklen_t length;
+    if (from_length != 0) {
+        length = fill_address(&storage, from, from_length, 0, host_length == 16);
+        if (bind(descriptor, (struct sockaddr *)&storage, length) != 0) return close_with(descriptor, errno);
+    }
+    length = fill_address(&storage, host, host_length, port, host_length == 16);
     if (connect(descriptor, (struct sockaddr *)&storage, length) != 0 && errno != EINPROGRESS)
         return close_with(descriptor, errno);
     return descriptor;

@@ -149,10 +149,11 @@ extension ReplicationEngine {
         return isNew
     }
 
-    /// Makes sure that the stream is followed. One not seen before is followed from `head` on where the first sync brings
-    /// what came earlier; else from its beginning, so that what was sent before its broadcasts came in here is a hole.
+    /// Makes sure that the stream is followed. One not seen before is followed from `head` on while the first sync is
+    /// still to begin, which brings what came earlier; else from its beginning, so that what was sent before its
+    /// broadcasts came in here is a hole.
     mutating func openWindow(_ id: StreamID, head: UInt64) {
-        var head = isReady ? 0 : head
+        var head = isReady || hasWalkBegun ? 0 : head
         if let known = windows[id.origin] {
             guard id.start > known.start else { return }
             head = 0

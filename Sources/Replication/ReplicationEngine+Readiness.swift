@@ -110,6 +110,12 @@ extension ReplicationEngine {
         return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]
     }
 
+    /// What a peer sent until now may be missing from what a donor brings.
+    var hasWalkBegun: Bool {
+        guard case .syncing(let sync) = readiness else { return false }
+        return sync.donor != nil || !sync.unreadyDonors.isEmpty
+    }
+
     mutating func syncWalkFinished(with node: NodeID, isDonorReady: Bool, at now: EngineInstant) -> [Effect] {
         guard case .syncing(var sync) = readiness else { return isDonorReady ? noteSynced() : [] }
         guard sync.donor == node else { return [] }

@@ -1,4 +1,4 @@
-internal import Transport
+package import Transport
 
 /// What an XPUB sends, one ZMTP frame each. Integers are big-endian.
 ///
@@ -13,16 +13,16 @@ internal import Transport
 ///     heads      u64, u64    the last sequence numbers sent of membership and of replication, 0 for none
 ///
 /// Nodes whose stream id is among the excluded are not meant: they have the message already.
-struct BroadcastFrame: Hashable, Sendable {
+package struct BroadcastFrame: Hashable, Sendable {
     /// One message of a frame.
-    struct Message: Hashable, Sendable {
-        var bytes: [UInt8]
+    package struct Message: Hashable, Sendable {
+        package var bytes: [UInt8]
         /// Streams of the nodes that are not meant.
-        var excluded: [UInt64] = []
+        package var excluded: [UInt64] = []
     }
 
     /// What the channel says.
-    enum Content: Hashable, Sendable {
+    package enum Content: Hashable, Sendable {
         /// At least one message; sequences start at 1.
         case messages(Channel, sequence: UInt64, [Message])
         case beat(StreamHeads)
@@ -37,8 +37,8 @@ struct BroadcastFrame: Hashable, Sendable {
     /// Most bytes that one message takes besides itself.
     static let maxMessageOverheadBytes = 4 + 1 + maxExcluded * 8
 
-    var stream: UInt64
-    var content: Content
+    package var stream: UInt64
+    package var content: Content
 
     /// The frame of a beat. Messages are packed by `BroadcastPacker`.
     static func beat(version: UInt8, stream: UInt64, heads: StreamHeads) -> [UInt8] {
@@ -50,13 +50,15 @@ struct BroadcastFrame: Hashable, Sendable {
     }
 
     /// Reads one frame. The memory is needed during the call only; each message is copied once.
-    static func decode(_ frame: UnsafeRawBufferPointer) throws(WireError) -> Self {
+    static func decode(
+        _ frame: UnsafeRawBufferPointer, versions: ClosedRange<UInt8> = Hello.versions
+    ) throws(WireError) -> Self {
         var reader = WireReader(frame)
         let type: UInt8 = try reader.integer()
         let version: UInt8 = try reader.integer()
         let channel = Channel(rawValue: type)
         guard channel != nil || type == beatChannel else { throw .unsupported(.type(type)) }
-        guard Hello.versions.contains(version) else { throw .unsupported(.version(version)) }
+        guard versions.contains(version) else { throw .unsupported(.version(version)) }
         let stream: UInt64 = try reader.integer()
         guard stream != 0 else { throw .malformed }
         guard let channel else {
@@ -72,7 +74,7 @@ struct BroadcastFrame: Hashable, Sendable {
     }
 
     /// Reads one frame.
-    static func decode(_ frame: [UInt8]) throws(WireError) -> Self {
+    package static func decode(_ frame: [UInt8]) throws(WireError) -> Self {
         try frame.span.bytes.withUnsafeBytes { (bytes) throws(WireError) in try decode(bytes) }
     }
 
@@ -91,11 +93,20 @@ struct BroadcastFrame: Hashable, Sendable {
 }
 
 /// The last sequence numbers that a publisher has sent on each channel; 0 where it has sent nothing.
-struct StreamHeads: Hashable, Sendable {
-    var membership: UInt64 = 0
-    var replication: UInt64 = 0
+package struct StreamHeads: Hashable, Sendable {
+    package var membership: UInt64 = 0
+    package var replication: UInt64 = 0
 
-    subscript(channel: Channel) -> UInt64 {
+    /// Nothing was sent.
+    package init() {}
+
+    init(membership: UInt64, replication: UInt64) {
+        self.membership = membership
+        self.replication = replication
+    }
+
+    /// The last number of one channel.
+    package subscript(channel: Channel) -> UInt64 {
         get {
             switch channel {
             case .membership: membership
@@ -114,16 +125,16 @@ struct StreamHeads: Hashable, Sendable {
 /// Puts the messages of one channel into frames of a bounded size, in order.
 ///
 /// The number of the last frame is the caller's: each frame that is given out takes the next one.
-struct BroadcastPacker: Sendable {
+package struct BroadcastPacker: Sendable {
     /// Largest frame that is given out, in bytes.
-    let maxFrameBytes: Int
+    package let maxFrameBytes: Int
 
     private let header: [UInt8]
     /// Empty, or the header without its number and the messages so far.
     private var frame: [UInt8] = []
 
     /// `maxFrameBytes` must have room for a header and the overhead of one message.
-    init(channel: Channel, version: UInt8, stream: UInt64, maxFrameBytes: Int) {
+    package init(channel: Channel, version: UInt8, stream: UInt64, maxFrameBytes: Int) {
         precondition(stream != 0, "the stream id of a broadcast is 0")
         precondition(Self.maxMessageBytes(in: maxFrameBytes) > 0, "frames of \(maxFrameBytes) bytes hold no message")
         self.maxFrameBytes = maxFrameBytes
@@ -134,19 +145,19 @@ struct BroadcastPacker: Sendable {
     }
 
     /// Largest message that fits into a frame of `maxFrameBytes` with any number of excluded streams.
-    static func maxMessageBytes(in maxFrameBytes: Int) -> Int {
+    package static func maxMessageBytes(in maxFrameBytes: Int) -> Int {
         maxFrameBytes - BroadcastFrame.headerBytes - BroadcastFrame.maxMessageOverheadBytes
     }
 
     /// Whether no message waits to be given out.
-    var isEmpty: Bool { frame.isEmpty }
+    package var isEmpty: Bool { frame.isEmpty }
 
     /// Adds a message behind those that wait. When it does not fit with them, they are given out as a frame that takes
     /// the number after `sequence`.
     ///
     /// Of more than 255 excluded streams the first 255 are kept; the others get a message that they have. The message
     /// must fit into a frame by itself, which `maxMessageBytes(in:)` assures.
-    mutating func add(
+    package mutating func add(
         _ message: [UInt8], excluding excluded: [UInt64] = [], sequence: inout UInt64
     ) -> [UInt8]? {
         let excluded = excluded.prefix(BroadcastFrame.maxExcluded)
@@ -165,7 +176,7 @@ struct BroadcastPacker: Sendable {
     }
 
     /// The messages that wait, as a frame that takes the number after `sequence`; `nil` when none waits.
-    mutating func flush(sequence: inout UInt64) -> [UInt8]? {
+    package mutating func flush(sequence: inout UInt64) -> [UInt8]? {
         guard !frame.isEmpty else { return nil }
         sequence += 1
         var full: [UInt8] = []

@@ -12,7 +12,7 @@ final class ExchangeStream: @unchecked Sendable {
     /// What a side may have on its way unread; a message larger than that goes on as its beginning is taken in.
     static let windowBytes = 256 * 1024
     /// What each data frame counts besides its bytes.
-    static let frameCost = 256
+    static let frameCost = 1024
     /// Largest message.
     static let maxMessageBytes = 1024 * 1024
     /// Largest part of a message in one frame, so that a probe waits for no more than this.
@@ -141,7 +141,8 @@ extension ExchangeStream {
                 readCost += cost
                 lastProgress = .now
                 releasePartial()
-                return (.message(message), readCost >= Self.windowBytes / 4)
+                // Credit is worth a message; or this was the last, and the place is free.
+                return (.message(message), readCost >= Self.windowBytes / 4 || ending != nil && inbox.isEmpty)
             }
             if let ending { return (.ended(ending), false) }
             return (phase == .open ? nil : .ended(.failure(.closed)), false)
@@ -206,6 +207,9 @@ extension ExchangeStream {
 // MARK: For the owner thread
 
 extension ExchangeStream {
+    /// Messages have arrived that nobody has read.
+    var hasUnread: Bool { lock.withLock { !inbox.isEmpty } }
+
     /// Still wanted by the task that asked for it.
     var isOpening: Bool { lock.withLock { phase == .opening } }
 
@@ -306,7 +310,7 @@ extension ExchangeStream {
         let rest = first.count - sentOfFirst
         let room = min(limit, credit) - Self.frameCost
         // Crumbs are not worth a frame: a quarter of the window is given back at once.
-        guard room >= min(rest, 1_024) else {
+        guard room >= min(rest, 4_096) else {
             lock.unlock()
             return nil
         }

@@ -11,7 +11,7 @@ internal import Transport
 ///
 /// This layout never changes. Whatever follows is ignored and is room for later versions, so that nodes of any two
 /// versions can tell each other that they do not get along. A port is 0 where the sender does not listen.
-struct Hello: Hashable, Sendable {
+package struct Hello: Hashable, Sendable {
     /// The versions of this protocol that this node speaks.
     static let versions: ClosedRange<UInt8> = 1...1
     /// What no other protocol begins with.

@@ -19,7 +19,9 @@ final class Link {
     let address: PeerAddress
     private let socket: Socket
     /// On the ROUTER's side.
-    private let routingID: [UInt8]?
+    let routingID: [UInt8]?
+    /// Of its connection, on the ROUTER's side; another connection may have it later.
+    let descriptor: CInt
 
     private(set) var streams: [UInt32: ExchangeStream] = [:]
     private var numbers: [ObjectIdentifier: UInt32] = [:]
@@ -38,19 +40,21 @@ final class Link {
 
     /// When something last came over it.
     var lastHeard = ContinuousClock.now
-    /// Streams that ended here and still count for somebody: told once.
+    /// When the other side last said that it gets what is broadcast.
+    var subscribedAt: ContinuousClock.Instant?
+    /// Since when the socket has had no room for it.
+    var fullSince: ContinuousClock.Instant?
+    /// A stream is over on this link; called once for each.
     var onStreamGone: ((ExchangeStream) -> Void)?
 
-    init(address: PeerAddress, socket: Socket, routingID: [UInt8]? = nil) {
+    init(address: PeerAddress, socket: Socket, routingID: [UInt8]? = nil, descriptor: CInt = -1) {
         self.address = address
         self.socket = socket
         self.routingID = routingID
+        self.descriptor = descriptor
     }
 
     // MARK: Sending
-
-    /// A frame had no room when it was last tried.
-    var hasFullSocket: Bool { refused != nil }
 
     /// Hands one frame to libzmq past all that waits. On the ROUTER's side `unroutable` says that the connection is gone.
     func transmit(_ frame: [UInt8]) -> Socket.Outcome {

@@ -1,4 +1,4 @@
-internal import Transport
+package import Transport
 
 /// What passes between a DEALER and a ROUTER, one ZMTP frame each, behind the routing id on the ROUTER's side. Integers
 /// are big-endian.
@@ -19,7 +19,7 @@ internal import Transport
 ///
 /// Types are hexadecimal. Hello, welcome and refusal never change. The others are of the version that both agreed on;
 /// bytes after their last field are malformed.
-enum LinkMessage: Hashable, Sendable {
+package enum LinkMessage: Hashable, Sendable {
     case hello(Hello)
     case welcome(Hello)
     /// The versions that the sender speaks.
@@ -36,7 +36,7 @@ enum LinkMessage: Hashable, Sendable {
     case end(exchange: UInt32)
 
     /// Why an exchange is not there, or no longer.
-    enum ResetReason: UInt8, Hashable, Sendable {
+    package enum ResetReason: UInt8, Hashable, Sendable {
         /// Too many exchanges at once.
         case busy = 1
         case closed = 2
@@ -61,7 +61,7 @@ enum LinkMessage: Hashable, Sendable {
     private static let endsMessageFlag: UInt8 = 1
 
     /// The frame.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         switch self {
         case .hello(let hello): return Self.frame(.hello) { hello.append(to: &$0) }
         case .welcome(let hello): return Self.frame(.welcome) { hello.append(to: &$0) }
@@ -106,7 +106,7 @@ enum LinkMessage: Hashable, Sendable {
     }
 
     /// Reads one frame without its routing id.
-    static func decode(_ frame: [UInt8]) throws(WireError) -> Self {
+    package static func decode(_ frame: [UInt8]) throws(WireError) -> Self {
         try frame.span.bytes.withUnsafeBytes { (bytes) throws(WireError) in try decode(bytes) }
     }
 
@@ -146,14 +146,14 @@ enum LinkMessage: Hashable, Sendable {
 }
 
 /// Why a frame from the network cannot be used.
-enum WireError: Error, Hashable, Sendable {
+package enum WireError: Error, Hashable, Sendable {
     /// It ends too early or too late, or a field has a value that it cannot have.
     case malformed
     /// A later version of this transport may know it.
     case unsupported(Unsupported)
 
     /// What is not known.
-    enum Unsupported: Hashable, Sendable {
+    package enum Unsupported: Hashable, Sendable {
         /// The first byte of the frame: a type, or the channel of a broadcast.
         case type(UInt8)
         case version(UInt8)

@@ -57,6 +57,7 @@ enum ConnectionEvent: Equatable {
 
 /// Takes the events of one socket. Confined to the owner thread.
 final class Monitor {
+    private let monitored: Socket
     private let socket: Socket
     private let poller: Poller
     private var source: Poller.Source?
@@ -66,24 +67,29 @@ final class Monitor {
         _ monitored: Socket, name: String, in context: Context, poller: Poller,
         handle: @escaping (ConnectionEvent, String) -> Void
     ) throws(TransportError) {
+        self.monitored = monitored
         try monitored.monitor(ConnectionEvent.interesting, as: name)
         socket = try Socket(.monitor, in: context)
         self.poller = poller
         guard socket.connect("inproc://\(name)") else {
+            monitored.endMonitor()
             socket.close()
             throw .failed(reason: "connect to the monitor: \(Socket.lastError)")
         }
         do throws(TransportError) {
             source = try poller.add(socket) { [unowned self] in take(handle) }
         } catch {
+            monitored.endMonitor()
             socket.close()
             throw error
         }
     }
 
+    /// Before the monitored socket is closed.
     func close() {
         if let source { poller.remove(source) }
         source = nil
+        monitored.endMonitor()
         socket.close()
     }
 

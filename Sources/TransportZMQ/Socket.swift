@@ -132,6 +132,11 @@ final class Socket {
         }
     }
 
+    /// Ends the reports. Must come before the PAIR that hears them is closed: the I/O thread waits for a PAIR that is gone.
+    func endMonitor() {
+        if let handle { zmq_socket_monitor(handle, nil, 0) }
+    }
+
     /// Takes in what the I/O thread has to say; then whether something can be received, and whether something can be
     /// sent.
     var events: (isReadable: Bool, isWritable: Bool) {
@@ -198,6 +203,9 @@ struct Frame: ~Copyable {
 
     /// Whether the message goes on with the next frame.
     var hasMore: Bool { zmq_msg_more(message) != 0 }
+
+    /// The descriptor of the connection that the frame came over, which may be gone.
+    var descriptor: CInt { zmq_msg_get(message, ZMQ_SRCFD) }
 
     /// The IP address that the frame's TCP connection came from.
     var peerHost: PeerAddress.Host? {

@@ -14,7 +14,7 @@ enum SocketKind {
     case dealer
     /// Bound: broadcasts.
     case publisher
-    /// Connected to the publishers of all peers.
+    /// Connected to the publisher of one peer.
     case subscriber
     /// Answers libzmq's question whether a connection may be (ZAP, RFC 27).
     case authenticator
@@ -48,16 +48,17 @@ enum SocketKind {
             Self.network + Self.listening + [
                 // An unknown routing id is an error rather than a silence: it is how a lost link is noticed.
                 Option(name: ZMQ_ROUTER_MANDATORY, value: 1),
-                // Data frames of exchanges are bounded by bytes (`LinkWindow`), each counting 256 at least; this many
-                // fit in, so that the mark is never reached by a peer that keeps to the protocol.
-                Option(name: ZMQ_SNDHWM, value: 8_192),
+                // Data frames of exchanges on their way are bounded by `Link.windowBytes`, each counting 1 KiB at
+                // least: a peer that keeps to the protocol never reaches the mark, with room for what steers. One that
+                // confirms without reading costs 64 MiB.
+                Option(name: ZMQ_SNDHWM, value: 2_048),
                 Option(name: ZMQ_RCVHWM, value: 256),
             ]
         case .dealer:
             Self.network + Self.connecting + [
                 // A link is one connection: when it breaks, its exchanges are over and the next one begins with a hello.
                 Option(name: ZMQ_RECONNECT_IVL, value: -1),
-                // Beyond it frames wait in `Outbox`, where they are bounded by bytes and unicasts go first.
+                // Beyond it frames wait in `Link`, where they are bounded by bytes and unicasts go first.
                 Option(name: ZMQ_SNDHWM, value: 256),
                 Option(name: ZMQ_RCVHWM, value: 256),
             ]
@@ -72,9 +73,9 @@ enum SocketKind {
             Self.network + Self.connecting + [
                 // The same 13 MB per publisher on this side.
                 Option(name: ZMQ_RCVHWM, value: 200),
-                // A connection that breaks is made again soon and for ever, until the peer is no longer one.
-                Option(name: ZMQ_RECONNECT_IVL, value: 100),
-                Option(name: ZMQ_RECONNECT_IVL_MAX, value: 1_000),
+                // The node makes it again itself (`BackOff`: after 100 ms, at most 1 s): libzmq would give up for good
+                // after a handshake that failed.
+                Option(name: ZMQ_RECONNECT_IVL, value: -1),
             ]
         case .authenticator: [Option(name: ZMQ_LINGER, value: 0)]
         case .monitor:

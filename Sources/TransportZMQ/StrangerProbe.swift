@@ -31,16 +31,20 @@ final class StrangerProbe {
     struct AtOnce: Error { var finding: Finding }
 
     /// `found` is called once, not before this returns, unless `close` comes first.
-    init(_ address: PeerAddress, poller: Poller, found: @escaping (Finding) -> Void) throws(AtOnce) {
+    /// `source`: where to connect from, as the link did.
+    init(
+        _ address: PeerAddress, from source: PeerAddress?, poller: Poller, found: @escaping (Finding) -> Void
+    ) throws(AtOnce) {
         let host = address.hostBytes
-        descriptor = cs_connect_stream(host, UInt8(host.count), address.port)
+        let from = source?.hostBytes ?? []
+        descriptor = cs_connect_stream(host, UInt8(host.count), address.port, from, UInt8(from.count))
         self.poller = poller
         self.found = found
         guard descriptor >= 0 else {
             throw AtOnce(finding: descriptor == -ECONNREFUSED ? .refused : .noAnswer)
         }
-        source = try? poller.add(descriptor, wantsWrite: true) { [unowned self] in proceed() }
-        guard source != nil else {
+        self.source = try? poller.add(descriptor, wantsWrite: true) { [unowned self] in proceed() }
+        guard self.source != nil else {
             Glibc.close(descriptor)
             throw AtOnce(finding: .noAnswer)
         }
@@ -63,7 +67,7 @@ final class StrangerProbe {
                 return errno == EAGAIN || errno == ENOTCONN ? () : finish(.stranger)
             }
             hasSent = true
-            waitForAnswer()
+            guard waitForAnswer() else { return }
         }
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = Glibc.recv(descriptor, &bytes, bytes.count, 0)
@@ -77,14 +81,14 @@ final class StrangerProbe {
     }
 
     /// From here on only what comes is of interest: a socket that can always be written to would keep the thread awake.
-    private func waitForAnswer() {
-        guard let source else { return }
+    private func waitForAnswer() -> Bool {
+        guard let source else { return false }
         poller.remove(source)
         self.source = try? poller.add(descriptor) { [unowned self] in proceed() }
-        if self.source == nil {
-            Glibc.close(descriptor)
-            found(.noAnswer)
-        }
+        if self.source != nil { return true }
+        Glibc.close(descriptor)
+        found(.noAnswer)
+        return false
     }
 
     private func finish(_ finding: Finding) {

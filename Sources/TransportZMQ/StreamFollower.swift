@@ -1,11 +1,11 @@
-internal import Transport
+package import Transport
 
 /// Follows the broadcasts of one publisher and counts the frames that were lost: an XPUB drops what a slow subscriber
 /// does not take, and nobody is told.
 ///
 /// A channel is followed from the first frame or beat that tells where it stands; what came before is not missed. A new
 /// stream id, a new start of the publisher, begins anew.
-struct StreamFollower: Hashable, Sendable {
+package struct StreamFollower: Hashable, Sendable {
     /// Most lost frames that one step of one channel counts. A larger jump is nothing that a publisher does.
     static let maxLostPerStep = 1 << 20
 
@@ -14,14 +14,15 @@ struct StreamFollower: Hashable, Sendable {
     /// By channel; `nil` where nothing has told yet.
     private var last: [UInt64?] = [nil, nil]
 
-    init() {}
+    /// Follows nobody yet.
+    package init() {}
 
     /// The last sequence number that is known of; `nil` when nothing has told yet.
     func lastSequence(on channel: Channel) -> UInt64? { last[Int(channel.rawValue)] }
 
     /// A frame has arrived. Returns how many before it were lost; 0 also for an older one and for a repeated one, which
     /// change nothing.
-    mutating func note(frame sequence: UInt64, channel: Channel, stream: UInt64) -> Int {
+    package mutating func note(frame sequence: UInt64, channel: Channel, stream: UInt64) -> Int {
         follow(stream)
         return advance(channel, to: sequence, arrivedCount: 1)
     }

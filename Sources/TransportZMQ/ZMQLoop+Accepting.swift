@@ -5,21 +5,17 @@ import Transport
 struct Listener {
     /// By descriptor; absent where the connection was gone before it could be asked.
     private var hosts: [CInt: PeerAddress] = [:]
-    private(set) var count = 0
     private var failure: Refusal?
 
-    /// Connections that did not come in: what to report, and from where.
+    /// A connection that did not come in: what to report, and from where.
     mutating func note(_ event: ConnectionEvent, hasKey: Bool) -> (Refusal, PeerAddress?)? {
         switch event {
-        case .accepted(let descriptor):
-            count += 1
-            hosts[descriptor] = Self.address(of: descriptor)
+        case .accepted(let descriptor): hosts[descriptor] = Self.address(of: descriptor)
         case .handshakeFailed(.mechanism): failure = hasKey ? .clearText : .sealed
-        case .handshakeFailed(.key): failure = .otherKey
+        case .handshakeFailed(.key), .handshakeFailed(.denied): failure = .otherKey
         case .handshakeFailed, .connected, .established, .connectFailed: failure = nil
         case .disconnected(let descriptor):
             // One thread tells of all connections, the end of each right behind its failure.
-            count = max(0, count - 1)
             let address = hosts.removeValue(forKey: descriptor)
             defer { failure = nil }
             return failure.map { ($0, address) }
@@ -35,14 +31,6 @@ struct Listener {
     }
 }
 
-/// What the answerer of libzmq's questions says (ZAP, RFC 27).
-enum Authentication {
-    static let welcome: UInt32 = 200
-    static let unknownKey: UInt32 = 400
-    /// The bound on connections is reached.
-    static let full: UInt32 = 500
-}
-
 /// Links that others make: who may connect, hello and welcome, and how a lost one is noticed.
 extension ZMQLoop {
     // MARK: Connections
@@ -56,27 +44,19 @@ extension ZMQLoop {
         } else if case .handshakeFailed(.malformed) = event {
             port.events.dropped(.malformed)
         }
-        if isRouter, case .disconnected = event, lossCheck == nil { lossCheck = .now + Self.lossDelay }
+        guard isRouter, case .disconnected(let descriptor) = event else { return }
+        endedDescriptors.insert(descriptor)
+        if lossCheck == nil { lossCheck = .now + Self.lossDelay }
     }
 
-    /// libzmq asks whether a connection may be: of a client with a key, whether it is the cluster's; of every one,
-    /// whether there is room.
+    /// libzmq asks whether a client with a key may come in: only with the cluster's.
     func authenticate() {
         guard authenticator.events.isReadable else { return }
         while let request = authenticator.receiveMessage() {
             // Version, request id, domain, address, identity, mechanism, credentials.
-            let status: UInt32
-            if request.count < 6 || request[0] != Array("1.0".utf8) {
-                status = Authentication.unknownKey
-            } else if let keys, request.count != 7 || !keys.isClient(request[6]) {
-                status = Authentication.unknownKey
-            } else if listeners.contains(where: { $0.count > configuration.maxConnections }) {
-                status = Authentication.full
-            } else {
-                status = Authentication.welcome
-            }
+            let isWelcome = request.count == 7 && request[0] == Array("1.0".utf8) && keys?.isClient(request[6]) == true
             let id = request.count > 1 ? request[1] : []
-            let answer = [Array("1.0".utf8), id, Array("\(status)".utf8), [], [], []]
+            let answer = [Array("1.0".utf8), id, Array((isWelcome ? "200" : "400").utf8), [], [], []]
             for (index, frame) in answer.enumerated() {
                 _ = authenticator.send(frame, hasMore: index < answer.count - 1)
             }
@@ -95,15 +75,15 @@ extension ZMQLoop {
             }
             let body = router.receive { frame in
                 // Asking for the host costs a look-up, so only where it is needed.
-                let host = accepted[id] == nil ? frame.peerHost : nil
-                return (Self.decode(frame), host, frame.hasMore)
+                let origin = accepted[id] == nil ? frame.peerHost.map { ($0, frame.descriptor) } : nil
+                return (Self.decode(frame), origin, frame.hasMore)
             }
-            guard let (message, host, hasMore) = body else { break }
+            guard let (message, origin, hasMore) = body else { break }
             if hasMore {
                 _ = router.receiveMessage()
                 port.events.dropped(.malformed)
             } else {
-                take(message, from: id, host: host)
+                take(message, from: id, origin)
             }
         }
     }
@@ -116,10 +96,12 @@ extension ZMQLoop {
         }
     }
 
-    private func take(_ result: Result<LinkMessage, WireError>, from id: [UInt8], host: PeerAddress.Host?) {
+    private func take(
+        _ result: Result<LinkMessage, WireError>, from id: [UInt8], _ origin: (host: PeerAddress.Host, CInt)?
+    ) {
         guard let link = accepted[id] else {
-            if case .success(.hello(let hello)) = result, let host {
-                greet(hello, from: id, at: PeerAddress(host: host, port: hello.port))
+            if case .success(.hello(let hello)) = result, let (host, descriptor) = origin {
+                greet(hello, from: id, at: PeerAddress(host: host, port: hello.port), descriptor)
             } else {
                 // Also from a link that was given up here: the other side is to begin anew.
                 port.events.dropped(.malformed)
@@ -134,42 +116,73 @@ extension ZMQLoop {
         case .success(.unicast(let channel, let message)):
             batches[Int(channel.rawValue)].append(
                 Arrival(message: message, sender: link.address, delivery: .unicast))
-        case .success(.subscribed): port.events.queue.append([.connected(link.address)])
+        case .success(.subscribed):
+            // A peer subscribes again no sooner than a subscription can be lost and made.
+            let isNews = link.subscribedAt.map { .now - $0 >= BackOff.range.lowerBound / 2 } ?? true
+            link.subscribedAt = .now
+            if isNews, peers[link.address] != nil { reportConnected(link) }
         case .success(let message): takeExchangeMessage(message, from: link)
         case .failure(let error): count(error)
         }
         if link.hasWaiting { pump(link) }
     }
 
-    private func greet(_ hello: Hello, from id: [UInt8], at address: PeerAddress) {
-        let link = Link(address: address, socket: router, routingID: id)
+    private func greet(_ hello: Hello, from id: [UInt8], at address: PeerAddress, _ descriptor: CInt) {
+        let link = Link(address: address, socket: router, routingID: id, descriptor: descriptor)
         guard hello.commonVersion(with: configuration.versions) != nil else {
             port.events.refused(.otherVersion, address)
             port.events.dropped(.unsupported)
             _ = link.transmit(LinkMessage.refusal(versions: configuration.versions).encoded())
             return
         }
-        guard accepted.count < configuration.maxConnections else {
+        guard hasRoom(for: address.host) else {
             port.events.dropped(.unsupported)
             return
         }
-        link.onStreamGone = { [unowned self, unowned link] stream in release(stream, of: link) }
+        link.onStreamGone = { [unowned self] stream in noteOver(stream) }
         guard link.transmit(LinkMessage.welcome(ownHello).encoded()) == .sent else { return }
         accepted[id] = link
+        linksByHost[address.host, default: 0] += 1
+    }
+
+    /// Whether one more link may come from there. Where there is none left those that are dead are looked for first.
+    private func hasRoom(for host: PeerAddress.Host) -> Bool {
+        func isFree() -> Bool {
+            accepted.count < configuration.maxConnections
+                && linksByHost[host, default: 0] < max(1, configuration.maxConnections / 4)
+        }
+        if isFree() { return true }
+        if let last = lastSearch, .now - last < .seconds(1) { return false }
+        lastSearch = .now
+        findLostLinks { _ in true }
+        return isFree()
+    }
+
+    /// A peer gets what is broadcast from now on.
+    func reportConnected(_ link: Link) {
+        if link.subscribedAt != nil { port.events.queue.append([.connected(link.address)]) }
     }
 
     /// Sends what waits for a link of another node. There is no word of when a full one has room again: it is tried.
     func pump(_ link: Link) {
         switch link.pump() {
-        case .sent: break
-        case .full: if link.isOverwhelmed { forget(link) } else { isRouterFull = true }
+        case .sent: link.fullSince = nil
+        case .full:
+            let since = link.fullSince ?? .now
+            link.fullSince = since
+            // Who asks and does not read, or reads nothing for long, has no link any more.
+            if link.isOverwhelmed || .now - since >= configuration.idleTimeout {
+                forget(link)
+            } else {
+                isRouterFull = true
+            }
         case .unroutable, .failed: forget(link)
         }
     }
 
     func pumpAccepted() {
         isRouterFull = false
-        for link in accepted.values where link.hasFullSocket { pump(link) }
+        for link in accepted.values where link.fullSince != nil { pump(link) }
     }
 
     /// Links whose connection is gone say so when something is sent.
@@ -180,7 +193,9 @@ extension ZMQLoop {
     }
 
     private func forget(_ link: Link) {
+        guard let id = link.routingID, accepted.removeValue(forKey: id) != nil else { return }
         link.failAll(.closed)
-        accepted = accepted.filter { $0.value !== link }
+        let left = linksByHost[link.address.host, default: 1] - 1
+        linksByHost[link.address.host] = left > 0 ? left : nil
     }
 }

@@ -10,55 +10,38 @@ extension ZMQLoop {
         var wanted: [PeerAddress: Set<Channel>] = [:]
         for peer in list { wanted[peer.address] = peer.channels }
         for (address, state) in peers where wanted[address] == nil {
-            unsubscribe(state)
+            if let subscription = state.subscription { close(subscription) }
             peers[address] = nil
             if let dial = dials[address], dial.link.streams.isEmpty, dial.waiting.isEmpty {
                 lose(dial, .closed, isWanted: true)
             }
         }
+        var newcomers: Set<PeerAddress> = []
         for (address, channels) in wanted {
             if peers[address] != nil {
                 peers[address]?.channels = channels
                 continue
             }
-            peers[address] = PeerState(channels: channels)
-            if let dial = dials[address], let hello = dial.hello {
-                subscribe(to: address, hello)
-            } else if dials[address] == nil {
-                dial(address)
-            }
+            newcomers.insert(address)
+            peers[address] = PeerState(channels: channels, hello: dials[address]?.hello)
+            if dials[address] == nil { dial(address) } else { subscribe(to: address) }
         }
         areDialsChanged = true
-    }
-
-    private func unsubscribe(_ state: PeerState) {
-        if let stream = state.stream { publishers[stream] = nil }
-        guard let publisher = state.publisher else { return }
-        subscriber.disconnect(endpoint(publisher))
-    }
-
-    /// Connects the SUB to the peer's XPUB. Also where the endpoint has not changed: a new start of the peer has to send
-    /// its beat.
-    private func subscribe(to address: PeerAddress, _ hello: Hello) {
-        guard var state = peers[address] else { return }
-        let publisher = PeerAddress(host: hello.publishHost ?? address.host, port: hello.publishPort)
-        guard state.stream != hello.stream || state.publisher != publisher else { return }
-        unsubscribe(state)
-        state.stream = hello.stream
-        state.publisher = publisher
-        state.isHeard = false
-        publishers[hello.stream] = address
-        try? subscriber.set(SocketKind.family(of: publisher))
-        if !subscriber.connect(endpoint(publisher)) { state.publisher = nil }
-        peers[address] = state
+        guard !newcomers.isEmpty else { return }
+        // Some may have subscribed before they were peers.
+        for link in accepted.values where newcomers.contains(link.address) { reportConnected(link) }
     }
 
     /// What libzmq is to connect to. Where this node is bound to one address it also connects from there: the other side
     /// knows it by that.
-    private func endpoint(_ address: PeerAddress) -> String {
+    func endpoint(_ address: PeerAddress) -> String {
+        guard let source = source(towards: address) else { return "tcp://\(address)" }
+        return "tcp://\(source);\(address)"
+    }
+
+    private func source(towards address: PeerAddress) -> PeerAddress? {
         let own = addresses.router
-        guard !own.isUnspecified, own.isV6 == address.isV6 else { return "tcp://\(address)" }
-        return "tcp://\(own.with(port: 0));\(address)"
+        return own.isUnspecified || own.isV6 != address.isV6 ? nil : own.with(port: 0)
     }
 
     // MARK: Dialling
@@ -124,6 +107,8 @@ extension ZMQLoop {
     func lose(_ dial: Dial, _ error: ExchangeError, isWanted: Bool = false) {
         guard !dial.isOver else { return }
         let wasUp = dial.isUp
+        // What was just handed over, such as the end of an exchange, is to go out.
+        if isWanted, wasUp { try? dial.socket.set(ZMQ_LINGER, SocketKind.farewellMilliseconds) }
         port.events.dropped(.unreachable, count: dial.link.waitingUnicasts)
         close(dial)
         dial.link.failAll(.closed)
@@ -143,13 +128,9 @@ extension ZMQLoop {
 
     /// Plans the next dial of a peer, and keeps mere messages from dialling before.
     private func noteFailure(of address: PeerAddress) {
-        let last = backOffs[address]?.wait
-        let wait = min(last.map { $0 * 2 } ?? Self.redial.lowerBound, Self.redial.upperBound)
-        let jittered = wait * Double.random(in: 0.75...1.25)
-        if backOffs.count < configuration.maxLinks || last != nil {
-            backOffs[address] = BackOff(wait: wait, until: .now + jittered)
-        }
-        peers[address]?.nextDial = .now + jittered
+        let backOff = BackOff(after: backOffs[address])
+        if backOffs.count < configuration.maxLinks || backOffs[address] != nil { backOffs[address] = backOff }
+        peers[address]?.nextDial = backOff.until
         areDialsChanged = true
     }
 
@@ -165,7 +146,10 @@ extension ZMQLoop {
                 note(dial.lastUsed + configuration.strangerTimeout)
             }
         }
-        for (address, state) in peers where dials[address] == nil { note(state.nextDial ?? .now) }
+        for (address, state) in peers {
+            if dials[address] == nil { note(state.nextDial ?? .now) }
+            if let deadline = subscriptionDeadline(of: state) { note(deadline) }
+        }
         return earliest
     }
 
@@ -178,22 +162,24 @@ extension ZMQLoop {
                 if dial.link.streams.isEmpty { lose(dial, .closed, isWanted: true) } else { dial.lastUsed = now }
             }
         }
-        for (address, state) in peers where dials[address] == nil && state.nextDial ?? now <= now { dial(address) }
+        for (address, state) in peers {
+            if dials[address] == nil, state.nextDial ?? now <= now { dial(address) }
+            advanceSubscription(of: address, to: now)
+        }
     }
 
     // MARK: What happens to a link
 
     private func note(_ event: ConnectionEvent, of dial: Dial) {
         switch event {
-        case .connected: dial.hasConnected = true
-        case .established, .accepted: break
+        case .connected, .established, .accepted: break
         case .connectFailed:
             // A connect that took its whole time was not refused.
             let isLate = .now - dial.startedAt >= .milliseconds(SocketKind.connectTimeoutMilliseconds)
             if isLate { lose(dial, .noAnswer) } else { findReason(dial) }
         case .handshakeFailed(.mechanism), .handshakeFailed(.key): lose(dial, .otherKey)
-        case .handshakeFailed(.denied(let status)):
-            lose(dial, status == Authentication.full ? .closed : .otherKey)
+        case .handshakeFailed(.denied):
+            lose(dial, .otherKey)
         case .handshakeFailed(.malformed), .handshakeFailed(.ended): findReason(dial)
         case .disconnected:
             guard case .connecting = dial.state else {
@@ -215,7 +201,8 @@ extension ZMQLoop {
         // Only an exchange is told why.
         guard !dial.waiting.isEmpty else { return lose(dial, .noAnswer) }
         do throws(StrangerProbe.AtOnce) {
-            let probe = try StrangerProbe(dial.address, poller: poller) { [unowned self, unowned dial] finding in
+            let probe = try StrangerProbe(dial.address, from: source(towards: dial.address), poller: poller) {
+                [unowned self, unowned dial] finding in
                 lose(dial, error(for: finding))
             }
             dial.state = .probing(probe, until: deadline)
@@ -282,7 +269,10 @@ extension ZMQLoop {
         areDialsChanged = true
         backOffs[dial.address] = nil
         peers[dial.address]?.nextDial = nil
-        subscribe(to: dial.address, hello)
+        peers[dial.address]?.hello = hello
+        subscribe(to: dial.address)
+        // The link that was to say so may have been lost before it could.
+        if peers[dial.address]?.subscription?.isHeard == true { dial.link.enqueue(.subscribed) }
         let waiting = dial.waiting
         dial.waiting = []
         for stream in waiting { begin(stream, over: dial) }

@@ -1,5 +1,15 @@
 import Transport
 
+/// An exchange that a peer opened.
+struct AcceptedExchange {
+    let stream: ExchangeStream
+    let link: Link
+    /// The link has done with it.
+    var isOver = false
+    /// Its user has done with it.
+    var isDropped = false
+}
+
 /// Exchanges over links, whoever made the link.
 extension ZMQLoop {
     /// A task wants an exchange.
@@ -38,24 +48,43 @@ extension ZMQLoop {
         }
         let stream = ExchangeStream(channel: channel, isOpen: true) { [weak port] stream in port?.note(stream) }
         link.add(stream, number: number)
-        openings[ObjectIdentifier(stream)] = link
+        openings[ObjectIdentifier(stream)] = AcceptedExchange(stream: stream, link: link)
         exchangesByHost[host, default: 0] += 1
         link.enqueue(.accepted(exchange: number))
-        port.accepted[Int(channel.rawValue)].append([ZMQExchange(peer: link.address, stream: stream)])
+        let exchange = ZMQExchange(peer: link.address, stream: stream) { [weak port] in port?.noteDropped(stream) }
+        port.accepted[Int(channel.rawValue)].append([exchange])
     }
 
-    /// An exchange that a peer opened is over.
-    func release(_ stream: ExchangeStream, of link: Link) {
-        guard openings.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
-        let left = exchangesByHost[link.address.host, default: 1] - 1
-        exchangesByHost[link.address.host] = left > 0 ? left : nil
+    /// An exchange that a peer opened is over on its link; what arrived may still be read.
+    func noteOver(_ stream: ExchangeStream) {
+        openings[ObjectIdentifier(stream)]?.isOver = true
+        release(stream)
+    }
+
+    /// Nobody holds it any more.
+    func noteDropped(_ stream: ExchangeStream) {
+        openings[ObjectIdentifier(stream)]?.isDropped = true
+        release(stream)
+    }
+
+    /// Its place is free when its link has done with it and nothing in it waits to be read, or nobody is left to read it:
+    /// so the number of places bounds what waits.
+    private func release(_ stream: ExchangeStream) {
+        guard let opening = openings[ObjectIdentifier(stream)], opening.isOver,
+            opening.isDropped || !stream.hasUnread
+        else { return }
+        openings[ObjectIdentifier(stream)] = nil
+        let host = opening.link.address.host
+        let left = exchangesByHost[host, default: 1] - 1
+        exchangesByHost[host] = left > 0 ? left : nil
     }
 
     /// A task has sent, read or closed.
     func noteChange(of stream: ExchangeStream) {
-        if let link = openings[ObjectIdentifier(stream)] {
+        if let link = openings[ObjectIdentifier(stream)]?.link {
             link.note(stream)
             pump(link)
+            release(stream)
         } else if let dial = links[ObjectIdentifier(stream)] {
             dial.lastUsed = .now
             if dial.isUp {

@@ -16,8 +16,8 @@ final class ZMQLoop {
     static let silenceLimit: Duration = .seconds(30)
     /// How often frames that had no room in the ROUTER are tried again: it does not say when there is room.
     static let retryInterval: Duration = .milliseconds(20)
-    /// The first wait before a peer is dialled again, doubled up to the last.
-    static let redial: ClosedRange<Duration> = .milliseconds(100)...(.seconds(1))
+    /// Least time between two beats: many may subscribe at once.
+    static let beatInterval: Duration = .milliseconds(20)
     /// Messages that one socket gives in a turn before others get theirs.
     static let turnLimit = 256
 
@@ -27,7 +27,6 @@ final class ZMQLoop {
     let poller: Poller
     let router: Socket
     let publisher: Socket
-    let subscriber: Socket
     let authenticator: Socket
     let keys: CurveKeys?
     /// The id of this start: what its broadcasts are numbered within.
@@ -45,16 +44,16 @@ final class ZMQLoop {
     var backOffs: [PeerAddress: BackOff] = [:]
     /// Links of others, by routing id.
     var accepted: [[UInt8]: Link] = [:]
-    var exchangesByHost: [PeerAddress.Host: Int] = [:]
+    var linksByHost: [PeerAddress.Host: Int] = [:]
     var peers: [PeerAddress: PeerState] = [:]
-    /// Where a stream's node listens, for the peers of `setPeers`.
-    var publishers: [UInt64: PeerAddress] = [:]
-    /// Exchanges that peers opened, by stream: their link.
-    var openings: [ObjectIdentifier: Link] = [:]
+    /// Exchanges that peers opened, until both the link and the user have done with them.
+    var openings: [ObjectIdentifier: AcceptedExchange] = [:]
+    var exchangesByHost: [PeerAddress.Host: Int] = [:]
     /// The link of each exchange of this node.
     var links: [ObjectIdentifier: Dial] = [:]
     var heads = StreamHeads()
     var isBeatWanted = false
+    var nextBeat = ContinuousClock.now
     /// Connections to the ROUTER and to the XPUB.
     var listeners = [Listener(), Listener()]
     var batches: [[Arrival]] = [[], []]
@@ -64,15 +63,14 @@ final class ZMQLoop {
     private var dialDeadline: ContinuousClock.Instant?
     private var nextSweep: ContinuousClock.Instant?
     var lossCheck: ContinuousClock.Instant?
+    /// Of connections to the ROUTER that have ended since the last look.
+    var endedDescriptors: Set<CInt> = []
+    /// When all links were last looked at for want of room.
+    var lastSearch: ContinuousClock.Instant?
     private var nextSilenceCheck: ContinuousClock.Instant?
     private var nextRetry: ContinuousClock.Instant?
     /// A link of another node has frames that the ROUTER had no room for.
     var isRouterFull = false
-
-    struct BackOff {
-        var wait: Duration
-        var until: ContinuousClock.Instant
-    }
 
     /// Makes all sockets and binds. Throws `addressInUse`, `cannotBind` or `failed`, and then leaves nothing open.
     init(port: ZMQPort) throws(TransportError) {
@@ -80,8 +78,8 @@ final class ZMQLoop {
         configuration = port.configuration
         keys = port.configuration.key.map(CurveKeys.init)
         poller = try Poller()
-        // A link takes three of them: itself, and a pair for its monitor.
-        let context = try Context(maxSockets: CInt(clamping: 64 + 3 * port.configuration.maxLinks))
+        // A link takes three of them, itself and a pair for its monitor, and a subscription as many.
+        let context = try Context(maxSockets: CInt(clamping: 64 + 6 * port.configuration.maxLinks))
         var made: [Socket] = []
         do throws(TransportError) {
             func make(_ kind: SocketKind) throws(TransportError) -> Socket {
@@ -94,14 +92,10 @@ final class ZMQLoop {
             try authenticator.bind(inProcess: "zeromq.zap.01")
             router = try make(.router)
             publisher = try make(.publisher)
-            subscriber = try make(.subscriber)
             for socket in [router, publisher] {
                 try keys?.secureServer(socket)
-                try socket.set(ZMQ_ZAP_DOMAIN, Array(CurveKeys.domain.utf8))
-            }
-            try keys?.secureClient(subscriber)
-            for topic in [Channel.membership.rawValue, Channel.replication.rawValue, BroadcastFrame.beatChannel] {
-                try subscriber.set(ZMQ_SUBSCRIBE, [topic])
+                // Only then is anybody asked.
+                if keys != nil { try socket.set(ZMQ_ZAP_DOMAIN, Array(CurveKeys.domain.utf8)) }
             }
             addresses = try Self.bind(router, publisher, configuration)
         } catch {
@@ -156,13 +150,11 @@ final class ZMQLoop {
     private func watch() throws(TransportError) {
         sources.append(try poller.add(router) { [unowned self] in receiveFromRouter() })
         sources.append(try poller.add(publisher) { [unowned self] in receiveSubscriptions() })
-        sources.append(try poller.add(subscriber) { [unowned self] in receiveBroadcasts() })
         sources.append(try poller.add(authenticator) { [unowned self] in authenticate() })
         for socket in [router, publisher] {
             monitors.append(
                 try monitor(socket) { [unowned self] event, _ in note(event, isRouter: socket === router) })
         }
-        monitors.append(try monitor(subscriber) { [unowned self] event, endpoint in noteSubscriber(event, endpoint) })
     }
 
     /// Events of a socket, until the monitor is closed.
@@ -178,6 +170,7 @@ final class ZMQLoop {
         for channel in Channel.allCases { carryOut(orders.commands[Int(channel.rawValue)], on: channel) }
         for opening in orders.openings { open(opening.stream, with: opening.peer) }
         for stream in orders.changed { noteChange(of: stream) }
+        for stream in orders.dropped { noteDropped(stream) }
         for continuation in orders.counting { continuation.resume(returning: counts) }
     }
 
@@ -192,7 +185,9 @@ final class ZMQLoop {
         if let deadline = dialDeadline, deadline <= now { advanceDials(to: now) }
         if let due = lossCheck, due <= now {
             lossCheck = nil
-            findLostLinks { !$0.streams.isEmpty }
+            let ended = endedDescriptors
+            endedDescriptors = []
+            findLostLinks { ended.contains($0.descriptor) }
         }
         if let due = nextSweep, due <= now { endStuckExchanges(at: now) }
         if let due = nextSilenceCheck, due <= now {
@@ -204,7 +199,7 @@ final class ZMQLoop {
             nextRetry = nil
             pumpAccepted()
         }
-        if isBeatWanted { publishBeat() }
+        if isBeatWanted, nextBeat <= now { publishBeat() }
         port.events.report()
         planTimers(at: now)
     }
@@ -223,7 +218,10 @@ final class ZMQLoop {
 
     /// Time until the next deadline; `nil` when there is none, so that an idle node does not wake up.
     private var timeout: Duration? {
-        let deadlines = [dialDeadline, nextSweep, lossCheck, nextSilenceCheck, nextRetry, port.events.reportDue]
+        let deadlines = [
+            dialDeadline, nextSweep, lossCheck, nextSilenceCheck, nextRetry, port.events.reportDue,
+            isBeatWanted ? nextBeat : nil,
+        ]
         return deadlines.compactMap { $0 }.min().map { max(.zero, $0 - .now) }
     }
 
@@ -245,7 +243,7 @@ final class ZMQLoop {
         ZMQCounts(
             sources: poller.count, links: dials.count, acceptedLinks: accepted.count,
             exchanges: openings.count + links.count,
-            subscriptions: peers.values.count { $0.publisher != nil })
+            subscriptions: peers.values.count { $0.subscription != nil })
     }
 
     /// What libzmq has is given a moment to go out; then every socket, the context and its threads are gone.
@@ -257,11 +255,12 @@ final class ZMQLoop {
             try? dial.socket.set(ZMQ_LINGER, SocketKind.farewellMilliseconds)
             close(dial)
         }
+        for subscription in peers.values.compactMap(\.subscription) { close(subscription) }
         try? publisher.set(ZMQ_LINGER, SocketKind.farewellMilliseconds)
         try? router.set(ZMQ_LINGER, SocketKind.farewellMilliseconds)
         for monitor in monitors { monitor.close() }
         for source in sources { poller.remove(source) }
-        for socket in [router, publisher, subscriber, authenticator] { socket.close() }
+        for socket in [router, publisher, authenticator] { socket.close() }
         context.end()
     }
 }

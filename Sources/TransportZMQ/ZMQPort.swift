@@ -25,6 +25,8 @@ final class ZMQPort: @unchecked Sendable {
         var openings: [Opening]
         /// Exchanges with something to send or to tell.
         var changed: [ExchangeStream]
+        /// Exchanges of peers whose handles are gone.
+        var dropped: [ExchangeStream]
         var counting: [CheckedContinuation<ZMQCounts, Never>]
         var isStopping: Bool
     }
@@ -43,6 +45,7 @@ final class ZMQPort: @unchecked Sendable {
     private var peers: [Peer]?
     private var openings: [Opening] = []
     private var changed: [ExchangeStream] = []
+    private var dropped: [ExchangeStream] = []
     private var counting: [CheckedContinuation<ZMQCounts, Never>] = []
     private var dialled = 0
     private var isWakePending = false
@@ -56,8 +59,8 @@ final class ZMQPort: @unchecked Sendable {
         arrivals = [configuration.maxMembershipArrivalBytes, configuration.maxReplicationArrivalBytes].map {
             BatchQueue<Arrival>(maxBytes: $0, maxCount: 1 << 20) { $0.message.count + 64 }
         }
-        // Open exchanges are bounded, so that these queues never overflow.
-        accepted = Channel.allCases.map { _ in BatchQueue<any Exchange>(maxCount: configuration.maxExchanges) }
+        // Open exchanges are bounded; some more may be over already and wait to be noticed.
+        accepted = Channel.allCases.map { _ in BatchQueue<any Exchange>(maxCount: 8 * configuration.maxExchanges) }
         outbox = Channel.allCases.map { _ in CommandQueue(maxBytes: configuration.maxWaitingBytes) }
         wakeDescriptor = cs_event()
     }
@@ -103,6 +106,11 @@ final class ZMQPort: @unchecked Sendable {
         wake()
     }
 
+    func noteDropped(_ stream: ExchangeStream) {
+        lock.withLock { if stage != .over { dropped.append(stream) } }
+        wake()
+    }
+
     func counts() async -> ZMQCounts {
         await withCheckedContinuation { continuation in
             let isOver = lock.withLock {
@@ -143,9 +151,10 @@ final class ZMQPort: @unchecked Sendable {
         takeWake()
         let commands = outbox.map { $0.takeAll() }
         return lock.withLock {
-            defer { (peers, openings, changed, counting) = (nil, [], [], []) }
+            defer { (peers, openings, changed, dropped, counting) = (nil, [], [], [], []) }
             return Orders(
-                peers: peers, commands: commands, openings: openings, changed: changed, counting: counting,
+                peers: peers, commands: commands, openings: openings, changed: changed, dropped: dropped,
+                counting: counting,
                 isStopping: isStopping)
         }
     }
@@ -243,7 +252,7 @@ final class ZMQPort: @unchecked Sendable {
         let (waiting, left) = lock.withLock {
             stage = .over
             outcome = result
-            defer { (waiter, openings, changed, counting) = (nil, [], [], []) }
+            defer { (waiter, openings, changed, dropped, counting) = (nil, [], [], [], []) }
             return (waiter, (openings.map(\.stream), counting))
         }
         for stream in left.0 { stream.fail(.closed) }

@@ -62,8 +62,9 @@ void cs_poller_remove(int poller, int descriptor);
 /// Waits for `timeout_ns` nanoseconds at most (negative: for ever). Returns how many of `ready` were filled, or -errno.
 int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns);
 
-/// Begins to connect a non-blocking TCP socket. Returns the descriptor or -errno.
-int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port);
+/// Begins to connect a non-blocking TCP socket, from the host `from` where its length is not 0. Returns the descriptor or
+/// -errno.
+int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port, const uint8_t *from, uint8_t from_length);
 
 /// The address of the other side of a TCP connection. Returns the length of the host, 0 when there is none.
 int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port);

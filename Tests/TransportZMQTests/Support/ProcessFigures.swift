@@ -1,0 +1,32 @@
+import Foundation
+
+/// What this process holds and has used. Tests that read it run in a process of their own (`processExitsWith`).
+struct ProcessFigures: CustomStringConvertible {
+    var descriptors: Int
+    var threads: Int
+    var residentBytes: Int
+    /// Processor time of all threads.
+    var processorTime: Duration
+    /// How often a thread went to sleep and was woken.
+    var wakeUps: Int
+
+    static var now: ProcessFigures {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF.rawValue, &usage)
+        func duration(_ time: timeval) -> Duration { .seconds(time.tv_sec) + .microseconds(Int64(time.tv_usec)) }
+        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
+        return ProcessFigures(
+            descriptors: entries("/proc/self/fd"), threads: entries("/proc/self/task"),
+            residentBytes: pages.count > 1 ? (Int(pages[1]) ?? 0) * Int(getpagesize()) : 0,
+            processorTime: duration(usage.ru_utime) + duration(usage.ru_stime), wakeUps: Int(usage.ru_nvcsw))
+    }
+
+    private static func entries(_ path: String) -> Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: path).count) ?? 0
+    }
+
+    var description: String {
+        "\(descriptors) descriptors, \(threads) threads, \(residentBytes / 1024) KiB resident, \(processorTime), "
+            + "\(wakeUps) wake-ups"
+    }
+}
