@@ -7,8 +7,9 @@ struct Listener {
     private var hosts: [CInt: PeerAddress] = [:]
     private var failure: Refusal?
 
-    /// A connection that did not come in: what to report, and from where.
-    mutating func note(_ event: ConnectionEvent, hasKey: Bool) -> (Refusal, PeerAddress?)? {
+    /// A connection that did not come in: what to report, and from where. 0.0.0.0:0 where it was gone before it could be
+    /// asked.
+    mutating func note(_ event: ConnectionEvent, hasKey: Bool) -> (Refusal, PeerAddress)? {
         switch event {
         case .accepted(let descriptor): hosts[descriptor] = Self.address(of: descriptor)
         case .handshakeFailed(.mechanism): failure = hasKey ? .clearText : .sealed
@@ -18,7 +19,7 @@ struct Listener {
             // One thread tells of all connections, the end of each right behind its failure.
             let address = hosts.removeValue(forKey: descriptor)
             defer { failure = nil }
-            return failure.map { ($0, address) }
+            return failure.map { ($0, address ?? PeerAddress(host: .v4(0), port: 0)) }
         }
         return nil
     }
@@ -40,7 +41,7 @@ extension ZMQLoop {
         let refused = listeners[isRouter ? 0 : 1].note(event, hasKey: keys != nil)
         if let (refusal, address) = refused {
             port.events.dropped(refusal == .clearText ? .clearText : .otherKey)
-            if let address { port.events.refused(refusal, address, isAnyPort: true) }
+            port.events.refused(refusal, address, isAnyPort: true)
         } else if case .handshakeFailed(.malformed) = event {
             port.events.dropped(.malformed)
         }

@@ -24,11 +24,13 @@ struct OtherTransportTests {
             let options = [NodeOptions(key: meeting.acceptor.key)]
             try await withNodes(meeting.acceptor.plugin.fixture(), options) { acceptors in
                 // A stranger that hangs up at once may take back what it has said: then it is tried again, as a node
-                // does that joins.
+                // does that joins: for ever, and here for 10 s.
+                let deadline = ContinuousClock.now + .seconds(10)
                 var errors: [ExchangeError?] = []
                 repeat {
+                    if !errors.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
                     errors.append(await exchangeError(diallers[0], with: acceptors[0].address, on: channel))
-                } while errors.last == .closed && errors.count < 20
+                } while errors.last == .closed && .now < deadline
                 #expect(errors.last == .otherTransport)
                 // What passed between them was understood by neither.
                 #expect(acceptors[0].transport.exchanges(on: channel).takeNow().isEmpty)

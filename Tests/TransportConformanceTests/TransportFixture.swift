@@ -10,7 +10,8 @@ import TransportZMQ
 protocol TransportFixture: Sendable {
     /// A node that is bound and not yet running.
     func makeNode(_ options: NodeOptions) throws(TransportError) -> any Transport
-    /// Whether who is refused is named by the host alone, since its connection comes from a port of the moment.
+    /// Whether who is refused is named by the host alone, since its connection comes from a port of the moment, and by
+    /// 0.0.0.0 where it was gone too soon.
     var namesHostsOnly: Bool { get }
     /// Waits until what one of `nodes` broadcasts reaches the others.
     func settle(_ nodes: [TestNode]) async

@@ -6,13 +6,13 @@ import Transport
 
 extension FaultTests {
     /// Connections that break, stand still or lead to another start of the peer.
-    @Suite("Broken connections and restarts")
+    @Suite("Broken connections and restarts", .timeLimit(.minutes(1)))
     struct BrokenConnectionTests {
         enum Cut: CaseIterable { case everything, links, publishers }
 
         @Test("A cut is reported, healed within 3 s and what it cost is counted, each time", arguments: Cut.allCases)
         func cut(what: Cut) async throws {
-            let pair = try ProxiedPair()
+            let pair = try ProxiedPair.make()
             await pair.settle()
             let sent = Counted()
             let broadcasting = Task {
@@ -96,7 +96,7 @@ extension FaultTests {
 
         @Test("Connections that swallow everything are given up within 10 s, and made again within 5 s of the end")
         func halfOpen() async throws {
-            let pair = try ProxiedPair()
+            let pair = try ProxiedPair.make()
             await pair.settle()
             let (ours, theirs) = try await pair.openExchange()
             let connections = [0, 1].map(pair.connections)

@@ -7,7 +7,7 @@ import Transport
 
 extension FaultTests {
     /// How much a node sends to somebody who does not say that it arrived or was read, and how much it takes.
-    @Suite("Credit of exchanges on the wire")
+    @Suite("Credit of exchanges on the wire", .timeLimit(.minutes(1)))
     struct CreditTests {
         @Test("A peer that gives no credit gets the window and no more; when it is gone everything is free again")
         func noCredit() async throws {
@@ -22,8 +22,10 @@ extension FaultTests {
             #expect(got.cost[number] ?? 0 <= ExchangeStream.windowBytes)
             // What was handed over and has not gone out is bounded as well.
             #expect(sent.value <= 2 * ExchangeStream.windowBytes / 65_536 + 1)
+            let start = ContinuousClock.now
             fake.router.close()
             #expect(await sender.value == .closed)
+            #expect(ContinuousClock.now - start < .seconds(5))
             await eventually("everything is free", within: .seconds(3)) { await node.transport.counts() == before }
         }
 
@@ -140,8 +142,10 @@ extension FaultTests {
                 senders.append(Task { await Self.fill(exchange, bytes: 60_000, Counted()) })
             }
             #expect(await fake.hears(.accepted(exchange: 5)))
+            let start = ContinuousClock.now
             fake.socket.close()
             for sender in senders { #expect(await sender.value == .closed) }
+            #expect(ContinuousClock.now - start < .seconds(5))
             await eventually("everything is free", within: .seconds(3)) { await node.transport.counts() == before }
         }
 
@@ -184,12 +188,12 @@ extension FaultTests {
             var total: Int { cost.values.reduce(0, +) }
         }
 
-        /// Takes data until nothing came for 300 ms, and answers each message.
+        /// Takes data until nothing came for 300 ms or it is far too much, and answers each message.
         private static func gather(
             _ fake: FakeAcceptor, _ answer: (LinkMessage, Int) -> [(LinkMessage, [UInt8])]
         ) async -> Gathered {
             var got = Gathered()
-            while let message = await fake.next(within: .milliseconds(300)) {
+            while got.total < 4 << 20, let message = await fake.next(within: .milliseconds(300)) {
                 var cost = 0
                 if case .data(let number, _, let bytes) = message {
                     cost = bytes.count + ExchangeStream.frameCost

@@ -7,7 +7,7 @@ import Transport
 
 extension FaultTests {
     /// Peers that break the protocol: everything is counted, and honest peers do not notice.
-    @Suite("Hostile peers")
+    @Suite("Hostile peers", .timeLimit(.minutes(1)))
     struct HostilePeerTests {
         private static let inputCount = 20_000
 

@@ -7,9 +7,9 @@ import Transport
 
 extension FaultTests {
     /// Where PUB/SUB loses without a word: what the plugin makes of it.
-    @Suite("Slow joiners and slow subscribers")
+    @Suite("Slow joiners and slow subscribers", .timeLimit(.minutes(1)))
     struct PublishingTests {
-        @Test("Nothing is missing from the moment on in which the publisher reports a joiner as connected")
+        @Test("Nothing is missing uncounted from the moment on in which the publisher reports a joiner as connected")
         func slowJoiner() async throws {
             let publisher = try RunningNode()
             let sent = Counted()
@@ -17,6 +17,7 @@ extension FaultTests {
                 while !Task.isCancelled {
                     publisher.broadcast(sent.increment(), bytes: 200)
                     await publisher.flush()
+                    try? await Task.sleep(for: .microseconds(500))
                 }
             }
             var joiners: [(node: RunningNode, reported: Int)] = []
@@ -27,6 +28,8 @@ extension FaultTests {
                 await eventually("the publisher reports the joiner") { publisher.count(.connected(joiner.address)) > 0 }
                 joiners.append((joiner, sent.value))
             }
+            // More than the mark of one subscriber.
+            await eventually("much is sent") { sent.value > 1_000 }
             broadcasting.cancel()
             await broadcasting.value
             let last = sent.value
@@ -36,8 +39,11 @@ extension FaultTests {
                 // From the first that came nothing is missing, and that one came before the report.
                 let first = try #require(numbers.first)
                 #expect(first <= reported + 1)
-                #expect(numbers == Array(first...last))
-                #expect(joiner.dropped(.lost) == 0)
+                let missing = Set(first...last).subtracting(numbers).sorted()
+                #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+                // A machine that is too busy may fill the mark: then it is counted, and exactly.
+                await eventually("what is missing is counted") { joiner.dropped(.lost) >= missing.count }
+                #expect(joiner.dropped(.lost) == missing.count)
             }
             #expect(last > 10)
         }
@@ -88,7 +94,7 @@ extension FaultTests {
 
         @Test("What a slow link loses is counted by exactly what did not arrive", arguments: Channel.allCases)
         func slowLink(channel: Channel) async throws {
-            let pair = try ProxiedPair()
+            let pair = try ProxiedPair.make()
             await pair.settle()
             let (publisher, subscriber) = (pair.nodes[0], pair.nodes[1])
             publisher.broadcast(1, on: channel)

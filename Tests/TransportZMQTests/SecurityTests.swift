@@ -8,7 +8,7 @@ import Transport
 
 extension FaultTests {
     /// Who may connect to a node with a key, and which versions go together.
-    @Suite("Keys and versions on the wire")
+    @Suite("Keys and versions on the wire", .timeLimit(.minutes(1)))
     struct SecurityTests {
         /// What a foreign socket knows.
         enum Knowledge: CaseIterable {
@@ -59,6 +59,12 @@ extension FaultTests {
                 }
                 #expect((frames > 0) == (knowledge == .clusterKey), "\(frames) frames")
             }
+            // A client without a key may hang up before it was seen what it is.
+            for _ in 0..<100 where knowledge != .clusterKey && nodes[0].dropped(knowledge.cause) == 0 {
+                try await Self.withSocket(.subscriber, knowledge, to: nodes[0].transport.publishAddress) { _ in
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
             try await Self.expectReported(knowledge, by: nodes[0])
         }
 
@@ -94,7 +100,8 @@ extension FaultTests {
             if knowledge == .clusterKey { return #expect(node.refusals(.otherKey).isEmpty) }
             await eventually("it is counted", within: .seconds(3)) { node.dropped(knowledge.cause) > 0 }
             await eventually("it is reported", within: .seconds(3)) {
-                node.refusals(knowledge.refusal).map(\.host) == [node.address.host]
+                let named = node.refusals(knowledge.refusal)
+                return !named.isEmpty && named.allSatisfy { $0.host == node.address.host || $0.isUnspecified }
             }
         }
 

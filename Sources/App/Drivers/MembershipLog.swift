@@ -129,7 +129,9 @@ struct MembershipLog {
         case .connected(let peer): logger.log(.debug, "Connected", [.peerAddress: peer])
         case .disconnected(let peer): logger.log(.debug, "Disconnected", [.peerAddress: peer])
         case .refused(let refusal, let peer):
-            guard !isStrangerNamed, let repeats = repeated.note("refused \(peer.with(port: 0))", at: now)
+            // One without an address says nothing that the side that dialled does not say better.
+            guard !isStrangerNamed, !peer.isUnspecified,
+                let repeats = repeated.note("refused \(peer.with(port: 0))", at: now)
             else { return logger.log(.debug, "Turned a peer away", [.peerAddress: peer, .reason: "\(refusal)"]) }
             logger.log(
                 .warning, "Turned a peer away: check its cluster.encrypt_key and node.transport",

@@ -38,7 +38,7 @@ final class Proxy: @unchecked Sendable {
     init(at address: PeerAddress, to target: PeerAddress, from source: PeerAddress) throws {
         var port: UInt16 = 0
         listener = cs_listen_stream(address.hostBytes, 4, address.port, 32_768, &port)
-        try #require(listener >= 0, "the proxy cannot listen at \(address)")
+        guard listener >= 0 else { throw TransportError.addressInUse(address) }
         self.address = address
         self.target = target
         self.source = source.with(port: 0)
@@ -154,7 +154,15 @@ final class ProxiedPair: Sendable {
     let links: [Proxy]
     let publishers: [Proxy]
 
-    init() throws {
+    /// A port that is free at one address may be taken at the other: then others are tried.
+    static func make() throws -> ProxiedPair {
+        for _ in 0..<4 {
+            if let pair = try? ProxiedPair() { return pair }
+        }
+        return try ProxiedPair()
+    }
+
+    private init() throws {
         func host(_ last: UInt32) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0000 + last), port: 0) }
         let (own, shown) = ([host(11), host(12)], [host(21), host(22)])
         let nodes = try own.map { address in
@@ -166,15 +174,22 @@ final class ProxiedPair: Sendable {
             }
         }
         self.nodes = nodes
-        addresses = [0, 1].map { shown[$0].with(port: nodes[$0].address.port) }
-        let shownAddresses = addresses
-        links = try [0, 1].map {
-            try Proxy(at: shownAddresses[$0], to: nodes[$0].address, from: shown[1 - $0])
+        let addresses = [0, 1].map { shown[$0].with(port: nodes[$0].address.port) }
+        self.addresses = addresses
+        var made: [Proxy] = []
+        do {
+            for index in 0..<2 {
+                let (node, source) = (nodes[index], shown[1 - index])
+                made.append(try Proxy(at: addresses[index], to: node.address, from: source))
+                let published = node.transport.publishAddress
+                made.append(try Proxy(at: shown[index].with(port: published.port), to: published, from: source))
+            }
+        } catch {
+            for proxy in made { proxy.stop() }
+            throw error
         }
-        publishers = try [0, 1].map {
-            let published = nodes[$0].transport.publishAddress
-            return try Proxy(at: shown[$0].with(port: published.port), to: published, from: shown[1 - $0])
-        }
+        links = [made[0], made[2]]
+        publishers = [made[1], made[3]]
     }
 
     deinit { for proxy in links + publishers { proxy.stop() } }
