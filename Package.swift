@@ -44,10 +44,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: ["Membership", "Replication", "Transport", "TransportUDP", "TransportZMQ"],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
         .executableTarget(
             name: "App",
             dependencies: [
-                "Keys", "Membership", "Replication", "Store", "Transport", "TransportUDP", "TransportZMQ",
+                "Keys", "Membership", "Replication", "Simulation", "Store", "Transport", "TransportUDP",
+                "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -61,10 +66,11 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Replication", "Transport"], path: "Tests/Support",
+            name: "TestSupport", dependencies: ["Replication", "Simulation", "Transport"], path: "Tests/Support",
             swiftSettings: strict),
         .testTarget(
-            name: "StoreTests", dependencies: ["CSQLite", "Replication", "Store", "TestSupport", "Transport"],
+            name: "StoreTests",
+            dependencies: ["CSQLite", "Replication", "Simulation", "Store", "TestSupport", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
@@ -96,10 +102,11 @@ let package = Package(
             name: "MembershipTests", dependencies: ["Membership", "Transport"], resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
-            name: "ReplicationTests", dependencies: ["Replication", "TestSupport", "Transport"], swiftSettings: strict),
+            name: "ReplicationTests", dependencies: ["Replication", "Simulation", "TestSupport", "Transport"],
+            swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Membership", "Replication", "TestSupport", "Transport", "TransportUDP"],
+            dependencies: ["Membership", "Replication", "Simulation", "TestSupport", "Transport", "TransportUDP"],
             swiftSettings: strict),
         .testTarget(
             name: "ProcessTests", dependencies: ["App", "Membership", "Transport"], swiftSettings: strict),

@@ -53,6 +53,9 @@ package struct ReplicationEngine: Sendable {
         generator = SeededGenerator(seed: seed)
     }
 
+    /// Origins whose streams are followed.
+    package var streamCount: Int { windows.count }
+
     /// Whether the todo endpoints may answer.
     package var isReady: Bool {
         if case .ready = readiness { return true }

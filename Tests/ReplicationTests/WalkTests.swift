@@ -1,3 +1,4 @@
+import Simulation
 @testable import Replication
 import Testing
 import TestSupport

@@ -1,3 +1,4 @@
+import Simulation
 import Membership
 import Replication
 import TestSupport

@@ -1,4 +1,5 @@
 import Membership
+import Simulation
 import Replication
 import TestSupport
 import Transport

@@ -1,3 +1,4 @@
+import Simulation
 import Replication
 import Store
 import Testing

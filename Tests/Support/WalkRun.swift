@@ -1,4 +1,5 @@
 package import Replication
+package import Simulation
 package import Transport
 
 extension HybridTime {

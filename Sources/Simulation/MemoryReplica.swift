@@ -1,13 +1,15 @@
 package import Replication
 package import Transport
 
-/// The rows of one node in memory: the plainest thing that answers every `StoreRequest`. The oracle of the store's tests
-/// and the disk of the virtual-time ones.
+/// The rows of one node in memory: the plainest thing that answers every `StoreRequest`. The oracle of the store's tests,
+/// and the database of simulated nodes.
 package struct MemoryReplica: Sendable {
     package let nodeID: NodeID
     package private(set) var rows: [ByteString: Row] = [:]
     package private(set) var tree = HashTree()
     package private(set) var clock = HybridClock(bound: .zero)
+    /// The bound of the clock that survives a restart.
+    package private(set) var durableBound = HybridTime.zero
     private var buckets: [UInt16: Set<ByteString>] = [:]
     private let hasher: RowHasher
 
@@ -24,6 +26,22 @@ package struct MemoryReplica: Sendable {
     package func visible(_ key: ByteString) -> Row? {
         guard let row = rows[key], !row.isDeleted else { return nil }
         return row
+    }
+
+    /// What a new process finds: the same rows, and a clock that goes on from its durable bound. Gives the reading that
+    /// numbers this start.
+    package mutating func restart(wallMilliseconds: Int64, forgetsBound: Bool = false) -> HybridTime {
+        var latest = HybridTime.zero
+        for row in rows.values { latest = max(latest, row.latestStamp.time) }
+        clock = HybridClock(bound: forgetsBound ? .zero : durableBound, latest: forgetsBound ? .zero : latest)
+        let start = clock.next(wallMilliseconds: wallMilliseconds)
+        commit()
+        return start
+    }
+
+    /// Makes durable what stamps need, in the same transaction as the rows.
+    package mutating func commit() {
+        if let bound = clock.reserve() { durableBound = bound }
     }
 
     /// The row as committed, or `nil` when the key is there already.

@@ -1,0 +1,141 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Simulation
+internal import Transport
+
+/// Runs clusters in virtual time and looks for broken promises.
+struct SimulateCommand: AsyncParsableCommand {
+    private static let examples = """
+        Examples:
+          auto-cluster-sync simulate --seed 7
+              Three nodes, a minute of chaos, one seed.
+          auto-cluster-sync simulate --nodes 50 --seed 7 --minutes 10 --faults cuts --transport zmq
+              Fifty nodes over the model of ZeroMQ, ten minutes of cut networks.
+          auto-cluster-sync simulate --seeds 1..1000 --nodes 3..9
+              A thousand runs over all cores, each with a number of nodes that follows from its seed.
+          auto-cluster-sync simulate --seeds 1..50 --without walks
+              The same with a mechanism switched off: some checker must notice.
+
+        The same arguments give the same lines, on every run and on every machine. The status is 1 when a promise was \
+        broken; the last lines say how to see it again.
+        """
+
+    static let configuration = CommandConfiguration(
+        commandName: "simulate", abstract: "Run clusters in virtual time, with faults, and check every promise.",
+        discussion: examples, helpNames: CommandLineNames.help)
+
+    @Option(help: "Number of nodes, or a range such as 3..9.") var nodes = "3"
+    @Option(help: "The seed from which everything follows.") var seed: UInt64 = 1
+    @Option(help: "Many seeds, such as 1..1000.") var seeds: String?
+    @Option(help: "Minutes of virtual time with faults.") var minutes = 1.0
+    @Option(help: ArgumentHelp("What goes wrong: \(Faults.presets.keys.sorted().joined(separator: ", "))."))
+    var faults = "chaos"
+    @Option(help: "udp or zmq.") var transport = "udp"
+    @Option(help: "Writes a second, of all clients together.") var writes = 20.0
+    @Option(
+        help: ArgumentHelp(
+            "A mechanism to switch off: \(Mechanism.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "mechanism")
+    ) var without: [String] = []
+    @Flag(help: "Print every seed, not only those that fail.") var verbose = false
+
+    func run() async throws {
+        let plan = try makePlan()
+        let range = try seeds.map(Self.range) ?? seed...seed
+        let nodeRange = try Self.range(nodes)
+        let isVerbose = verbose || range.count == 1
+        let summary = try await OwnThread.run {
+            var summary = Summary()
+            Campaign.run(
+                range, plan: { Self.plan(plan, nodeRange, seed: $0) },
+                threadCount: ProcessInfo.processInfo.activeProcessorCount
+            ) { result in
+                summary.note(result)
+                if isVerbose || !result.violations.isEmpty { print(Self.describe(result)) }
+                for violation in result.violations { print("    \(violation)") }
+                return summary.failed.count < 20
+            }
+            return summary
+        }
+        print(summary.text)
+        guard let first = summary.failed.first else { return }
+        print("again: auto-cluster-sync simulate \(replayArguments(seed: first))")
+        throw ExitCode(1)
+    }
+
+    private func makePlan() throws -> Run.Plan {
+        var plan = Run.Plan()
+        guard let preset = Faults.presets[faults] else { throw ValidationError("--faults: there is no \(faults)") }
+        guard let kind = TransportKind(rawValue: transport) else {
+            throw ValidationError("--transport: there is no \(transport)")
+        }
+        guard minutes > 0, minutes <= 10_000 else {
+            throw ValidationError("--minutes must be above 0 and at most 10000")
+        }
+        guard writes >= 0, writes <= 10_000 else { throw ValidationError("--writes must be 0 to 10000") }
+        plan.options.faults = preset
+        plan.options.transport = kind
+        plan.chaosTime = .milliseconds(Int64(minutes * 60_000))
+        plan.writesPerSecond = writes
+        for name in without {
+            guard let mechanism = Mechanism(rawValue: name) else {
+                throw ValidationError("--without: there is no \(name)")
+            }
+            plan.options.without.insert(mechanism)
+        }
+        return plan
+    }
+
+    /// The number of nodes follows from the seed where it is a range.
+    private static func plan(_ plan: Run.Plan, _ nodes: ClosedRange<UInt64>, seed: UInt64) -> Run.Plan {
+        var plan = plan
+        plan.options.nodeCount = Int(nodes.lowerBound + seed % UInt64(nodes.count))
+        return plan
+    }
+
+    private static func range(_ text: String) throws -> ClosedRange<UInt64> {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: true).compactMap { UInt64($0) }
+        if parts.count == 1, UInt64(text) != nil { return parts[0]...parts[0] }
+        guard parts.count == 2, text == "\(parts[0])..\(parts[1])", parts[0] <= parts[1] else {
+            throw ValidationError("\(text) is neither a number nor a range such as 1..1000")
+        }
+        return parts[0]...parts[1]
+    }
+
+    private func replayArguments(seed: UInt64) -> String {
+        var words = ["--nodes \(nodes)", "--seed \(seed)", "--minutes \(minutes)", "--faults \(faults)"]
+        words += ["--transport \(transport)", "--writes \(writes)"] + without.map { "--without \($0)" }
+        return words.joined(separator: " ")
+    }
+
+    private static func describe(_ result: Run.Result) -> String {
+        let healed = result.healedAfter.map { "\($0)" } ?? "never"
+        return "seed \(result.seed): \(result.violations.count) violations, \(result.acknowledgedCount) acknowledged, "
+            + "\(result.exemptedCount) exempt, \(result.stats.faults) faults, \(result.stats.crashes) crashes, "
+            + "\(result.stats.packets) packets, \(result.stats.walks) walks, healed after \(healed), "
+            + "trace \(String(result.fingerprint, radix: 16))"
+    }
+
+    /// Of all seeds.
+    private struct Summary: Sendable {
+        var count = 0
+        var failed: [UInt64] = []
+        var acknowledged = 0
+        var slowest: Duration = .zero
+        var checkers: [String: Int] = [:]
+
+        mutating func note(_ result: Run.Result) {
+            count += 1
+            acknowledged += result.acknowledgedCount
+            if !result.violations.isEmpty { failed.append(result.seed) }
+            for checker in Set(result.violations.map(\.checker.rawValue)) { checkers[checker, default: 0] += 1 }
+            if let healed = result.healedAfter { slowest = max(slowest, healed) }
+        }
+
+        var text: String {
+            let noticed = checkers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            return "\(count) seeds, \(failed.count) failed\(noticed.isEmpty ? "" : " (\(noticed))"), "
+                + "\(acknowledged) acknowledged writes, slowest healing \(slowest)"
+        }
+    }
+}

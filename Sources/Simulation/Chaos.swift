@@ -1,0 +1,236 @@
+internal import Replication
+internal import Transport
+
+/// Brings faults about at their rates, for a while. Each is undone after its time, at the latest by `World.heal`.
+struct Chaos {
+    private struct Fault {
+        var name: String
+        var perMinute: Double
+        var strike: (World) -> Void
+    }
+
+    let faults: Faults
+    let end: EngineInstant
+
+    /// Plans the first of each kind; each plans its next.
+    func begin(in world: World) {
+        for fault in all where fault.perMinute > 0 { plan(fault, in: world) }
+    }
+
+    /// The time to the next is exponential: faults come together as readily as apart.
+    private func plan(_ fault: Fault, in world: World) {
+        let uniform = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &world.generator)
+        let wait = Duration.nanoseconds(Int64(-Self.logarithm(uniform) / fault.perMinute * 60e9))
+        guard world.now + wait < end else { return }
+        world.perform(in: wait) { world in
+            world.stats.faults += 1
+            world.trace.note(4, UInt64(fault.name.utf8.count), world.now.nanoseconds)
+            fault.strike(world)
+            plan(fault, in: world)
+        }
+    }
+
+    /// The natural logarithm of 0 < x < 1 by its series: the same bits on every machine, which the C library's need not
+    /// be.
+    static func logarithm(_ value: Double) -> Double {
+        var mantissa = value
+        var exponent = 0.0
+        while mantissa < 0.5 {
+            mantissa *= 2
+            exponent -= 1
+        }
+        // ln m = 2 artanh((m - 1) / (m + 1))
+        let ratio = (mantissa - 1) / (mantissa + 1)
+        var (term, sum) = (ratio, 0.0)
+        for index in 0..<16 {
+            sum += term / Double(2 * index + 1)
+            term *= ratio * ratio
+        }
+        return 2 * sum + exponent * 0.693_147_180_559_945_3
+    }
+
+    private var all: [Fault] {
+        [
+            Fault(name: "one-way cut", perMinute: faults.oneWayCuts, strike: oneWayCut),
+            Fault(name: "bridge", perMinute: faults.bridgeCuts, strike: bridge),
+            Fault(name: "split", perMinute: faults.splits, strike: split),
+            Fault(name: "crash", perMinute: faults.crashes) { world in
+                world.crash(world.pick(0..<world.nodes.count))
+            },
+            Fault(name: "power loss", perMinute: faults.powerLosses) { world in
+                for index in world.nodes.indices { world.crash(index) }
+            },
+            Fault(name: "join storm", perMinute: faults.joinStorms, strike: joinStorm),
+            Fault(name: "leave", perMinute: faults.leaves, strike: leave),
+            Fault(name: "pause", perMinute: faults.pauses) { world in
+                world.pause(
+                    world.pick(0..<world.nodes.count), for: world.generator.duration(in: faults.pauseTime))
+            },
+            Fault(name: "clock jump", perMinute: faults.clockJumps, strike: clockJump),
+            Fault(name: "clock freeze", perMinute: faults.clockFreezes, strike: clockFreeze),
+            Fault(name: "slow disk", perMinute: faults.slowDisks) { world in
+                let node = world.nodes[world.pick(0..<world.nodes.count)]
+                node.disk.slowUntil = world.now + world.generator.duration(in: faults.downTime)
+            },
+            Fault(name: "full disk", perMinute: faults.fullDisks, strike: fullDisk),
+            Fault(name: "copied database", perMinute: faults.copiedDatabases, strike: copyDatabase),
+            Fault(name: "restored backup", perMinute: faults.restoredBackups, strike: restoreBackup),
+            Fault(name: "burst", perMinute: faults.bursts, strike: burst),
+        ]
+    }
+
+    // MARK: Network
+
+    private func cutTime(_ world: World) -> Duration { world.generator.duration(in: faults.cutTime) }
+
+    private func cut(_ pairs: [(Int, Int)], in world: World) {
+        let time = cutTime(world)
+        for (from, to) in pairs { world.network.cut(from, to) }
+        // Suspicions that began in it may end later, and accusations travel.
+        world.networkTroubledUntil = max(world.networkTroubledUntil, world.now + time + .seconds(15))
+        world.perform(in: time) { world in
+            for (from, to) in pairs { world.network.mend(from, to) }
+        }
+    }
+
+    private func oneWayCut(_ world: World) {
+        let (from, to) = pair(world)
+        cut([(from, to)], in: world)
+    }
+
+    private func bridge(_ world: World) {
+        let (from, to) = pair(world)
+        cut([(from, to), (to, from)], in: world)
+    }
+
+    private func split(_ world: World) {
+        let isLeft = world.nodes.map { _ in world.chance(0.5) }
+        var pairs: [(Int, Int)] = []
+        for from in world.nodes.indices {
+            for to in world.nodes.indices where isLeft[from] != isLeft[to] { pairs.append((from, to)) }
+        }
+        cut(pairs, in: world)
+    }
+
+    private func pair(_ world: World) -> (Int, Int) {
+        let from = world.pick(0..<world.nodes.count)
+        let to = (from + 1 + world.pick(0..<max(1, world.nodes.count - 1))) % world.nodes.count
+        return (from, to)
+    }
+
+    // MARK: Processes
+
+    private func joinStorm(_ world: World) {
+        for index in world.nodes.indices where world.chance(0.7) {
+            world.crash(index, downTime: world.generator.duration(in: .zero...(.seconds(1))))
+        }
+    }
+
+    private func leave(_ world: World) {
+        let index = world.pick(0..<world.nodes.count)
+        world.leave(index)
+        world.perform(in: world.generator.duration(in: faults.downTime) + .milliseconds(300)) { $0.start(index) }
+    }
+
+    // MARK: Clocks
+
+    private func clockJump(_ world: World) {
+        let node = world.nodes[world.pick(0..<world.nodes.count)]
+        let day: Int64 = 86_400_000
+        let jump = Int64.random(in: -day...day, using: &world.generator)
+        node.clock.offsetMilliseconds += jump
+        world.furthestJump = max(world.furthestJump, node.clock.offsetMilliseconds)
+        // Somebody sets it right again.
+        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in
+            node.clock.offsetMilliseconds -= jump
+        }
+    }
+
+    private func clockFreeze(_ world: World) {
+        let node = world.nodes[world.pick(0..<world.nodes.count)]
+        node.clock.freeze(at: world.now)
+        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in node.clock.thaw() }
+    }
+
+    // MARK: Databases
+
+    private func fullDisk(_ world: World) {
+        let node = world.nodes[world.pick(0..<world.nodes.count)]
+        node.disk.isFull = true
+        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in node.disk.isFull = false }
+    }
+
+    /// The target is stopped and started on a copy of the source's database. Nobody is to write to both: the operator
+    /// gives the target a new one soon.
+    private func copyDatabase(_ world: World) {
+        let (source, target) = pair(world)
+        guard source != target else { return }
+        world.discardDatabase(of: target, for: nil)
+        let (copy, id) = (world.nodes[source].replica, world.nodes[source].nodeID)
+        world.nodes[target].replica = copy
+        world.nodes[target].nodeID = id
+        world.nodes[target].isCopy = true
+        world.start(target)
+        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
+            if world.nodes[target].isCopy { world.replaceCopy(target) }
+        }
+    }
+
+    private func restoreBackup(_ world: World) {
+        let index = world.pick(0..<world.nodes.count)
+        let node = world.nodes[index]
+        guard !node.isCopy else { return }
+        let backup = node.replica
+        let id = node.nodeID
+        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
+            guard node.nodeID == id, !node.isCopy else { return }
+            world.discardDatabase(of: index, for: backup)
+            world.start(index)
+        }
+    }
+
+    // MARK: Clients
+
+    private func burst(_ world: World) {
+        let index = world.pick(0..<world.nodes.count)
+        for number in 0..<faults.burstWrites {
+            world.perform(in: .microseconds(50 * number)) { world in
+                world.writeCount += 1
+                world.write(.create(text: "burst"), key: "burst-\(world.writeCount)", on: index)
+            }
+        }
+    }
+}
+
+extension World {
+    /// The process dies, and is started again after a while.
+    package func crash(_ index: Int, downTime: Duration? = nil) {
+        kill(index)
+        let time = downTime ?? generator.duration(in: options.faults.downTime)
+        perform(in: time) { $0.start(index) }
+    }
+
+    /// A database is thrown away, for `replacement` or an empty one with a new id. What only it held may be gone.
+    func discardDatabase(of index: Int, for replacement: MemoryReplica?) {
+        kill(index)
+        let node = nodes[index]
+        let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
+        history.exempt(node: index, survivors: survivors)
+        if let replacement {
+            node.replica = replacement
+        } else {
+            node.nodeID = NodeID(generator.next() | 1)
+            node.replica = MemoryReplica(nodeID: node.nodeID)
+        }
+        lastTimes[index] = nil
+        node.knownMembers = []
+        node.disk = SimulatedDisk()
+        node.isCopy = false
+    }
+
+    /// The operator has noticed that a node runs on a copy: it gets a new database.
+    func replaceCopy(_ index: Int) {
+        discardDatabase(of: index, for: nil)
+        start(index)
+    }
+}

@@ -1,0 +1,137 @@
+internal import Transport
+
+/// How often what goes wrong, while it goes wrong. All rates are per minute of virtual time and cluster unless said
+/// otherwise; zero switches a fault off.
+package struct Faults: Hashable, Sendable {
+    /// Of each datagram, or of each segment of a stream, which then comes late.
+    package var loss = 0.0
+    /// Of each datagram.
+    package var duplication = 0.0
+    /// Of each datagram: one bit of it flips and the checksum of UDP does not notice, which a single bit never does on a
+    /// real network. Not part of chaos: without a key nothing else would notice either.
+    package var corruption = 0.0
+    /// One way.
+    package var delay: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2))
+    /// Of each message: it takes up to `tail` longer, so that others overtake it.
+    package var tailRate = 0.0
+    package var tail: Duration = .milliseconds(500)
+
+    /// One node stops hearing another, which goes on hearing it.
+    package var oneWayCuts = 0.0
+    /// Two nodes cannot reach each other, though both reach a third.
+    package var bridgeCuts = 0.0
+    /// The cluster falls into two parts.
+    package var splits = 0.0
+    /// How long a cut lasts.
+    package var cutTime: ClosedRange<Duration> = .milliseconds(500)...(.seconds(25))
+
+    /// A process dies and is started again.
+    package var crashes = 0.0
+    package var downTime: ClosedRange<Duration> = .milliseconds(100)...(.seconds(15))
+    /// All processes die at once.
+    package var powerLosses = 0.0
+    /// Many processes are started again within a second.
+    package var joinStorms = 0.0
+    /// A process says farewell and is started again.
+    package var leaves = 0.0
+    /// A process stands still.
+    package var pauses = 0.0
+    package var pauseTime: ClosedRange<Duration> = .milliseconds(100)...(.seconds(8))
+    /// The donor of a first sync dies in the middle of it, of each first sync.
+    package var donorDeaths = 0.0
+
+    /// A wall clock jumps, by up to a day, either way.
+    package var clockJumps = 0.0
+    /// A wall clock stands still for a while.
+    package var clockFreezes = 0.0
+    /// How much a wall clock may be fast or slow for good, in parts per million.
+    package var drift = 0
+    /// How far wall clocks are apart from the start.
+    package var clockSpread: Duration = .zero
+
+    /// A disk needs up to `slowCommit` for each commit, for a while.
+    package var slowDisks = 0.0
+    package var slowCommit: Duration = .milliseconds(300)
+    /// A disk refuses to commit for a while.
+    package var fullDisks = 0.0
+    /// A node is stopped, and started on a copy of another's database; the operator notices and gives it a new one.
+    package var copiedDatabases = 0.0
+    /// A node is stopped, and started on a copy of its database of some time ago.
+    package var restoredBackups = 0.0
+
+    /// Clients write in bursts of this many.
+    package var bursts = 0.0
+    package var burstWrites = 200
+
+    package init() {}
+
+    /// What the command line calls them.
+    package static let presets: [String: Faults] = [
+        "none": Faults(), "loss": loss, "corruption": Faults { $0.corruption = 0.01 }, "cuts": cuts, "crashes": crashes,
+        "pauses": pauses, "clocks": clocks,
+        "disks": disks, "chaos": chaos,
+    ]
+
+    private static let loss = Faults {
+        $0.loss = 0.05
+        $0.duplication = 0.02
+        $0.tailRate = 0.02
+    }
+
+    private static let cuts = Faults {
+        $0.oneWayCuts = 2
+        $0.bridgeCuts = 2
+        $0.splits = 2
+    }
+
+    private static let crashes = Faults {
+        $0.crashes = 6
+        $0.powerLosses = 0.5
+        $0.joinStorms = 0.5
+        $0.leaves = 1
+        $0.donorDeaths = 0.2
+    }
+
+    private static let pauses = Faults { $0.pauses = 8 }
+
+    private static let clocks = Faults {
+        $0.clockJumps = 2
+        $0.clockFreezes = 2
+        $0.drift = 200
+        $0.clockSpread = .milliseconds(500)
+    }
+
+    private static let disks = Faults {
+        $0.slowDisks = 2
+        $0.fullDisks = 1
+        $0.copiedDatabases = 0.3
+        $0.restoredBackups = 0.3
+        $0.crashes = 2
+    }
+
+    private static let chaos = Faults {
+        $0.loss = 0.03
+        $0.duplication = 0.02
+        $0.tailRate = 0.02
+        $0.oneWayCuts = 1
+        $0.bridgeCuts = 1
+        $0.splits = 1
+        $0.crashes = 3
+        $0.powerLosses = 0.2
+        $0.joinStorms = 0.2
+        $0.leaves = 0.5
+        $0.pauses = 3
+        $0.donorDeaths = 0.2
+        $0.clockJumps = 0.5
+        $0.clockFreezes = 0.5
+        $0.drift = 100
+        $0.clockSpread = .milliseconds(200)
+        $0.slowDisks = 1
+        $0.fullDisks = 0.3
+        $0.copiedDatabases = 0.1
+        $0.restoredBackups = 0.1
+        $0.bursts = 1
+    }
+
+    private init(_ set: (inout Faults) -> Void) { set(&self) }
+}

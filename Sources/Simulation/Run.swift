@@ -1,0 +1,147 @@
+internal import Membership
+internal import Replication
+internal import Transport
+
+/// One run of one seed: the cluster starts, clients write while faults strike, everything is mended, and the checkers
+/// look.
+package struct Run {
+    /// What is run.
+    package struct Plan: Sendable {
+        package var options = WorldOptions()
+        /// How long clients write and faults strike.
+        package var chaosTime: Duration = .seconds(60)
+        /// How long a healed cluster may take to be whole and equal. It is much less than this mostly.
+        package var healTime: Duration = .seconds(60)
+        /// Writes a second, of all clients together.
+        package var writesPerSecond = 20.0
+        /// Keys that clients share, so that they contend.
+        package var sharedKeys = 20
+
+        package init() {}
+    }
+
+    /// What came of it.
+    package struct Result: Sendable {
+        package var seed: UInt64
+        package var violations: [Violation]
+        package var stats: WorldStats
+        package var acknowledgedCount: Int
+        package var refusedCount: Int
+        package var exemptedCount: Int
+        /// From the end of all faults until everything was whole and equal; `nil` for never.
+        package var healedAfter: Duration?
+        /// Equal for equal runs.
+        package var fingerprint: UInt64
+        package var todoCount: Int
+    }
+
+    private let plan: Plan
+    private let seed: UInt64
+    private let world: World
+
+    package static func result(of plan: Plan, seed: UInt64) -> Result {
+        var run = Run(plan, seed: seed)
+        return run.run()
+    }
+
+    private init(_ plan: Plan, seed: UInt64) {
+        self.plan = plan
+        self.seed = seed
+        world = World(plan.options, seed: seed)
+    }
+
+    private mutating func run() -> Result {
+        for index in world.nodes.indices {
+            world.perform(in: world.generator.duration(in: .zero...(.milliseconds(500)))) { $0.start(index) }
+        }
+        world.run(until: .zero + .seconds(3))
+        let end = world.now + plan.chaosTime
+        Chaos(faults: plan.options.faults, end: end).begin(in: world)
+        Workload(plan: plan, end: end).begin(in: world)
+        while world.now < end {
+            world.run(until: min(end, world.now + .seconds(1)))
+            world.checkBounds()
+        }
+        let healedAfter = heal()
+        world.checkData()
+        return Result(
+            seed: seed, violations: world.violations, stats: world.stats,
+            acknowledgedCount: world.history.acknowledgedCount, refusedCount: world.history.refusedCount,
+            exemptedCount: world.history.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
+            todoCount: world.nodes[0].replica.rows.values.count { !$0.isDeleted })
+    }
+
+    /// Everything is mended; the cluster has some time to be whole and equal again.
+    private func heal() -> Duration? {
+        world.mend()
+        let start = world.now
+        while world.now < start + plan.healTime {
+            world.run(until: world.now + .milliseconds(50))
+            if world.areReady, world.areEqual, world.isWhole, world.isQuiet { return world.now - start }
+        }
+        if !world.isWhole { world.violate(.notWhole, "after \(plan.healTime)") }
+        if !world.areReady { world.violate(.notWhole, "not all are ready after \(plan.healTime)") }
+        return nil
+    }
+}
+
+/// Clients of all nodes: they create, change, tick, and delete, some of it the same todos.
+struct Workload {
+    let plan: Run.Plan
+    let end: EngineInstant
+
+    func begin(in world: World) { plan(in: world) }
+
+    private func plan(in world: World) {
+        let mean = 1e9 / max(plan.writesPerSecond, 0.001)
+        let uniform = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &world.generator)
+        let wait = Duration.nanoseconds(Int64(-Chaos.logarithm(uniform) * mean))
+        guard world.now + wait < end else { return }
+        world.perform(in: wait) { world in
+            write(in: world)
+            plan(in: world)
+        }
+    }
+
+    private func write(in world: World) {
+        let index = world.pick(0..<world.nodes.count)
+        world.writeCount += 1
+        let number = world.writeCount
+        let shared = "shared-\(world.pick(0..<plan.sharedKeys))"
+        switch world.pick(0..<10) {
+        case 0..<3: world.write(.create(text: "text \(number)"), key: "own-\(number)", on: index)
+        case 3..<5: world.write(.create(text: "text \(number)"), key: shared, on: index)
+        case 5..<7: world.write(.update(text: "text \(number)", completed: nil), key: shared, on: index)
+        case 7..<8: world.write(.update(text: nil, completed: world.chance(0.5)), key: shared, on: index)
+        case 8..<9:
+            // Too large for a datagram.
+            let text = String(repeating: "long ", count: 400)
+            world.write(.update(text: text, completed: nil), key: shared, on: index)
+        default: world.write(.delete, key: shared, on: index)
+        }
+    }
+}
+
+extension World {
+    /// The end of all trouble: the network is whole, clocks are right, disks work, everybody runs. Where a clock had been
+    /// ahead, all clocks now go on from later, so that nothing has to wait for them.
+    func mend() {
+        network.mendAll()
+        networkTroubledUntil = max(networkTroubledUntil, now + .seconds(15))
+        cancelActions()
+        for node in nodes {
+            node.clock = NodeClock()
+            node.clock.offsetMilliseconds = furthestJump + 10_000
+            node.disk.isFull = false
+            node.disk.slowUntil = .zero
+            if node.isCopy { replaceCopy(node.index) }
+            // Who has said farewell does not come back by itself.
+            if node.process?.membership.isLeaving == true { kill(node.index) }
+            if node.process == nil { start(node.index) }
+            node.troubledUntil = max(node.troubledUntil, now + .seconds(15))
+        }
+    }
+
+    /// No commit is under way.
+    var isQuiet: Bool { nodes.allSatisfy { $0.disk.batch == nil && $0.disk.queue.isEmpty } }
+}

@@ -1,0 +1,129 @@
+internal import Membership
+internal import Replication
+internal import Transport
+
+/// Databases: what waits is committed together, one commit after the other, and nobody is told before it is durable.
+extension World {
+    /// A client writes. `false` when the node does not take writes now.
+    @discardableResult
+    package func write(_ kind: WriteKind, key: String, on index: Int) -> Bool {
+        guard isServing(index), nodes[index].disk.queue.count < 1_024 else {
+            history.refused()
+            return false
+        }
+        commit(.write(ClientWrite(key: ByteString(key), kind: kind)), on: index)
+        return true
+    }
+
+    func commit(_ work: SimulatedDisk.Work, on index: Int) {
+        nodes[index].disk.queue.append(work)
+        beginCommit(index)
+    }
+
+    private func beginCommit(_ index: Int) {
+        let node = nodes[index]
+        guard node.process != nil, node.disk.batch == nil, !node.disk.queue.isEmpty else { return }
+        node.disk.batch = node.disk.queue
+        node.disk.queue = []
+        let slowest: Duration = now < node.disk.slowUntil ? options.faults.slowCommit : .milliseconds(1)
+        schedule(.commit(index, epoch: node.epoch), in: generator.duration(in: .microseconds(100)...slowest))
+    }
+
+    func finishCommit(_ index: Int) {
+        let node = nodes[index]
+        // The system goes on with what a stopped process has asked for; the process sees it when it goes on.
+        guard let batch = node.disk.batch else { return }
+        if node.process?.isPaused == true {
+            return schedule(.commit(index, epoch: node.epoch), in: .milliseconds(10))
+        }
+        node.disk.batch = nil
+        stats.commits += 1
+        if node.disk.isFull {
+            fail(batch, on: index)
+        } else {
+            let outcomes = apply(batch, on: node, isAcknowledged: true)
+            tell(batch, outcomes, on: index)
+        }
+        settle(index)
+        beginCommit(index)
+    }
+
+    enum WorkOutcome {
+        case committed(Row)
+        case refused
+        case merged(MergeOutcome)
+    }
+
+    /// Changes the database. What comes of each work, in order.
+    func apply(_ batch: [SimulatedDisk.Work], on node: SimulatedNode, isAcknowledged: Bool) -> [WorkOutcome] {
+        let wall = node.clock.milliseconds(at: now)
+        let outcomes = batch.map { work -> WorkOutcome in
+            switch work {
+            case .write(let write):
+                guard let row = apply(write, on: node, wall) else { return .refused }
+                check(stamp: row.latestStamp, of: node)
+                history.committed(row, on: node.index, isAcknowledged: isAcknowledged)
+                return .committed(row)
+            case .merge(_, let rows), .walkMerge(_, _, let rows):
+                guard case .merge(let outcome) = node.replica.answer(.merge(rows, latest: latest(node))) else {
+                    return .refused
+                }
+                return .merged(outcome)
+            }
+        }
+        node.replica.commit()
+        return outcomes
+    }
+
+    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: Int64) -> Row? {
+        switch write.kind {
+        case .create(let text): node.replica.create(write.key, text: ByteString(text), wallMilliseconds: wall)
+        case .update(let text, let completed):
+            node.replica.update(
+                write.key, text: text.map { ByteString($0) }, completed: completed, wallMilliseconds: wall)
+        case .delete: node.replica.delete(write.key, wallMilliseconds: wall)
+        }
+    }
+
+    /// Rows stamped later than this wait: their writer's clock is too far ahead.
+    func latest(_ node: SimulatedNode) -> HybridTime {
+        let skew = options.replication.maxClockSkew.wholeNanoseconds / 1_000_000
+        return HybridTime(milliseconds: node.clock.milliseconds(at: now) + skew, counter: .max)
+    }
+
+    private func tell(_ batch: [SimulatedDisk.Work], _ outcomes: [WorkOutcome], on index: Int) {
+        prepare(index)
+        var committed: [Row] = []
+        for (work, outcome) in zip(batch, outcomes) {
+            switch (work, outcome) {
+            case (.write, .committed(let row)): committed.append(row)
+            case (.write, _): history.refused()
+            case (.merge(let token, _), .merged(let merge)):
+                carryOut(nodes[index].process?.replication.merged(token, merge, at: now) ?? [], of: index)
+            case (.walkMerge(let exchange, let side, _), .merged(let merge)):
+                answered(.merge(merge), exchange: exchange, side: side)
+            case (.merge, _), (.walkMerge, _): break
+            }
+        }
+        guard !committed.isEmpty else { return }
+        carryOut(nodes[index].process?.replication.committed(committed, at: now) ?? [], of: index)
+    }
+
+    private func fail(_ batch: [SimulatedDisk.Work], on index: Int) {
+        for work in batch {
+            switch work {
+            case .write: history.refused()
+            case .merge(let token, _):
+                carryOut(nodes[index].process?.replication.mergeFailed(token, at: now) ?? [], of: index)
+            case .walkMerge(let exchange, let side, _): breakExchange(exchange, side: side, .store)
+            }
+        }
+    }
+}
+
+/// What a client asks for.
+package enum WriteKind: Sendable {
+    case create(text: String)
+    case update(text: String?, completed: Bool?)
+    case delete
+}

@@ -1,0 +1,169 @@
+internal import Membership
+internal import Replication
+internal import Transport
+
+/// Packets on their way: lost, late, doubled and cut off as datagrams; held back and broken off as connections.
+extension World {
+    func transmit(_ packet: ModelPacket, from: Int) {
+        guard let to = SimulatedNode.index(packet.destination), to < nodes.count else { return }
+        stats.packets += 1
+        stats.packetBytes += packet.content.count
+        trace.note(UInt64(packet.content.count), UInt64(from), UInt64(to), now.nanoseconds)
+        switch options.transport {
+        case .udp: transmitDatagram(packet.content, from, to)
+        case .zmq: transmitFrame(packet.content, from, to)
+        }
+    }
+
+    private var pathDelay: Duration {
+        var delay = generator.duration(in: options.faults.delay)
+        if chance(options.faults.tailRate) { delay += generator.duration(in: .zero...options.faults.tail) }
+        return delay
+    }
+
+    private func transmitDatagram(_ content: [UInt8], _ from: Int, _ to: Int) {
+        guard network.passes(from, to), nodes[to].process != nil else { return }
+        for _ in 0..<(chance(options.faults.duplication) ? 2 : 1) {
+            if chance(options.faults.loss) {
+                stats.lostPackets += 1
+                continue
+            }
+            var content = content
+            if chance(options.faults.corruption), !content.isEmpty {
+                content[pick(0..<content.count)] ^= 1 << UInt8(pick(0..<8))
+            }
+            schedule(.packet(content, from: from, to: to, epoch: nodes[to].epoch), in: pathDelay)
+        }
+    }
+
+    /// A message arrives, or waits for a process that stands still.
+    func deliver(_ content: [UInt8], from: Int, to: Int) {
+        guard let process = nodes[to].process else { return }
+        guard !process.isPaused else {
+            // What a socket holds is bounded; beyond it the newest is lost.
+            if process.unread.count < 4_096 {
+                nodes[to].process?.unread.append(.packet(content, from: from, to: to, epoch: nodes[to].epoch))
+            }
+            return
+        }
+        let arrivals = nodes[to].process?.transport.receive(content, from: nodes[from].address) ?? []
+        var changes: [Arrival] = []
+        for (channel, arrival) in arrivals {
+            switch channel {
+            case .membership:
+                guard let message = try? MemberlistCodec.decode(arrival.message) else { continue }
+                carryOut(
+                    nodes[to].process?.membership.receive(message, from: arrival.sender, at: now) ?? [], of: to)
+            case .replication: changes.append(arrival)
+            }
+        }
+        if !changes.isEmpty {
+            prepare(to)
+            carryOut(nodes[to].process?.replication.receive(changes, at: now) ?? [], of: to)
+        }
+        settle(to)
+    }
+
+    // MARK: Connections
+
+    private func transmitFrame(_ content: [UInt8], _ from: Int, _ to: Int) {
+        let place = network.place(from, to)
+        guard case .up = network.connections[place].state, nodes[to].process != nil else {
+            stats.lostPackets += 1
+            // A message is what makes a link, so that the next one finds it.
+            dial(from, to, in: pathDelay * 3)
+            return
+        }
+        guard network.connects(from, to) else {
+            if network.connections[place].held.count < Network.maxHeld {
+                network.connections[place].held.append(content)
+            } else {
+                stats.lostPackets += 1
+            }
+            noteCut(from, to)
+            return
+        }
+        sendFrame(content, from, to)
+    }
+
+    private func sendFrame(_ content: [UInt8], _ from: Int, _ to: Int) {
+        let place = network.place(from, to)
+        // What is lost comes again after the time TCP takes to notice.
+        let delay = pathDelay + (chance(options.faults.loss) ? .milliseconds(220) : .zero)
+        let arrival = max(network.connections[place].lastArrival, now + delay)
+        network.connections[place].lastArrival = arrival
+        schedule(.packet(content, from: from, to: to, epoch: nodes[to].epoch), at: arrival)
+    }
+
+    /// Nothing passes: the heartbeats of the connection will notice.
+    private func noteCut(_ from: Int, _ to: Int) {
+        let place = network.place(from, to)
+        guard network.connections[place].cutSince == nil else { return }
+        network.connections[place].cutSince = now
+        schedule(.connection(from: from, to: to), in: .milliseconds(200))
+    }
+
+    /// Connects to newcomers, both ways: a link for what is sent to them, a subscription to what they broadcast.
+    func connectPeers(of index: Int) {
+        guard options.transport == .zmq else { return }
+        for member in livingPeers(of: index) {
+            guard let peer = SimulatedNode.index(member.address), peer < nodes.count else { continue }
+            dial(index, peer, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))
+            dial(peer, index, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))
+        }
+    }
+
+    private func dial(_ from: Int, _ to: Int, in delay: Duration) {
+        let place = network.place(from, to)
+        guard case .down = network.connections[place].state, network.connections[place].changesAt <= now else { return }
+        network.connections[place].changesAt = now + delay
+        schedule(.connection(from: from, to: to), in: delay)
+    }
+
+    /// What is due for a connection: it comes about, is held up, or breaks.
+    func proceedConnection(_ from: Int, _ to: Int) {
+        let place = network.place(from, to)
+        switch network.connections[place].state {
+        case .down:
+            guard nodes[from].process != nil, nodes[to].process != nil else { return }
+            // A process that stands still has its connections made by the system.
+            guard network.connects(from, to) else {
+                network.connections[place].changesAt = now + .milliseconds(700)
+                return schedule(.connection(from: from, to: to), in: .milliseconds(700))
+            }
+            network.connections[place].state = .up
+            network.connections[place].lastArrival = now
+            if nodes[from].process?.isPaused == false {
+                carryOut(nodes[from].process?.replication.peerConnected(at: now) ?? [], of: from)
+                settle(from)
+            }
+        case .up:
+            guard let since = network.connections[place].cutSince else { return }
+            if network.connects(from, to) {
+                let held = network.connections[place].held
+                network.connections[place].held = []
+                network.connections[place].cutSince = nil
+                for content in held { sendFrame(content, from, to) }
+            } else if now - since >= Network.heartbeatTimeout {
+                breakConnection(from, to)
+                dial(from, to, in: .milliseconds(700))
+            } else {
+                schedule(.connection(from: from, to: to), in: .milliseconds(200))
+            }
+        }
+    }
+
+    private func breakConnection(_ from: Int, _ to: Int) {
+        stats.lostPackets += network.connections[network.place(from, to)].held.count
+        network.connections[network.place(from, to)] = Network.Connection()
+    }
+
+    /// A process is gone, and its connections with it.
+    func breakConnections(of index: Int) {
+        guard options.transport == .zmq else { return }
+        for other in nodes.indices {
+            breakConnection(index, other)
+            breakConnection(other, index)
+        }
+    }
+}

@@ -1,0 +1,238 @@
+internal import Membership
+internal import Replication
+internal import Transport
+
+/// Processes: started, stopped, paused, and what their engines want done.
+extension World {
+    // MARK: Start and stop
+
+    /// Starts a process on the node's database. Does nothing where one runs.
+    package func start(_ index: Int) {
+        let node = nodes[index]
+        guard node.process == nil, let start = makeProcess(node) else { return }
+        node.process = start
+        node.troubledUntil = max(node.troubledUntil, now + .seconds(5))
+        trace.note(1, UInt64(index), now.nanoseconds)
+        let seeds = (0..<min(3, nodes.count)).map { "\(SimulatedNode.address($0))" }
+        carryOut(
+            node.process?.membership.join(seeds: seeds, knownMembers: node.knownMembers, at: now) ?? [], of: index)
+        settle(index)
+    }
+
+    private func makeProcess(_ node: SimulatedNode) -> SimulatedProcess? {
+        let wall = node.clock.milliseconds(at: now)
+        let start = node.replica.restart(
+            wallMilliseconds: wall, forgetsBound: options.without.contains(.durableClock))
+        check(start: start, of: node)
+        let tags = MemberTags([MemberTags.Key.channels: "mr"])
+        guard
+            let local = try? LocalMember(
+                name: node.name, nodeID: node.nodeID, address: node.address, tags: tags)
+        else { return nil }
+        var replication = options.replication
+        let model: any TransportModel
+        switch options.transport {
+        case .udp: model = DatagramModel(seed: generator.next(), relays: !options.without.contains(.relays))
+        case .zmq: model = StreamModel(stream: generator.next())
+        }
+        replication.maxMessageBytes = model.maxMessageBytes
+        return SimulatedProcess(
+            membership: MembershipEngine(
+                configuration: membershipConfiguration, local: local, seed: generator.next(), at: now),
+            replication: ReplicationEngine(
+                configuration: replication, nodeID: node.nodeID, start: start.rawValue, seed: generator.next()),
+            transport: model, startedAt: now)
+    }
+
+    private var membershipConfiguration: MembershipConfiguration {
+        var configuration = options.membership
+        if options.without.contains(.suspicion) { configuration.minimumSuspicion = configuration.probeTimeout }
+        if options.without.contains(.rejoining) {
+            configuration.joining.maxSeedBackOff = .seconds(3_600)
+            configuration.joining.maxMemberBackOff = .seconds(3_600)
+        }
+        return configuration
+    }
+
+    /// The process is gone without a word; what the disk has not committed is gone with it.
+    package func kill(_ index: Int) {
+        let node = nodes[index]
+        guard node.process != nil else { return }
+        stats.crashes += 1
+        trace.note(2, UInt64(index), now.nanoseconds)
+        node.process = nil
+        node.epoch += 1
+        // The disk may have done with the commit under way, though nobody heard of it.
+        if let batch = node.disk.batch, chance(0.5) { _ = apply(batch, on: node, isAcknowledged: false) }
+        node.disk.batch = nil
+        node.disk.queue = []
+        node.troubledUntil = max(node.troubledUntil, now + .seconds(5))
+        breakExchanges(of: index)
+        breakConnections(of: index)
+    }
+
+    /// Says farewell, then ends.
+    package func leave(_ index: Int) {
+        guard nodes[index].process?.isPaused == false else { return }
+        carryOut(nodes[index].process?.membership.leave(at: now) ?? [], of: index)
+        settle(index)
+        let epoch = nodes[index].epoch
+        perform(in: .milliseconds(200)) { world in
+            if world.nodes[index].epoch == epoch { world.kill(index) }
+        }
+    }
+
+    package func pause(_ index: Int, for time: Duration) {
+        guard let process = nodes[index].process, !process.isPaused else { return }
+        nodes[index].process?.pausedUntil = now + time
+        if time > .seconds(2) {
+            nodes[index].troubledUntil = max(nodes[index].troubledUntil, now + time + .seconds(10))
+        }
+        schedule(.resume(index, epoch: nodes[index].epoch), in: time)
+    }
+
+    func resume(_ index: Int) {
+        guard nodes[index].process?.isPaused == true else { return }
+        nodes[index].process?.pausedUntil = nil
+        let unread = nodes[index].process?.unread ?? []
+        nodes[index].process?.unread = []
+        for event in unread {
+            if case .packet(let content, let from, let to, _) = event { deliver(content, from: from, to: to) }
+        }
+        if nodes[index].process != nil { wake(index) }
+    }
+
+    // MARK: Turns
+
+    func wake(_ index: Int) {
+        carryOut(nodes[index].process?.membership.advance(to: now) ?? [], of: index)
+        prepare(index)
+        carryOut(nodes[index].process?.replication.advance(to: now) ?? [], of: index)
+        settle(index)
+    }
+
+    /// The engine compares roots with its own as of now.
+    func prepare(_ index: Int) { nodes[index].process?.replication.summary = nodes[index].replica.summary }
+
+    /// Sends what the transport gives, and plans the next wake.
+    func settle(_ index: Int) {
+        while let packets = nodes[index].process?.transport.take(at: now), !packets.isEmpty {
+            for packet in packets { transmit(packet, from: index) }
+        }
+        guard let process = nodes[index].process, let next = process.nextDeadline else { return }
+        let deadline = max(next, now + .microseconds(10))
+        if let planned = process.wakeAt, planned <= deadline { return }
+        nodes[index].process?.wakeAt = deadline
+        schedule(.wake(index, epoch: nodes[index].epoch), at: deadline)
+    }
+
+    // MARK: Effects
+
+    func carryOut(_ effects: [MembershipEngine.Effect], of index: Int) {
+        guard nodes[index].process != nil else { return }
+        // Newcomers first: what the same input has to tell is for them too.
+        if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
+            let peers = livingPeers(of: index).map { Peer(address: $0.address) }
+            nodes[index].process?.transport.setPeers(peers)
+            connectPeers(of: index)
+            passPeersOn(index)
+        }
+        for effect in effects { carryOut(effect, of: index) }
+    }
+
+    private func carryOut(_ effect: MembershipEngine.Effect, of index: Int) {
+        switch effect {
+        case .send(let message, let peer):
+            if case .indirectPing = message, options.without.contains(.indirectProbes) { return }
+            nodes[index].process?.transport.send(MemberlistCodec.encode(message), on: .membership, to: peer)
+        case .broadcast(let message, let name):
+            if options.without.contains(.refutation), case .alive = message, name == nodes[index].name { return }
+            nodes[index].process?.transport.broadcast(
+                MemberlistCodec.encode(message), on: .membership, options: BroadcastOptions(replacing: name))
+        case .pushPull(let peer, let isJoin): open(.pushPull(isJoin: isJoin), from: index, to: peer)
+        case .streamPing(let ping, let peer):
+            if !options.without.contains(.indirectProbes) { open(.streamPing(ping), from: index, to: peer) }
+        case .resolveSeed(let seed):
+            let address = PeerAddress(seed).map { [$0] } ?? []
+            carryOut(
+                nodes[index].process?.membership.seedResolved(seed, addresses: address, at: now) ?? [], of: index)
+        case .emit(let event): note(event, of: index)
+        }
+    }
+
+    private func note(_ event: MembershipEvent, of index: Int) {
+        switch event {
+        case .memberFailed(let member, _): noteFailure(of: member, seenBy: index)
+        case .startDecided(let decision):
+            let join: JoinDecision =
+                switch decision {
+                case .first: .first
+                case .joined: .joined
+                case .alone: .alone
+                }
+            prepare(index)
+            carryOut(nodes[index].process?.replication.decided(join, at: now) ?? [], of: index)
+        default: break
+        }
+    }
+
+    func livingPeers(of index: Int) -> [Member] {
+        let name = nodes[index].name
+        return nodes[index].process?.membership.members.filter {
+            $0.status.isLiving && $0.isConfirmed && $0.name != name
+        } ?? []
+    }
+
+    private func passPeersOn(_ index: Int) {
+        let living = livingPeers(of: index)
+        nodes[index].knownMembers =
+            nodes[index].process?.membership.members.filter {
+                $0.isConfirmed && $0.name != nodes[index].name && ($0.status.isLiving || $0.status == .failed)
+            }.map { KnownMember(name: $0.name, address: $0.address) } ?? []
+        let peers = living.compactMap { member in
+            member.nodeID.map { ReplicationPeer(nodeID: $0, address: member.address) }
+        }
+        prepare(index)
+        carryOut(nodes[index].process?.replication.setPeers(peers, at: now) ?? [], of: index)
+    }
+
+    func carryOut(_ effects: [ReplicationEngine.Effect], of index: Int) {
+        for effect in effects {
+            switch effect {
+            case .broadcast(let message, let options):
+                // Heartbeats begin with 2, changes with 1.
+                let isHeartbeat = message.first == 2
+                if self.options.without.contains(isHeartbeat ? .heartbeats : .eagerBroadcast) { continue }
+                nodes[index].process?.transport.broadcast(message, on: .replication, options: options)
+            case .push(let message, let peers):
+                for peer in peers { open(.push(message), from: index, to: peer) }
+            case .merge(let token, let rows): commit(.merge(token, rows), on: index)
+            case .walk(let peer):
+                if options.without.contains(.walks) {
+                    let outcome = WalkOutcome()
+                    carryOut(
+                        nodes[index].process?.replication.walkFinished(with: peer.nodeID, outcome, at: now) ?? [],
+                        of: index)
+                } else {
+                    open(.walk(peer.nodeID), from: index, to: peer.address)
+                }
+            case .emit(let event): note(event, of: index)
+            }
+        }
+    }
+
+    private func note(_ event: ReplicationEvent, of index: Int) {
+        if case .syncStarted(let donor) = event, chance(options.faults.donorDeaths),
+            let victim = SimulatedNode.index(donor.address), victim < nodes.count
+        {
+            let delay = generator.duration(in: .milliseconds(1)...(.milliseconds(30)))
+            perform(in: delay) { world in world.crash(victim) }
+        }
+    }
+
+    /// Whether a client is served.
+    func isServing(_ index: Int) -> Bool {
+        guard let process = nodes[index].process, !process.isPaused else { return false }
+        return process.replication.isReady || options.without.contains(.readiness)
+    }
+}

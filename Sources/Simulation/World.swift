@@ -1,0 +1,174 @@
+package import Membership
+package import Replication
+package import Transport
+
+/// What a simulated cluster is made of.
+package struct WorldOptions: Sendable {
+    package var nodeCount = 3
+    package var transport = TransportKind.udp
+    package var faults = Faults()
+    /// Mechanisms that are switched off, to see who notices.
+    package var without: Set<Mechanism> = []
+    package var membership = MembershipConfiguration()
+    package var replication = ReplicationConfiguration()
+
+    package init() {}
+}
+
+/// A mechanism that can be switched off: what nobody notices the absence of is either untested or not needed.
+package enum Mechanism: String, Sendable, CaseIterable {
+    /// Walks of the hash tree.
+    case walks
+    /// Members that are accused contradict.
+    case refutation
+    /// Time between suspicion and failure.
+    case suspicion
+    /// Probing through others, and over streams.
+    case indirectProbes
+    /// The clock's bound survives restarts.
+    case durableClock
+    /// The todo endpoints wait for the first sync.
+    case readiness
+    /// Broadcasts are repeated and passed on.
+    case relays
+    /// Changes are told at once.
+    case eagerBroadcast
+    /// Heartbeats of replication.
+    case heartbeats
+    /// Seeds and failed members are tried again.
+    case rejoining
+}
+
+/// One cluster in one process, in virtual time, from one seed: everything above sockets and disks is the real thing.
+///
+/// The same options and seed give the same trace on every run, in debug and in release: nothing here may depend on wall
+/// time, on addresses in memory or on the order of hashed collections.
+package final class World {
+    enum Event: Sendable {
+        case packet([UInt8], from: Int, to: Int, epoch: Int)
+        case wake(Int, epoch: Int)
+        case commit(Int, epoch: Int)
+        case exchange(ExchangeEvent)
+        case connection(from: Int, to: Int)
+        case resume(Int, epoch: Int)
+        case action(Int)
+    }
+
+    let options: WorldOptions
+    package private(set) var now = EngineInstant.zero
+    var generator: SeededGenerator
+    var nodes: [SimulatedNode] = []
+    var network: Network
+    package var history = History()
+    package internal(set) var violations: [Violation] = []
+    package internal(set) var stats = WorldStats()
+    var trace = Trace()
+    var exchanges: [Int: SimulatedExchange] = [:]
+    var exchangeCount = 0
+    /// The last stamp or start of each node.
+    var lastTimes: [Int: Stamp] = [:]
+    /// Until when cuts, and what follows from them, excuse failures.
+    var networkTroubledUntil = EngineInstant.zero
+    /// How far a wall clock has ever been ahead, in milliseconds.
+    var furthestJump: Int64 = 0
+    /// Writes that clients have tried.
+    var writeCount = 0
+    private var queue = TimerQueue<Event>()
+    /// What faults and clients do later, by number.
+    private var actions: [Int: (World) -> Void] = [:]
+    private var actionCount = 0
+
+    package init(_ options: WorldOptions, seed: UInt64) {
+        self.options = options
+        generator = SeededGenerator(seed: seed)
+        network = Network(count: options.nodeCount, hasConnections: options.transport == .zmq)
+        for index in 0..<options.nodeCount {
+            let node = SimulatedNode(index: index, nodeID: NodeID(generator.next() | 1))
+            let spread = options.faults.clockSpread.wholeNanoseconds / 1_000_000
+            node.clock.offsetMilliseconds = spread > 0 ? Int64.random(in: -spread...spread, using: &generator) : 0
+            let drift = options.faults.drift
+            node.clock.drift = drift > 0 ? Int.random(in: -drift...drift, using: &generator) : 0
+            nodes.append(node)
+        }
+    }
+
+    /// Of everything that has happened so far.
+    package var fingerprint: UInt64 { trace.value }
+
+    // MARK: Time
+
+    /// Runs until `end`.
+    package func run(until end: EngineInstant) {
+        while let next = queue.earliest, next <= end {
+            now = max(now, next)
+            while let event = queue.takeDue(at: now) { handle(event) }
+        }
+        now = end
+    }
+
+    func schedule(_ event: Event, in delay: Duration) { queue.add(event, at: now + max(.zero, delay)) }
+
+    func schedule(_ event: Event, at instant: EngineInstant) { queue.add(event, at: max(now, instant)) }
+
+    /// Does something later.
+    package func perform(in delay: Duration, _ action: @escaping (World) -> Void) {
+        actionCount += 1
+        actions[actionCount] = action
+        schedule(.action(actionCount), in: delay)
+    }
+
+    /// What was planned by `perform` is off.
+    func cancelActions() { actions = [:] }
+
+    package func chance(_ probability: Double) -> Bool {
+        probability > 0 && Double.random(in: 0..<1, using: &generator) < probability
+    }
+
+    func pick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &generator) }
+
+    private func handle(_ event: Event) {
+        stats.events += 1
+        switch event {
+        case .packet(let content, let from, let to, let epoch):
+            guard nodes[to].epoch == epoch else { return }
+            deliver(content, from: from, to: to)
+        case .wake(let index, let epoch):
+            guard nodes[index].epoch == epoch, nodes[index].process?.wakeAt == now else { return }
+            nodes[index].process?.wakeAt = nil
+            if nodes[index].process?.isPaused == false { wake(index) }
+        case .commit(let index, let epoch):
+            if nodes[index].epoch == epoch { finishCommit(index) }
+        case .exchange(let event): handle(event)
+        case .connection(let from, let to): proceedConnection(from, to)
+        case .resume(let index, let epoch):
+            if nodes[index].epoch == epoch { resume(index) }
+        case .action(let number):
+            let action = actions.removeValue(forKey: number)
+            action?(self)
+        }
+    }
+}
+
+/// What happened, in numbers.
+package struct WorldStats: Hashable, Sendable {
+    package var events = 0
+    package var packets = 0
+    package var packetBytes = 0
+    package var lostPackets = 0
+    package var crashes = 0
+    package var failures = 0
+    package var falseFailures = 0
+    package var walks = 0
+    package var failedWalks = 0
+    package var commits = 0
+    package var faults = 0
+}
+
+/// A digest of a run: equal for equal runs (FNV-1a over 64-bit words).
+struct Trace: Sendable {
+    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    mutating func note(_ words: UInt64...) {
+        for word in words { value = (value ^ word) &* 0x0000_0100_0000_01b3 }
+    }
+}
