@@ -9,7 +9,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// How soon after the last change a heartbeat tells the head of the stream, so that the loss of the last message
     /// of a burst shows before the next regular heartbeat.
     package var tailHeartbeatDelay: Duration = .milliseconds(150)
-    /// How soon a heartbeat follows when the transport has connected a peer: many that connect at once share one.
+    /// How soon a heartbeat follows when the transport has connected a peer, and after the first one of a peer: many that
+    /// come at once share one.
     package var connectHeartbeatDelay: Duration = .milliseconds(10)
     /// How long a hole in a stream may be reordering before it counts as a loss.
     package var gapGrace: Duration = .milliseconds(150)

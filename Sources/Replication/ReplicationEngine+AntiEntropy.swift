@@ -75,6 +75,10 @@ extension ReplicationEngine {
         noteGap(node, at: now)
 
         var state = progress[node] ?? PeerProgress()
+        if state.lastHeartbeat == nil {
+            // It may not have known this node when our last one was sent, and waits for one.
+            nextHeartbeat = min(nextHeartbeat, now + configuration.connectHeartbeatDelay)
+        }
         state.lastHeartbeat = now
         state.summary = heartbeat.summary
         state.isReady = heartbeat.isReady

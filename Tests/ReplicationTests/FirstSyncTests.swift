@@ -43,6 +43,16 @@ struct FirstSyncTests {
         }
     }
 
+    @Test("the first heartbeat of a peer is answered within 10 ms, the next one is not")
+    func answersFirst() {
+        var engine = joinedEngine(peers: [2])
+        _ = engine.receive([heartbeat(from: 2)], at: milliseconds(100))
+        #expect(engine.nextDeadline <= milliseconds(110))
+        #expect(engine.advance(to: milliseconds(110)).contains { if case .broadcast = $0 { true } else { false } })
+        _ = engine.receive([heartbeat(from: 2)], at: milliseconds(120))
+        #expect(!engine.advance(to: milliseconds(130)).contains { if case .broadcast = $0 { true } else { false } })
+    }
+
     @Test("a walk begins also when nobody is heard at all")
     func hearsNobody() {
         var engine = joinedEngine(peers: [2, 3])
