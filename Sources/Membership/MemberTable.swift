@@ -4,8 +4,12 @@ internal import Transport
 struct MemberRecord: Sendable {
     var name: String
     var address: PeerAddress
-    var meta: [UInt8]?
-    var nodeID: NodeID?
+    /// As it came; `tags` and `nodeID` are what it says, read once rather than whenever members are listed.
+    var meta: [UInt8]? {
+        didSet { if meta != oldValue { (tags, nodeID) = Self.read(meta) } }
+    }
+    private(set) var tags: MemberTags
+    private(set) var nodeID: NodeID?
     var versions: ProtocolVersions
     var incarnation: UInt32
     var status: MemberStatus = .alive
@@ -18,6 +22,21 @@ struct MemberRecord: Sendable {
     fileprivate(set) var list = MemberTable.List.plain
     fileprivate(set) var place = 0
 
+    init(_ alive: AliveBody, versions: ProtocolVersions, at now: EngineInstant) {
+        name = alive.node
+        address = alive.address
+        meta = alive.meta
+        (tags, nodeID) = Self.read(alive.meta)
+        self.versions = versions
+        incarnation = alive.incarnation
+        statusChangedAt = now
+    }
+
+    private static func read(_ meta: [UInt8]?) -> (MemberTags, NodeID?) {
+        let tags = MemberTags(meta: meta) ?? MemberTags()
+        return (tags, tags.nodeID)
+    }
+
     /// As its own alive would say it.
     var alive: AliveBody {
         AliveBody(incarnation: incarnation, node: name, address: address, meta: meta, versions: versions.bytes)
@@ -25,7 +44,7 @@ struct MemberRecord: Sendable {
 
     var member: Member {
         Member(
-            name: name, nodeID: nodeID, address: address, tags: MemberTags(meta: meta) ?? MemberTags(),
+            name: name, nodeID: nodeID, address: address, tags: tags,
             incarnation: incarnation, status: status, isConfirmed: isConfirmed, lastSeen: lastSeen,
             statusChangedAt: statusChangedAt)
     }
@@ -63,6 +82,17 @@ struct MemberTable: Sendable {
     var liveCount: Int { lists[List.live.rawValue].count }
     var unconfirmedCount: Int { self[.vouched].count + self[.plain].count + self[.checking].count }
     var hasWaiting: Bool { !self[.vouched].isEmpty || !self[.plain].isEmpty }
+
+    func count(of status: MemberStatus) -> Int {
+        switch status {
+        case .alive, .suspect:
+            // Hearsay is alive until it is confirmed or forgotten.
+            (lists[List.live.rawValue] + self[.vouched] + self[.plain] + self[.checking]).count {
+                self[$0].status == status
+            }
+        case .failed, .left, .leaving: self[.retired].count { self[$0].status == status }
+        }
+    }
 
     subscript(list: List) -> [Int] { lists[list.rawValue] }
 

@@ -46,6 +46,11 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// Default 30 s.
     package var pushPullInterval: Duration = .seconds(30)
 
+    /// Time to the first push/pull after the start; each one doubles it, up to `pushPullInterval`. Default 1 s: of nodes
+    /// that start together each may have missed news of some others, and need not wait for the regular ones to hear of
+    /// them.
+    package var firstPushPullInterval: Duration = .seconds(1)
+
     /// An `advance` that comes this much after `nextDeadline` shows that this process stood still. Default 0.25 s.
     package var pauseThreshold: Duration = .milliseconds(250)
 
@@ -129,6 +134,9 @@ package struct MembershipConfiguration: Hashable, Sendable {
             "must be at least probe_timeout and at most 1 h")
         require((1...64).contains(localHealthLimit), "local_health_limit", "must be 1 to 64")
         require(pushPullInterval >= .milliseconds(100), "push_pull_interval", "must be at least 0.1 s")
+        require(
+            firstPushPullInterval >= .milliseconds(100) && firstPushPullInterval <= pushPullInterval,
+            "first_push_pull_interval", "must be at least 0.1 s and at most push_pull_interval")
         require(pauseThreshold > .zero, "pause_threshold", "must be above 0")
         require(
             pauseGrace >= .zero && pauseGrace < pauseThreshold, "pause_grace",

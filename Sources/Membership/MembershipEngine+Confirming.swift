@@ -10,9 +10,7 @@ extension MembershipEngine {
             stats.refusedMembers += 1
             return nil
         }
-        let record = MemberRecord(
-            name: alive.node, address: alive.address, meta: alive.meta, nodeID: MemberTags(meta: alive.meta)?.nodeID,
-            versions: versions, incarnation: alive.incarnation, statusChangedAt: clock)
+        let record = MemberRecord(alive, versions: versions, at: clock)
         let slot = table.insert(record, in: isVouched ? .vouched : .plain, using: &generator)
         emit(.memberHeard(table[slot].member))
         return slot

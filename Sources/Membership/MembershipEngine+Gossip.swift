@@ -107,10 +107,7 @@ extension MembershipEngine {
         table.update(slot) { record in
             record.incarnation = alive.incarnation
             record.versions = versions
-            if record.meta != alive.meta {
-                record.meta = alive.meta
-                record.nodeID = MemberTags(meta: alive.meta)?.nodeID
-            }
+            record.meta = alive.meta
         }
     }
 

@@ -12,10 +12,7 @@ extension MembershipEngine {
             guard let versions = ProtocolVersions(bytes: alive.versions), LocalMember.isUsable(name: alive.node) else {
                 continue
             }
-            var record = MemberRecord(
-                name: alive.node, address: alive.address, meta: alive.meta,
-                nodeID: MemberTags(meta: alive.meta)?.nodeID, versions: versions, incarnation: alive.incarnation,
-                statusChangedAt: now)
+            var record = MemberRecord(alive, versions: versions, at: now)
             record.isConfirmed = true
             _ = table.insert(record, in: .live, using: &generator)
         }

@@ -111,6 +111,17 @@ extension MembershipEngine {
             return
         }
         perform(.send(.ack(ack), to: ping.source ?? peer))
+        askWhoProbes(peer)
+    }
+
+    /// Somebody probes this node, which knows nobody alive: it must be a member of the cluster that this node looks for,
+    /// though no seed and nobody from an earlier run answers. Asked slowly, since anybody can send a ping.
+    private mutating func askWhoProbes(_ peer: PeerAddress) {
+        guard !isLeaving, table.liveCount == 0, clock >= nextAskingWhoProbes, LocalMember.isUsable(address: peer),
+            !local.isOwn(peer)
+        else { return }
+        nextAskingWhoProbes = clock + Self.askingWhoProbesInterval
+        perform(.pushPull(with: peer, isJoin: true))
     }
 
     /// The ack for a ping that came on an exchange, to be sent back there; `nil` when another node is meant.

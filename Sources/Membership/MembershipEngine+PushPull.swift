@@ -65,8 +65,13 @@ extension MembershipEngine {
 
     mutating func pushPullTick() {
         guard !isLeaving else { return }
-        let interval = Formulas.pushPullInterval(configuration.pushPullInterval, memberCount: clusterSize)
-        timers.add(.pushPull, at: clock + interval)
+        let regular = Formulas.pushPullInterval(configuration.pushPullInterval, memberCount: clusterSize)
+        if settlingInterval < regular {
+            timers.add(.pushPull, at: clock + generator.duration(in: (settlingInterval / 2)...settlingInterval))
+            settlingInterval = settlingInterval * 2
+        } else {
+            timers.add(.pushPull, at: clock + regular)
+        }
         if let slot = table.randomLive(1, using: &generator, where: { $0.status == .alive }).first {
             perform(.pushPull(with: table[slot].address, isJoin: false))
         }
@@ -177,7 +182,9 @@ extension MembershipEngine {
     }
 
     mutating func takeStartDecision() {
-        if let decision = joiner.decision(at: clock, isLiving: { table.livingSlot(at: $0) != nil }) {
+        if let decision = joiner.decision(
+            at: clock, hasMembers: table.liveCount > 0, mayHaveMembers: table.unconfirmedCount > 0)
+        {
             emit(.startDecided(decision))
         }
     }

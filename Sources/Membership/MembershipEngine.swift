@@ -64,6 +64,8 @@ package struct MembershipEngine: Sendable {
     package static let addressRefutationInterval: Duration = .seconds(1)
     /// Claimants of taken names that are remembered, so that each is reported once.
     package static let maxReportedConflicts = 64
+    /// Between dials of whoever probes a node that knows nobody.
+    static let askingWhoProbesInterval: Duration = .milliseconds(250)
     /// How often failed and left members are looked through for those to forget.
     static let sweepInterval: Duration = .seconds(5)
 
@@ -96,6 +98,10 @@ package struct MembershipEngine: Sendable {
     /// When we last said that we do not live where somebody put us, and what is to be answered next.
     var addressRefutedAt: EngineInstant?
     var postponedRefutation: UInt32?
+    /// When a ping may next make a node that knows nobody ask who sent it.
+    var nextAskingWhoProbes = EngineInstant.zero
+    /// Between push/pulls, while they become rarer after the start.
+    var settlingInterval: Duration
     private var outbox: [Effect] = []
 
     /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
@@ -112,12 +118,13 @@ package struct MembershipEngine: Sendable {
         sequences = SequenceNumbers(key: seed)
         // Its choices can be watched; they must not lead back to the key.
         generator = SeededGenerator(seed: sequences.nextWord())
+        settlingInterval = configuration.firstPushPullInterval
         health = LocalHealth(limit: configuration.localHealthLimit)
         joiner = SeedJoiner(configuration: configuration.joining, local: local)
         table.fixedOrderLimit = Self.smallClusterLimit(configuration)
         // Random first delays keep nodes that start together from probing in step.
         timers.add(.probe, at: now + generator.duration(in: .zero...configuration.probeInterval))
-        timers.add(.pushPull, at: now + generator.duration(in: .zero...configuration.pushPullInterval))
+        timers.add(.pushPull, at: now + generator.duration(in: .zero...configuration.firstPushPullInterval))
         timers.add(.sweep, at: now + Self.sweepInterval)
     }
 
@@ -147,6 +154,33 @@ package struct MembershipEngine: Sendable {
         let place = members.firstIndex { $0.name > local.name } ?? members.endIndex
         members.insert(localMember, at: place)
         return members
+    }
+
+    /// Members with that status, this node included.
+    package func count(of status: MemberStatus) -> Int {
+        table.count(of: status) + (localMember.status == status ? 1 : 0)
+    }
+
+    /// Confirmed members that are alive or suspect, without this node; in no particular order, which follows from the seed.
+    package var livingMembers: [Member] { table[.live].map { table[$0].member } }
+
+    /// Confirmed members that failed, which are tried again.
+    package var failedMembers: [Member] {
+        table[.retired].map { table[$0].member }.filter { $0.status == .failed }
+    }
+
+    /// How full everything is that others can fill.
+    package var occupancy: [Occupancy] {
+        let known = table.count + 1
+        return [
+            Occupancy("members", known, limit: configuration.maxMembers),
+            Occupancy("unconfirmed members", table.unconfirmedCount, limit: configuration.maxUnconfirmedMembers),
+            Occupancy("relays", relays.count, limit: configuration.maxRelays),
+            Occupancy("suspicions", suspicions.count, limit: known),
+            Occupancy("reported conflicts", reportedConflicts.count, limit: Self.maxReportedConflicts),
+            Occupancy("probes", probes.count, limit: Self.maxProbes(configuration)),
+            Occupancy("timers", timers.count, limit: Self.maxTimers(running: timersRunning) + known),
+        ]
     }
 
     /// The member of that name, this node included.
@@ -223,10 +257,24 @@ package struct MembershipEngine: Sendable {
         }
     }
 
+    private var timersRunning: Int { probes.count + relays.count + suspicions.count }
+
+    /// Timers beyond which the dead ones are thrown out.
+    private static func maxTimers(running: Int) -> Int { 2 * running + 1_024 }
+
+    /// Probes that can be under way at once: those of the longest deadline, at the quickest pace, and the confirming ones.
+    private static func maxProbes(_ configuration: MembershipConfiguration) -> Int {
+        let deadline = configuration.probeTimeout * configuration.localHealthLimit
+        let pace = configuration.probeInterval / 2
+        let windows = configuration.probeTimeout.wholeNanoseconds / configuration.confirmationInterval.wholeNanoseconds
+        return Int(deadline.wholeNanoseconds / max(1, pace.wholeNanoseconds)) + 2
+            + configuration.confirmationsPerInterval * (Int(windows) + 2)
+    }
+
     /// Timers that lost their meaning stay in the queue until their time; this keeps them from piling up when somebody
     /// makes suspicions start and end without pause.
     private mutating func compactTimers() {
-        guard timers.count > 2 * (probes.count + relays.count + suspicions.count) + 1_024 else { return }
+        guard timers.count > Self.maxTimers(running: timersRunning) else { return }
         timers.compact { timer in
             switch timer {
             case .probe, .confirmation, .pushPull, .sweep, .addressRefutation: true

@@ -195,24 +195,24 @@ package struct SeedJoiner: Sendable {
         refreshDeadline()
     }
 
-    /// How this node starts, as soon as that is known; given once.
-    mutating func decision(at now: EngineInstant, isLiving: (PeerAddress) -> Bool) -> StartDecision? {
+    /// How this node starts, as soon as that is known; given once. `hasMembers`: some confirmed member lives, be it one
+    /// that no seed led to. `mayHaveMembers`: somebody was heard of and is being asked.
+    mutating func decision(at now: EngineInstant, hasMembers: Bool, mayHaveMembers: Bool) -> StartDecision? {
         guard let startDeadline else { return nil }
-        guard let decision = openDecision(now, startDeadline, isLiving) else { return nil }
+        guard let decision = openDecision(now, startDeadline, hasMembers, mayHaveMembers) else { return nil }
         self.startDeadline = nil
         refreshDeadline()
         return decision
     }
 
     private func openDecision(
-        _ now: EngineInstant, _ deadline: EngineInstant, _ isLiving: (PeerAddress) -> Bool
+        _ now: EngineInstant, _ deadline: EngineInstant, _ hasMembers: Bool, _ mayHaveMembers: Bool
     ) -> StartDecision? {
         let others = entries.filter { $0.countsForStart && $0.lastOutcome != .ownAddress }
-        if others.contains(where: { $0.lastOutcome == .joined || $0.addresses.contains(where: isLiving) }) {
-            return .joined
-        }
+        if hasMembers || others.contains(where: { $0.lastOutcome == .joined }) { return .joined }
         let period = configuration.refusalPeriod
-        if others.allSatisfy({ entry in entry.hasRefusedFor.map { $0 >= period } ?? false }) { return .first }
+        let haveAllRefused = others.allSatisfy { entry in entry.hasRefusedFor.map { $0 >= period } ?? false }
+        if haveAllRefused && !mayHaveMembers { return .first }
         return now >= deadline ? .alone : nil
     }
 

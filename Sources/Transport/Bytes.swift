@@ -3,12 +3,12 @@ public struct ByteReader: Sendable {
     /// The bytes ended before the value did, or a length says more than there is.
     public struct Truncated: Error, Hashable, Sendable {
         /// The one way to say so.
-        public init() {}
+        @inlinable public init() {}
     }
 
-    private let bytes: ArraySlice<UInt8>
+    @usableFromInline let bytes: ArraySlice<UInt8>
     /// The index, in the slice that was given, of the next byte.
-    public private(set) var position: Int
+    public internal(set) var position: Int
 
     /// Starts at the first byte of the slice.
     public init(_ bytes: ArraySlice<UInt8>) {
@@ -20,14 +20,16 @@ public struct ByteReader: Sendable {
     public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
     /// Bytes not read yet.
-    public var remaining: Int { bytes.endIndex - position }
+    @inlinable public var remaining: Int { bytes.endIndex - position }
     /// Whether everything was read.
     public var isAtEnd: Bool { remaining == 0 }
     /// What was not read yet; reading does not move.
     public var rest: ArraySlice<UInt8> { bytes[position...] }
 
     /// The next big-endian integer. Throws, without moving, when too few bytes are left.
-    public mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
+    ///
+    /// Inlinable: other modules read most integers, and unspecialised it costs ten times as much.
+    @inlinable public mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
         _ type: Value.Type = Value.self
     ) throws(Truncated) -> Value {
         let width = Value.bitWidth / 8

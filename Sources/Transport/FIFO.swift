@@ -1,23 +1,31 @@
 /// A first-in-first-out queue whose operations are constant-time on average.
 package struct FIFO<Element> {
-    private var elements: [Element?] = []
-    private var head = 0
+    @usableFromInline var elements: [Element?] = []
+    @usableFromInline var head = 0
 
     /// Empty.
-    package init() {}
+    @inlinable package init() {}
 
     /// Whether there is nothing to pop.
-    package var isEmpty: Bool { head == elements.count }
+    @inlinable package var isEmpty: Bool { head == elements.count }
     /// Elements waiting.
-    package var count: Int { elements.count - head }
+    @inlinable package var count: Int { elements.count - head }
     /// The element that `popFirst` would give.
-    package var first: Element? { isEmpty ? nil : elements[head] }
+    @inlinable package var first: Element? { isEmpty ? nil : elements[head] }
+
+    /// The element with `index` others before it, which must be there.
+    @inlinable package subscript(index: Int) -> Element {
+        guard index >= 0, index < count, let element = elements[head + index] else {
+            preconditionFailure("element \(index) of \(count)")
+        }
+        return element
+    }
 
     /// Adds at the end.
-    package mutating func append(_ element: Element) { elements.append(element) }
+    @inlinable package mutating func append(_ element: Element) { elements.append(element) }
 
     /// Takes the oldest element.
-    package mutating func popFirst() -> Element? {
+    @inlinable package mutating func popFirst() -> Element? {
         guard head < elements.count else { return nil }
         let element = elements[head]
         elements[head] = nil
@@ -33,7 +41,7 @@ package struct FIFO<Element> {
     }
 
     /// Takes out all that match; costs as much as there are elements.
-    package mutating func removeAll(where isUnwanted: (Element) -> Bool) {
+    @inlinable package mutating func removeAll(where isUnwanted: (Element) -> Bool) {
         elements = elements[head...].filter { $0.map { !isUnwanted($0) } ?? false }
         head = 0
     }

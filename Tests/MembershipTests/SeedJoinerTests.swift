@@ -118,6 +118,45 @@ struct SeedJoinerTests {
         #expect(confirmed.events.last == .startDecided(.joined))
     }
 
+    @Test("A node that a member reached is not the first, though all of its seeds refuse")
+    func reachedByMember() throws {
+        var engine = MembershipEngine.alone("a")
+        let first = engine.join(seeds: ["10.0.0.9:7946"], at: .zero)
+        // Heard of at 400 ms: at 500 ms, when the seed has refused for long enough, it is still being asked.
+        _ = run(&engine, first: first, to: milliseconds(400)) { _, _ in .refused }
+        let list = PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b"), state: .alive)])
+        let heard = engine.merge(
+            list, from: address(of: "b").with(port: 4_000), weDialled: false, at: milliseconds(400)
+        ).effects
+        let ping = try #require(heard.pings.first)
+        let (_, early) = run(&engine, first: [], to: milliseconds(800)) { _, _ in .refused }
+        #expect(early == nil)
+        let confirmed = engine.receive(
+            .ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: milliseconds(800))
+        #expect(confirmed.events.last == .startDecided(.joined))
+    }
+
+    @Test("A node that knows nobody alive dials who pings it, four times a second at most; others do not")
+    func asksWhoProbes() throws {
+        var engine = MembershipEngine.alone("a")
+        _ = engine.join(seeds: ["10.0.0.9:7946"], at: .zero)
+        let ping = MembershipMessage.ping(PingBody(sequence: 1, node: "a"))
+        let dial = MembershipEngine.Effect.pushPull(with: address(of: "b"), isJoin: true)
+        var dials = 0
+        for tick in 0..<100 {
+            let now = milliseconds(tick * 10)
+            dials += engine.receive(ping, from: address(of: "b"), at: now).count { $0 == dial }
+            dials += engine.advance(to: now).count { $0 == dial }
+        }
+        #expect(dials == 4)
+        let ownAddress = engine.receive(ping, from: engine.local.address, at: milliseconds(1_200))
+        #expect(!ownAddress.contains { if case .pushPull = $0 { true } else { false } })
+        var joined = MembershipEngine.joined(["c"], seed: 1)
+        let effects = joined.receive(
+            .ping(PingBody(sequence: 1, node: joined.local.name)), from: address(of: "b"), at: milliseconds(10))
+        #expect(!effects.contains(dial))
+    }
+
     @Test("Host names are resolved afresh for each try; own addresses among them are left out")
     func hostNames() {
         var engine = MembershipEngine.alone("a")

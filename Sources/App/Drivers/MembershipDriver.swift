@@ -120,7 +120,7 @@ actor MembershipDriver {
     private func carryOut(_ effects: [MembershipEngine.Effect]) {
         // Newcomers first: what the same input has to tell is for them too.
         if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
-            transport.setPeers(livingPeers().map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
+            transport.setPeers(engine.livingMembers.map { Peer(address: $0.address, channels: Self.channels(of: $0)) })
         }
         for effect in effects {
             switch effect {
@@ -152,16 +152,12 @@ actor MembershipDriver {
 
     // MARK: - Peers
 
-    private func livingPeers() -> [Member] {
-        engine.members.filter { $0.status.isLiving && $0.isConfirmed && $0.name != engine.local.name }
-    }
-
     /// Tells replication who is there, once for all changes of a moment.
     private func passChangesOn() async {
         while await changes.next() != nil {
             if arePeersNew {
                 arePeersNew = false
-                await replication.setPeers(livingPeers().compactMap(Self.replicationPeer))
+                await replication.setPeers(engine.livingMembers.compactMap(Self.replicationPeer))
                 saves.append([()])
             }
             if let decision {
@@ -210,9 +206,7 @@ actor MembershipDriver {
 
     /// Those who are there and those who failed are tried at the next start; those who left are not.
     private func saveMembers() async {
-        let known = engine.members.filter {
-            $0.isConfirmed && $0.name != engine.local.name && ($0.status.isLiving || $0.status == .failed)
-        }
+        let known = engine.livingMembers + engine.failedMembers
         do {
             try await store.keep(known.map { ($0.name, $0.nodeID, $0.address) })
         } catch { log.noteStoreFailure(error, at: clock.now) }
