@@ -14,6 +14,17 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     package var connectHeartbeatDelay: Duration = .milliseconds(10)
     /// How long a hole in a stream may be reordering before it counts as a loss.
     package var gapGrace: Duration = .milliseconds(150)
+    /// Spread of the delay before a pull of what a hole lacks, so that what is only late is not asked for, and many nodes
+    /// that see one loss do not ask its origin at once.
+    package var pullDelay: ClosedRange<Duration> = .milliseconds(20)...(.milliseconds(80))
+    /// How long the answer to a pull may take before the next one, or a walk.
+    package var pullTimeout: Duration = .milliseconds(200)
+    /// Pulls for one hole before it is a walk's turn; 0 leaves all holes to walks.
+    package var maxPulls = 2
+    /// Own changes that are kept for pulls, in bytes.
+    package var maxRecentBytes = 2 * 1024 * 1024
+    /// What pulls may ask of this node in a second, all peers together.
+    package var maxPullBytesPerSecond = 4 * 1024 * 1024
     /// Spread of the delay before a walk, so that many nodes that see one loss do not ask one peer at once.
     package var walkJitter: ClosedRange<Duration> = .milliseconds(50)...(.milliseconds(200))
     /// Least time between two walks with one peer that close holes, after one that found something.
@@ -32,9 +43,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// A joined node that sees no replicating member for this long has nobody to sync from. And longest time, from the
     /// first such member on, that the first sync waits for a heartbeat from each before it begins.
     package var donorWait: Duration = .milliseconds(500)
-    /// Peers that are not ready themselves which a starting node asks before it takes the cluster to be starting as a
-    /// whole, and opens.
-    package var maxUnreadyDonors = 3
+    /// Peers that are not synced themselves which a starting node asks before it opens: the cluster is starting as a whole.
+    package var maxUnsyncedDonors = 3
     /// Origins whose streams are followed at once.
     package var maxStreams = 4_096
 

@@ -4,7 +4,7 @@ package import Transport
 struct PeerProgress: Hashable, Sendable {
     var lastHeartbeat: EngineInstant?
     var summary: TreeSummary?
-    var isReady = false
+    var isSynced = false
     /// When its root first differed from ours although all it had sent was here, if it still does.
     var differsSince: EngineInstant?
     /// Heartbeats in a row that contradict what we believe of its stream.
@@ -33,7 +33,10 @@ extension ReplicationEngine {
     ) -> [Effect] {
         guard let walk = walking.removeValue(forKey: node) else { return [] }
         if outcome.isProductive { stats.productiveWalks += 1 }
-        if let end = walk.end { windows[node]?.window.repaired(upTo: end, lossCount: walk.lossCount) }
+        if let end = walk.end {
+            windows[node]?.window.repaired(upTo: end, lossCount: walk.lossCount)
+            windows[node]?.pulls = 0
+        }
         stats.mergedRows += outcome.mergedCount
         progress[node]?.differsSince = nil
         backOff(node, wasProductive: outcome.isProductive, at: now)
@@ -43,7 +46,7 @@ extension ReplicationEngine {
             stats.aheadRows += outcome.aheadCount
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
-        effects += syncWalkFinished(with: node, isDonorReady: outcome.isPeerReady, at: now)
+        effects += syncWalkFinished(with: node, outcome, at: now)
         noteGap(node, at: now)
         return effects
     }
@@ -81,7 +84,7 @@ extension ReplicationEngine {
         }
         state.lastHeartbeat = now
         state.summary = heartbeat.summary
-        state.isReady = heartbeat.isReady
+        state.isSynced = heartbeat.isSynced
         let isUpToDate = windows[node]?.window.head == heartbeat.head && merges.isEmpty
         if heartbeat.summary == summary {
             state.differsSince = nil
@@ -96,7 +99,7 @@ extension ReplicationEngine {
             wantWalk(with: node, notBefore: state.notBeforeForRoot, at: now)
         }
         // The first sync may have waited for this one.
-        return (heartbeat.summary == summary && heartbeat.isReady ? noteSynced() : []) + advanceSync(at: now)
+        return (heartbeat.summary == summary && heartbeat.isSynced ? noteSynced() : []) + advanceSync(at: now)
     }
 
     /// A window that goes beyond what its origin says of itself, or belongs to a start that the origin knows nothing of,
@@ -142,7 +145,14 @@ extension ReplicationEngine {
         for node in due.filter({ $0.value <= now }).keys.sorted() {
             due[node] = nil
             if let since = windows[node]?.gapSince {
-                if since + configuration.gapGrace <= now {
+                if let step = pull(from: node, at: now) {
+                    switch step {
+                    case .wait(let instant): schedule(node, at: instant)
+                    case .ask(let effect, let again):
+                        effects.append(effect)
+                        schedule(node, at: again)
+                    }
+                } else if since + configuration.gapGrace <= now {
                     wantWalk(with: node, notBefore: progress[node]?.notBeforeForHole ?? .zero, at: now)
                 } else {
                     schedule(node, at: since + configuration.gapGrace)

@@ -15,6 +15,9 @@ struct FollowedStream: Hashable, Sendable {
     var window: StreamWindow
     /// Since when there has been a hole.
     var gapSince: EngineInstant?
+    /// Pulls since the last that helped, and when the next may go out.
+    var pulls = 0
+    var nextPull = EngineInstant.zero
 }
 
 extension ReplicationEngine {
@@ -28,6 +31,7 @@ extension ReplicationEngine {
         var message: [UInt8] = []
         func flush(_ engine: inout Self) {
             guard !message.isEmpty else { return }
+            engine.recent.append(message)
             effects += engine.send(message, skipping: [])
             message = []
         }
@@ -55,6 +59,7 @@ extension ReplicationEngine {
             do throws(ReplicationMessage.Failure) {
                 switch try ReplicationMessage.decode(arrival.message[...]) {
                 case .heartbeat(let heartbeat): effects += receive(heartbeat, at: now)
+                case .pull(let pull): effects += receive(pull, from: arrival.sender, at: now)
                 case .changes(let changes):
                     let needsRelay = arrival.delivery == .broadcast(reachedEveryone: false)
                     collect(
@@ -144,7 +149,9 @@ extension ReplicationEngine {
         // A message of an earlier start of the origin is rare and late.
         if let known = windows[id.origin], known.start > id.start { return true }
         openWindow(id, head: sequence - 1)
+        let head = windows[id.origin]?.window.head
         let isNew = windows[id.origin]?.window.insert(sequence) ?? true
+        if windows[id.origin]?.window.head != head { windows[id.origin]?.pulls = 0 }
         noteGap(id.origin, at: now)
         return isNew
     }
@@ -172,11 +179,15 @@ extension ReplicationEngine {
             followed.gapSince = nil
         } else {
             // Armed again whenever nothing is under way: the time may have run out while no walk could begin.
-            if due[origin] == nil, walking[origin] == nil, peer(origin) != nil {
-                schedule(origin, at: now + configuration.gapGrace)
+            let isArmed = due[origin] != nil || walking[origin] != nil || peer(origin) == nil
+            if followed.gapSince == nil {
+                followed.gapSince = now
+                followed.pulls = 0
+                followed.nextPull = now + generator.duration(in: configuration.pullDelay)
+                if !isArmed { schedule(origin, at: followed.nextPull) }
+            } else if !isArmed {
+                schedule(origin, at: max(followed.nextPull, now + configuration.gapGrace))
             }
-            guard followed.gapSince == nil else { return }
-            followed.gapSince = now
         }
         windows[origin] = followed
     }

@@ -18,7 +18,7 @@ enum Readiness: Hashable, Sendable {
     case ready
 }
 
-/// The first sync: walks until one with a ready donor is finished.
+/// The first sync: walks until one with a synced donor is finished.
 ///
 /// No walk begins before a heartbeat was heard from every peer, or for `donorWait`. A heartbeat shows that a peer's
 /// broadcasts reach this node; what a peer commits after a donor's snapshot and before that would come neither way, and
@@ -29,8 +29,12 @@ struct FirstSync: Hashable, Sendable {
     var donor: NodeID?
     /// Somebody to sync from was there. Should all be gone, what they had may be missing here.
     var hasSeenPeers = false
-    /// Walked with, but not ready themselves.
-    var unreadyDonors: Set<NodeID> = []
+    /// Walked with, but not synced themselves.
+    var unsyncedDonors: Set<NodeID> = []
+    /// Somebody went before this node had walked with them: what they had may be missing here.
+    var hasMissedPeers = false
+    /// Donors had rows that are ahead of this node's clock.
+    var hasMissedRows = false
     /// Donors that failed or were busy, and when to try them again.
     var retryAt: [NodeID: EngineInstant] = [:]
 }
@@ -78,12 +82,12 @@ extension ReplicationEngine {
     private func isHeard(_ peer: ReplicationPeer) -> Bool { progress[peer.nodeID]?.lastHeartbeat != nil }
 
     private func untriedPeers(_ sync: FirstSync) -> [ReplicationPeer] {
-        peers.filter { !sync.unreadyDonors.contains($0.nodeID) }
+        peers.filter { !sync.unsyncedDonors.contains($0.nodeID) }
     }
 
     /// Everybody is starting: all that there is has been looked at.
     private func hasLookedEnough(_ sync: FirstSync) -> Bool {
-        sync.unreadyDonors.count >= configuration.maxUnreadyDonors || untriedPeers(sync).isEmpty
+        sync.unsyncedDonors.count >= configuration.maxUnsyncedDonors || untriedPeers(sync).isEmpty
     }
 
     mutating func advanceSync(at now: EngineInstant) -> [Effect] {
@@ -96,14 +100,16 @@ extension ReplicationEngine {
         }
         sync.hasSeenPeers = true
         readiness = .syncing(sync)
-        if hasLookedEnough(sync) { return open(isSynced: true, at: now) }
+        if hasLookedEnough(sync) {
+            return open(isSynced: untriedPeers(sync).isEmpty && !sync.hasMissedPeers && !sync.hasMissedRows, at: now)
+        }
         if let end = listensUntil, now < end { return [] }
         let free = untriedPeers(sync).filter {
             (sync.retryAt[$0.nodeID] ?? .zero) <= now && walking[$0.nodeID] == nil
         }
         let heard = free.filter(isHeard)
-        let ready = heard.filter { progress[$0.nodeID]?.isReady == true }
-        let best = !ready.isEmpty ? ready : !heard.isEmpty ? heard : free
+        let synced = heard.filter { progress[$0.nodeID]?.isSynced == true }
+        let best = !synced.isEmpty ? synced : !heard.isEmpty ? heard : free
         guard let donor = best.randomElement(using: &generator) else { return [] }
         sync.donor = donor.nodeID
         readiness = .syncing(sync)
@@ -113,16 +119,19 @@ extension ReplicationEngine {
     /// What a peer sent until now may be missing from what a donor brings.
     var hasWalkBegun: Bool {
         guard case .syncing(let sync) = readiness else { return false }
-        return sync.donor != nil || !sync.unreadyDonors.isEmpty
+        return sync.donor != nil || !sync.unsyncedDonors.isEmpty
     }
 
-    mutating func syncWalkFinished(with node: NodeID, isDonorReady: Bool, at now: EngineInstant) -> [Effect] {
-        guard case .syncing(var sync) = readiness else { return isDonorReady ? noteSynced() : [] }
+    mutating func syncWalkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> [Effect] {
+        // Rows that are ahead of this node's clock are not here yet.
+        let isComplete = outcome.isPeerSynced && outcome.aheadCount == 0
+        guard case .syncing(var sync) = readiness else { return isComplete ? noteSynced() : [] }
         guard sync.donor == node else { return [] }
-        if isDonorReady { return open(isSynced: true, at: now) }
+        if outcome.isPeerSynced { return open(isSynced: isComplete, at: now) }
         sync.donor = nil
         sync.lastProgress = now
-        sync.unreadyDonors.insert(node)
+        sync.unsyncedDonors.insert(node)
+        sync.hasMissedRows = sync.hasMissedRows || outcome.aheadCount > 0
         readiness = .syncing(sync)
         return advanceSync(at: now)
     }
@@ -134,7 +143,14 @@ extension ReplicationEngine {
         readiness = .syncing(sync)
     }
 
-    /// Data known to be complete: a walk with a ready donor has ended, or a ready peer's root is ours.
+    /// Members are gone. Those that this node has not walked with may have had what nobody else has.
+    mutating func syncLost(_ gone: Set<NodeID>) {
+        guard case .syncing(var sync) = readiness, !gone.isSubset(of: sync.unsyncedDonors) else { return }
+        sync.hasMissedPeers = true
+        readiness = .syncing(sync)
+    }
+
+    /// Data known to be complete: a walk with a synced donor has ended, or a synced peer's root is ours.
     mutating func noteSynced() -> [Effect] {
         guard isReady, !isSynced else { return [] }
         isSynced = true

@@ -8,6 +8,8 @@ package import Transport
 package struct ReplicationEngine: Sendable {
     package enum Effect: Hashable, Sendable {
         case broadcast([UInt8], BroadcastOptions)
+        /// Best effort, to one peer.
+        case send([UInt8], to: PeerAddress)
         /// Too large to broadcast: send it as the only message of an exchange with each of these peers.
         case push([UInt8], to: [PeerAddress])
         /// Merge the rows, then call `merged` or `mergeFailed` with the token.
@@ -45,16 +47,32 @@ package struct ReplicationEngine: Sendable {
     var merges: [MergeToken: [MergingMessage]] = [:]
     var mergeCount: UInt64 = 0
     var nextHeartbeat = EngineInstant.zero
+    /// What peers may still ask for.
+    var recent: RecentChanges
+    var pullWindowEnd = EngineInstant.zero
+    var pullBytesLeft = 0
 
     /// `start` must be greater at each start of this node: a reading of its hybrid clock.
     package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
         self.configuration = configuration
         stream = StreamID(origin: nodeID, start: start)
         generator = SeededGenerator(seed: seed)
+        recent = RecentChanges(maxBytes: configuration.maxRecentBytes)
     }
 
-    /// Origins whose streams are followed.
-    package var streamCount: Int { windows.count }
+    /// How full everything is that others can fill.
+    package var occupancy: [Occupancy] {
+        [
+            Occupancy("streams", windows.count, limit: configuration.maxStreams),
+            Occupancy(
+                "numbers beyond holes", windows.values.reduce(0) { max($0, $1.window.pendingCount) },
+                limit: StreamWindow.maxPending),
+            Occupancy("peers in progress", progress.count, limit: peers.count),
+            Occupancy("peers with something due", due.count, limit: peers.count),
+            Occupancy("walks led", walking.count, limit: configuration.maxWalks + 1),
+            Occupancy("bytes of recent changes", recent.bytes, limit: configuration.maxRecentBytes),
+        ]
+    }
 
     /// Whether the todo endpoints may answer.
     package var isReady: Bool {
@@ -94,10 +112,12 @@ package struct ReplicationEngine: Sendable {
         }
         peersSince = peers.isEmpty ? nil : peersSince ?? now
         let current = Set(peers.map(\.nodeID))
-        for gone in known.subtracting(current).sorted() {
-            progress[gone] = nil
-            due[gone] = nil
+        let gone = known.subtracting(current)
+        for node in gone.sorted() {
+            progress[node] = nil
+            due[node] = nil
         }
+        syncLost(gone)
         let newcomers = current.subtracting(known)
         guard !newcomers.isEmpty else { return effects + advanceSync(at: now) }
         for node in newcomers.sorted() { noteGap(node, at: now) }
@@ -125,7 +145,7 @@ package struct ReplicationEngine: Sendable {
     mutating func heartbeat(at now: EngineInstant) -> Effect {
         nextHeartbeat = now + configuration.heartbeatInterval
         let message = ReplicationMessage.encode(
-            .init(stream: stream, head: sequence, summary: summary, isReady: isReady))
+            .init(stream: stream, head: sequence, summary: summary, isReady: isReady, isSynced: isSynced))
         return .broadcast(message, BroadcastOptions(replacing: "heartbeat", isRepeated: false))
     }
 
@@ -197,6 +217,10 @@ package struct ReplicationStats: Hashable, Sendable {
     package var mergedRows = 0
     package var aheadRows = 0
     package var failedMerges = 0
+    package var sentPulls = 0
+    package var receivedPulls = 0
+    /// Messages sent again since a peer pulled them.
+    package var answeredPulls = 0
     package var startedWalks = 0
     package var productiveWalks = 0
     package var failedWalks = 0

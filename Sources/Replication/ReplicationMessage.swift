@@ -3,13 +3,17 @@ package import Transport
 /// What replication sends outside of walks. Integers are big-endian.
 ///
 ///     changes    u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
-///     heartbeat  u8 2, origin u64, start u64, head u64, root u128, count u64, flags u8 (bit 0 ready)
+///     heartbeat  u8 2, origin u64, start u64, head u64, root u128, count u64, flags u8 (bit 0 ready, bit 1 synced)
+///     pull       u8 3, origin u64, start u64, then per range of numbers: first u64, count u8
+///
+/// A pull asks the origin for changes again, which come as they were, to the asker alone.
 ///
 /// `start` grows with every start of the origin; `sequence` numbers its broadcasts from 1 within a start, and `head` is
 /// the last number given.
 package enum ReplicationMessage: Hashable, Sendable {
     case changes(Changes)
     case heartbeat(Heartbeat)
+    case pull(Pull)
 
     package struct Changes: Hashable, Sendable {
         package var stream: StreamID
@@ -21,7 +25,25 @@ package enum ReplicationMessage: Hashable, Sendable {
         package var stream: StreamID
         package var head: UInt64
         package var summary: TreeSummary
+        /// Open to clients.
         package var isReady: Bool
+        /// It has everything that was there when it started, as far as it could reach anybody.
+        package var isSynced: Bool
+    }
+
+    /// Asks for changes that were lost.
+    package struct Pull: Hashable, Sendable {
+        /// Numbers that one pull may ask for. What lacks more is a walk's business.
+        package static let maxNumbers = 64
+
+        package var stream: StreamID
+        /// Ascending, not empty, at most `maxNumbers` numbers in all.
+        package var ranges: [ClosedRange<UInt64>]
+
+        package init(stream: StreamID, ranges: [ClosedRange<UInt64>]) {
+            self.stream = stream
+            self.ranges = ranges
+        }
     }
 
     package enum Failure: Error, Hashable, Sendable { case malformed, unknownKind }
@@ -44,7 +66,18 @@ package enum ReplicationMessage: Hashable, Sendable {
         bytes.append(bigEndian: heartbeat.head)
         bytes.append(bigEndian: heartbeat.summary.root)
         bytes.append(bigEndian: heartbeat.summary.count)
-        bytes.append(heartbeat.isReady ? 1 : 0)
+        bytes.append((heartbeat.isReady ? 1 : 0) | (heartbeat.isSynced ? 2 : 0))
+        return bytes
+    }
+
+    package static func encode(_ pull: Pull) -> [UInt8] {
+        var bytes: [UInt8] = [3]
+        bytes.append(bigEndian: pull.stream.origin.rawValue)
+        bytes.append(bigEndian: pull.stream.start)
+        for range in pull.ranges {
+            bytes.append(bigEndian: range.lowerBound)
+            bytes.append(UInt8(clamping: range.count))
+        }
         return bytes
     }
 
@@ -76,10 +109,28 @@ package enum ReplicationMessage: Hashable, Sendable {
             let flags = try reader.integer(UInt8.self)
             return .heartbeat(
                 Heartbeat(
-                    stream: stream, head: head, summary: TreeSummary(root: root, count: count), isReady: flags & 1 != 0)
-            )
+                    stream: stream, head: head, summary: TreeSummary(root: root, count: count),
+                    isReady: flags & 1 != 0, isSynced: flags & 2 != 0))
+        case 3: return .pull(try readPull(&reader))
         default: throw Failure.unknownKind
         }
+    }
+
+    private static func readPull(_ reader: inout ByteReader) throws -> Pull {
+        let stream = try StreamID(from: &reader)
+        var ranges: [ClosedRange<UInt64>] = []
+        var count = 0
+        repeat {
+            let first = try reader.integer(UInt64.self)
+            let length = try reader.integer(UInt8.self)
+            let (last, overflow) = first.addingReportingOverflow(UInt64(length))
+            // `last` is one beyond.
+            guard first > (ranges.last?.upperBound ?? 0), length > 0, !overflow else { throw Failure.malformed }
+            ranges.append(first...(last - 1))
+            count += Int(length)
+            guard count <= Pull.maxNumbers else { throw Failure.malformed }
+        } while !reader.isAtEnd
+        return Pull(stream: stream, ranges: ranges)
     }
 }
 

@@ -13,6 +13,9 @@ package struct StreamWindow: Hashable, Sendable {
     package private(set) var lossCount = 0
     private var pending: Set<UInt64> = []
 
+    /// Numbers beyond a hole that have arrived.
+    package var pendingCount: Int { pending.count }
+
     /// Follows a stream from `head` on: what was sent before is for the first sync to bring.
     package init(head: UInt64) {
         self.head = head
@@ -21,6 +24,22 @@ package struct StreamWindow: Hashable, Sendable {
 
     /// Something that exists has not arrived.
     package var hasGap: Bool { head < end || isDamaged }
+
+    /// The numbers that have not arrived, in order; `nil` when they are more than `limit`, or something was lost that
+    /// has no number.
+    package func missing(limit: Int) -> [ClosedRange<UInt64>]? {
+        guard !isDamaged, end - head <= UInt64(pending.count + limit) else { return nil }
+        guard head < end else { return [] }
+        var ranges: [ClosedRange<UInt64>] = []
+        var next = head + 1
+        for arrived in pending.sorted() {
+            if next < arrived { ranges.append(next...(arrived - 1)) }
+            guard arrived < end else { return ranges }
+            next = arrived + 1
+        }
+        ranges.append(next...end)
+        return ranges
+    }
 
     /// Notes an arrival; `false` for a duplicate.
     package mutating func insert(_ sequence: UInt64) -> Bool {

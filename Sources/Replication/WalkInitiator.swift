@@ -76,9 +76,9 @@ package struct WalkInitiator: Walk {
     package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn {
         if case .refusal(let refusal) = message { throw .refused(refusal) }
         switch (state, message) {
-        case (.opened, .done(let isReady)), (.finishing, .done(let isReady)):
+        case (.opened, .done(let isSynced)), (.finishing, .done(let isSynced)):
             state = .over
-            outcome.isPeerReady = isReady
+            outcome.isPeerSynced = isSynced
             return WalkTurn(then: .finished(outcome))
         case (.opened(isEmpty: true), .rows(let rows)):
             state = .merging(then: .filling)

@@ -8,7 +8,7 @@ package import Transport
 ///     rows      u8 4, rows to the end
 ///     wants     u8 5, then per bucket: bucket u16, count u32, count x key hash u64
 ///     finish    u8 6
-///     done      u8 7, flags u8 (bit 0 the donor is ready)
+///     done      u8 7, flags u8 (bit 0 the donor is synced)
 ///     refusal   u8 8, reason u8
 ///     push      u8 9, flags u8 (bit 0 reached everyone), sender u64, a changes message
 ///
@@ -23,7 +23,7 @@ package enum WalkMessage: Hashable, Sendable {
     case rows([Row])
     case wants([BucketWant])
     case finish
-    case done(isReady: Bool)
+    case done(isSynced: Bool)
     case refusal(Refusal)
     case push(Push)
 
@@ -103,7 +103,7 @@ package enum WalkMessage: Hashable, Sendable {
             }
             return bytes
         case .finish: return [6]
-        case .done(let isReady): return [7, isReady ? 1 : 0]
+        case .done(let isSynced): return [7, isSynced ? 1 : 0]
         case .refusal(let refusal): return [8, refusal.rawValue]
         case .push(let push):
             var bytes: [UInt8] = [9, push.reachedEveryone ? 1 : 0]
@@ -191,7 +191,7 @@ extension WalkMessage {
             }
             message = .wants(wants)
         case 6: message = .finish
-        case 7: message = .done(isReady: try reader.integer(UInt8.self) & 1 != 0)
+        case 7: message = .done(isSynced: try reader.integer(UInt8.self) & 1 != 0)
         case 8:
             guard let refusal = Refusal(rawValue: try reader.integer()) else { throw Failure.malformed }
             message = .refusal(refusal)

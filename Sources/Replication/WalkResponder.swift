@@ -18,14 +18,14 @@ package struct WalkResponder: Walk {
     }
 
     private let node: NodeID
-    private let isReady: Bool
+    private let isSynced: Bool
     private var state = State.waiting
     private var outcome = WalkOutcome()
 
-    /// `isReady`: whether this node is open to clients, which tells a joiner how much its answer is worth.
-    package init(node: NodeID, isReady: Bool) {
+    /// `isSynced`: whether this node has everything, which tells a joiner how much its answer is worth.
+    package init(node: NodeID, isSynced: Bool) {
         self.node = node
-        self.isReady = isReady
+        self.isSynced = isSynced
     }
 
     package mutating func begin() -> WalkTurn { WalkTurn(then: .receive) }
@@ -104,7 +104,7 @@ package struct WalkResponder: Walk {
 
     private mutating func done() -> WalkTurn {
         state = .over
-        return WalkTurn(sending: [WalkMessage.done(isReady: isReady).encoded()], then: .finished(outcome))
+        return WalkTurn(sending: [WalkMessage.done(isSynced: isSynced).encoded()], then: .finished(outcome))
     }
 
     private mutating func refuse(_ refusal: WalkMessage.Refusal) -> WalkTurn {

@@ -36,8 +36,8 @@ package enum WalkFailure: Error, Hashable, Sendable {
 
 /// What a walk brought.
 package struct WalkOutcome: Hashable, Sendable {
-    /// The other side says that it is ready (donor only).
-    package var isPeerReady = false
+    /// The other side says that it has everything (donor only).
+    package var isPeerSynced = false
     /// Rows that were news here.
     package var mergedCount = 0
     /// Rows that came, news or not.

@@ -25,6 +25,7 @@ struct Chaos {
         world.perform(in: wait) { world in
             world.stats.faults += 1
             world.trace.note(4, UInt64(fault.name.utf8.count), world.now.nanoseconds)
+            world.say("fault: \(fault.name)")
             fault.strike(world)
             plan(fault, in: world)
         }
@@ -63,8 +64,8 @@ struct Chaos {
             Fault(name: "join storm", perMinute: faults.joinStorms, strike: joinStorm),
             Fault(name: "leave", perMinute: faults.leaves, strike: leave),
             Fault(name: "pause", perMinute: faults.pauses) { world in
-                world.pause(
-                    world.pick(0..<world.nodes.count), for: world.generator.duration(in: faults.pauseTime))
+                let count = max(1, Int(Double(world.nodes.count) * faults.pausedShare))
+                world.pause(world.pick(0..<count), for: world.generator.duration(in: faults.pauseTime))
             },
             Fault(name: "clock jump", perMinute: faults.clockJumps, strike: clockJump),
             Fault(name: "clock freeze", perMinute: faults.clockFreezes, strike: clockFreeze),
@@ -76,6 +77,7 @@ struct Chaos {
             Fault(name: "copied database", perMinute: faults.copiedDatabases, strike: copyDatabase),
             Fault(name: "restored backup", perMinute: faults.restoredBackups, strike: restoreBackup),
             Fault(name: "burst", perMinute: faults.bursts, strike: burst),
+            Fault(name: "overload", perMinute: faults.overloads, strike: overload),
         ]
     }
 
@@ -86,10 +88,9 @@ struct Chaos {
     private func cut(_ pairs: [(Int, Int)], in world: World) {
         let time = cutTime(world)
         for (from, to) in pairs { world.network.cut(from, to) }
-        // Suspicions that began in it may end later, and accusations travel.
-        world.networkTroubledUntil = max(world.networkTroubledUntil, world.now + time + .seconds(15))
+        world.say("cut for \(time.inSeconds) s: \(pairs.map { "\($0.0)-\($0.1)" }.joined(separator: " "))")
         world.perform(in: time) { world in
-            for (from, to) in pairs { world.network.mend(from, to) }
+            for (from, to) in pairs { world.network.mend(from, to, at: world.now) }
         }
     }
 
@@ -157,7 +158,10 @@ struct Chaos {
     private func fullDisk(_ world: World) {
         let node = world.nodes[world.pick(0..<world.nodes.count)]
         node.disk.isFull = true
-        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in node.disk.isFull = false }
+        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
+            node.disk.isFull = false
+            node.disk.wellSince = world.now
+        }
     }
 
     /// The target is stopped and started on a copy of the source's database. Nobody is to write to both: the operator
@@ -191,6 +195,23 @@ struct Chaos {
 
     // MARK: Clients
 
+    /// More than a node can take, at all of them, one of which is out of breath: it works for moments only.
+    private func overload(_ world: World) {
+        for number in 0..<faults.overloadWrites {
+            world.perform(in: .microseconds(500 * number)) { world in
+                world.writeCount += 1
+                let index = world.pick(0..<world.nodes.count)
+                world.write(.create(text: "overload"), key: "overload-\(world.writeCount)", on: index)
+            }
+        }
+        let index = world.pick(0..<world.nodes.count)
+        for number in 0..<20 {
+            world.perform(in: .milliseconds(100 * number)) { world in
+                world.pause(index, for: world.generator.duration(in: .milliseconds(20)...(.milliseconds(95))))
+            }
+        }
+    }
+
     private func burst(_ world: World) {
         let index = world.pick(0..<world.nodes.count)
         for number in 0..<faults.burstWrites {
@@ -213,9 +234,10 @@ extension World {
     /// A database is thrown away, for `replacement` or an empty one with a new id. What only it held may be gone.
     func discardDatabase(of index: Int, for replacement: MemoryReplica?) {
         kill(index)
+        discardedAt = now
         let node = nodes[index]
         let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
-        history.exempt(node: index, survivors: survivors)
+        ledger.exempt(node: index, survivors: survivors)
         if let replacement {
             node.replica = replacement
         } else {

@@ -7,8 +7,7 @@ package struct Faults: Hashable, Sendable {
     package var loss = 0.0
     /// Of each datagram.
     package var duplication = 0.0
-    /// Of each datagram: one bit of it flips and the checksum of UDP does not notice, which a single bit never does on a
-    /// real network. Not part of chaos: without a key nothing else would notice either.
+    /// Of each datagram, or of each segment of a stream: bytes of it are damaged, as the checksum notices.
     package var corruption = 0.0
     /// One way.
     package var delay: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2))
@@ -37,6 +36,8 @@ package struct Faults: Hashable, Sendable {
     /// A process stands still.
     package var pauses = 0.0
     package var pauseTime: ClosedRange<Duration> = .milliseconds(100)...(.seconds(8))
+    /// The share of the nodes that ever stands still.
+    package var pausedShare = 1.0
     /// The donor of a first sync dies in the middle of it, of each first sync.
     package var donorDeaths = 0.0
 
@@ -62,14 +63,37 @@ package struct Faults: Hashable, Sendable {
     /// Clients write in bursts of this many.
     package var bursts = 0.0
     package var burstWrites = 200
+    /// All clients write at once, for about a second, and one node is too slow for it.
+    package var overloads = 0.0
+    package var overloadWrites = 2_000
 
     package init() {}
 
+    /// Packets are lost, late or doubled, and nothing else goes wrong.
+    var onlyTouchPackets: Bool {
+        var others = self
+        (others.loss, others.duplication, others.corruption, others.tailRate) = (0, 0, 0, 0)
+        (others.delay, others.tail, others.bursts, others.burstWrites) = (
+            Faults().delay, Faults().tail, 0, Faults().burstWrites
+        )
+        return others == Faults()
+    }
+
     /// What the command line calls them.
     package static let presets: [String: Faults] = [
-        "none": Faults(), "loss": loss, "corruption": Faults { $0.corruption = 0.01 }, "cuts": cuts, "crashes": crashes,
-        "pauses": pauses, "clocks": clocks,
+        "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,
+        "pauses": pauses, "clocks": clocks, "donors": donors, "bridges": bridges,
         "disks": disks, "chaos": chaos,
+    ]
+
+    /// Faults whose rate can be set by name.
+    package static let rates: [String: any WritableKeyPath<Faults, Double> & Sendable] = [
+        "loss": \.loss, "duplication": \.duplication, "corruption": \.corruption, "tails": \.tailRate,
+        "one-way-cuts": \.oneWayCuts, "bridge-cuts": \.bridgeCuts, "splits": \.splits, "crashes": \.crashes,
+        "power-losses": \.powerLosses, "join-storms": \.joinStorms, "leaves": \.leaves, "pauses": \.pauses,
+        "donor-deaths": \.donorDeaths, "clock-jumps": \.clockJumps, "clock-freezes": \.clockFreezes,
+        "slow-disks": \.slowDisks, "full-disks": \.fullDisks, "copied-databases": \.copiedDatabases,
+        "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
     ]
 
     private static let loss = Faults {
@@ -90,6 +114,14 @@ package struct Faults: Hashable, Sendable {
         $0.joinStorms = 0.5
         $0.leaves = 1
         $0.donorDeaths = 0.2
+    }
+
+    private static let bridges = Faults { $0.bridgeCuts = 6 }
+
+    private static let donors = Faults {
+        $0.crashes = 4
+        $0.donorDeaths = 0.5
+        $0.downTime = .seconds(2)...(.seconds(25))
     }
 
     private static let pauses = Faults { $0.pauses = 8 }
@@ -113,6 +145,7 @@ package struct Faults: Hashable, Sendable {
         $0.loss = 0.03
         $0.duplication = 0.02
         $0.tailRate = 0.02
+        $0.corruption = 0.005
         $0.oneWayCuts = 1
         $0.bridgeCuts = 1
         $0.splits = 1
@@ -131,6 +164,7 @@ package struct Faults: Hashable, Sendable {
         $0.copiedDatabases = 0.1
         $0.restoredBackups = 0.1
         $0.bursts = 1
+        $0.overloads = 0.2
     }
 
     private init(_ set: (inout Faults) -> Void) { set(&self) }

@@ -1,6 +1,6 @@
 internal import Transport
 
-/// Who can reach whom, and how long it takes. Both directions of a pair are separate.
+/// Who can reach whom, and since when. Both directions of a pair are separate.
 struct Network: Sendable {
     /// One direction of a connection of a transport that has connections.
     struct Connection: Sendable {
@@ -16,32 +16,71 @@ struct Network: Sendable {
         var held: [[UInt8]] = []
     }
 
+    /// One direction of a path.
+    private struct Path: Sendable {
+        /// How many cuts lie on it.
+        var cuts = 0
+        /// When the last of them ended.
+        var mendedAt: EngineInstant?
+    }
+
     /// How long a connection lives without anything passing: what ZMTP's heartbeats allow.
     static let heartbeatTimeout: Duration = .seconds(7)
     /// Frames that wait for one connection; beyond it the newest are lost, as at libzmq's mark.
     static let maxHeld = 200
 
     private let count: Int
-    /// How many cuts lie on each direction: [from * count + to].
-    private var cuts: [Int]
+    /// By place.
+    private var paths: [Path]
+    private var cutCount = 0
+    private var lastMend: EngineInstant?
     var connections: [Connection]
 
     init(count: Int, hasConnections: Bool) {
         self.count = count
-        cuts = Array(repeating: 0, count: count * count)
+        paths = Array(repeating: Path(), count: count * count)
         connections = hasConnections ? Array(repeating: Connection(), count: count * count) : []
     }
 
-    func passes(_ from: Int, _ to: Int) -> Bool { from == to || cuts[from * count + to] == 0 }
+    func passes(_ from: Int, _ to: Int) -> Bool { from == to || paths[place(from, to)].cuts == 0 }
 
     /// Both ways, as a connection needs.
     func connects(_ from: Int, _ to: Int) -> Bool { passes(from, to) && passes(to, from) }
 
-    mutating func cut(_ from: Int, _ to: Int) { cuts[from * count + to] += 1 }
+    /// Whether nothing has come between the two since `instant`, either way.
+    func hasConnected(_ first: Int, _ second: Int, since instant: EngineInstant) -> Bool {
+        hasPassed(first, second, since: instant) && hasPassed(second, first, since: instant)
+    }
 
-    mutating func mend(_ from: Int, _ to: Int) { cuts[from * count + to] = max(0, cuts[from * count + to] - 1) }
+    private func hasPassed(_ from: Int, _ to: Int, since instant: EngineInstant) -> Bool {
+        let path = paths[place(from, to)]
+        return path.cuts == 0 && (path.mendedAt.map { $0 <= instant } ?? true)
+    }
 
-    mutating func mendAll() { cuts = Array(repeating: 0, count: count * count) }
+    /// Whether nothing has come between any two since `instant`.
+    func hasBeenWhole(since instant: EngineInstant) -> Bool {
+        cutCount == 0 && (lastMend.map { $0 <= instant } ?? true)
+    }
+
+    mutating func cut(_ from: Int, _ to: Int) {
+        paths[place(from, to)].cuts += 1
+        cutCount += 1
+    }
+
+    mutating func mend(_ from: Int, _ to: Int, at now: EngineInstant) {
+        let place = place(from, to)
+        guard paths[place].cuts > 0 else { return }
+        paths[place].cuts -= 1
+        cutCount -= 1
+        lastMend = now
+        if paths[place].cuts == 0 { paths[place].mendedAt = now }
+    }
+
+    mutating func mendAll(at now: EngineInstant) {
+        guard cutCount > 0 else { return }
+        (cutCount, lastMend) = (0, now)
+        for place in paths.indices where paths[place].cuts > 0 { paths[place] = Path(cuts: 0, mendedAt: now) }
+    }
 
     func place(_ from: Int, _ to: Int) -> Int { from * count + to }
 }

@@ -39,15 +39,17 @@ package struct Run {
     private let seed: UInt64
     private let world: World
 
-    package static func result(of plan: Plan, seed: UInt64) -> Result {
-        var run = Run(plan, seed: seed)
+    /// `watch` gets a line for whatever happens.
+    package static func result(of plan: Plan, seed: UInt64, watch: ((String) -> Void)? = nil) -> Result {
+        var run = Run(plan, seed: seed, watch)
         return run.run()
     }
 
-    private init(_ plan: Plan, seed: UInt64) {
+    private init(_ plan: Plan, seed: UInt64, _ watch: ((String) -> Void)?) {
         self.plan = plan
         self.seed = seed
-        world = World(plan.options, seed: seed)
+        world = World(plan.options, seed: seed, watch: watch)
+        if plan.options.faults.onlyTouchPackets { world.spread = Spread(nodeCount: plan.options.nodeCount) }
     }
 
     private mutating func run() -> Result {
@@ -61,13 +63,15 @@ package struct Run {
         while world.now < end {
             world.run(until: min(end, world.now + .seconds(1)))
             world.checkBounds()
+            world.checkStarts()
         }
         let healedAfter = heal()
         world.checkData()
+        world.checkSpread()
         return Result(
             seed: seed, violations: world.violations, stats: world.stats,
-            acknowledgedCount: world.history.acknowledgedCount, refusedCount: world.history.refusedCount,
-            exemptedCount: world.history.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
+            acknowledgedCount: world.ledger.acknowledgedCount, refusedCount: world.ledger.refusedCount,
+            exemptedCount: world.ledger.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
             todoCount: world.nodes[0].replica.rows.values.count { !$0.isDeleted })
     }
 
@@ -126,19 +130,19 @@ extension World {
     /// The end of all trouble: the network is whole, clocks are right, disks work, everybody runs. Where a clock had been
     /// ahead, all clocks now go on from later, so that nothing has to wait for them.
     func mend() {
-        network.mendAll()
-        networkTroubledUntil = max(networkTroubledUntil, now + .seconds(15))
+        isMended = true
+        network.mendAll(at: now)
         cancelActions()
         for node in nodes {
             node.clock = NodeClock()
             node.clock.offsetMilliseconds = furthestJump + 10_000
             node.disk.isFull = false
             node.disk.slowUntil = .zero
+            node.disk.wellSince = now
             if node.isCopy { replaceCopy(node.index) }
             // Who has said farewell does not come back by itself.
             if node.process?.membership.isLeaving == true { kill(node.index) }
             if node.process == nil { start(node.index) }
-            node.troubledUntil = max(node.troubledUntil, now + .seconds(15))
         }
     }
 

@@ -19,8 +19,9 @@ final class SimulatedNode {
     var process: SimulatedProcess?
     /// Processes so far: what was meant for an earlier one does not reach the next.
     var epoch = 0
-    /// Until when it may not be called faulty for being seen as failed, or for seeing others so.
-    var troubledUntil = EngineInstant.zero
+    /// When it last went on after standing still, and after standing still for so long that it may be seen as failed.
+    var lastPauseEnd: EngineInstant?
+    var longPauseEnd: EngineInstant?
 
     init(index: Int, nodeID: NodeID) {
         self.index = index
@@ -28,6 +29,16 @@ final class SimulatedNode {
         name = "node-\(index)"
         address = Self.address(index)
         replica = MemoryReplica(nodeID: nodeID)
+    }
+
+    var isPausedNow: Bool { process?.isPaused == true }
+
+    /// Whether the same process has been running since then, if not without a pause.
+    func hasRun(since instant: EngineInstant) -> Bool { process.map { $0.startedAt <= instant } ?? false }
+
+    /// Whether its process has been running since then and never stood still.
+    func hasBeenWell(since instant: EngineInstant) -> Bool {
+        hasRun(since: instant) && !isPausedNow && (lastPauseEnd.map { $0 <= instant } ?? true)
     }
 
     static func address(_ index: Int) -> PeerAddress {
@@ -41,20 +52,45 @@ final class SimulatedNode {
     }
 }
 
-/// What a running process holds and loses when it dies.
-struct SimulatedProcess {
+/// What a running process holds and loses when it dies. A class, so that its engines are changed where they are: a copy
+/// that is still held somewhere would be a copy of all they know at the next change.
+final class SimulatedProcess {
     var membership: MembershipEngine
     var replication: ReplicationEngine
     var transport: any TransportModel
-    /// Until when it stands still.
-    var pausedUntil: EngineInstant?
+    /// Since when it stands still.
+    var pausedSince: EngineInstant?
     /// What arrived meanwhile, in order.
     var unread: [World.Event] = []
     /// The next wake that is planned.
     var wakeAt: EngineInstant?
+    /// Peers have changed, and those below hear of it soon.
+    var willChangePeers = false
     var servedWalks = 0
-    var startedAt: EngineInstant
-    var isPaused: Bool { pausedUntil != nil }
+    /// Changes that wait for the merge under way.
+    var inbox = Inbox()
+    /// Merges of what came from the inbox: the next batch is taken when they are done.
+    var awaitedMerges: Set<ReplicationEngine.MergeToken> = []
+    let startedAt: EngineInstant
+    /// Since when it serves clients.
+    var openSince: EngineInstant?
+    var hasServed = false
+    /// What all open nodes had when it started, and those of them that it was told to look for.
+    var promised: [ByteString: Stamp] = [:]
+    var promisers: [Int] = []
+    /// Where its first sync began.
+    var firstDonor: NodeID?
+    var isPaused: Bool { pausedSince != nil }
+
+    init(
+        membership: MembershipEngine, replication: ReplicationEngine, transport: any TransportModel,
+        startedAt: EngineInstant
+    ) {
+        self.membership = membership
+        self.replication = replication
+        self.transport = transport
+        self.startedAt = startedAt
+    }
 
     var nextDeadline: EngineInstant? {
         [replication.nextDeadline, membership.nextDeadline, transport.nextDeadline].compactMap { $0 }.min()
@@ -77,7 +113,10 @@ struct SimulatedDisk {
     /// The commit under way.
     var batch: [Work]?
     var isFull = false
+    /// Until when each commit takes long.
     var slowUntil = EngineInstant.zero
+    /// When it last became well again.
+    var wellSince = EngineInstant.zero
 }
 
 /// A write that a client has asked for.

@@ -15,8 +15,8 @@ protocol TransportModel: Sendable {
     var maxMessageBytes: Int { get }
     /// When `take` has something to give; `nil` for never.
     var nextDeadline: EngineInstant? { get }
-    /// Messages that wait.
-    var waitingCount: Int { get }
+    /// How full its queues are.
+    var occupancy: [Occupancy] { get }
     mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress)
     mutating func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions)
     mutating func setPeers(_ peers: [Peer])
@@ -45,7 +45,7 @@ struct DatagramModel: TransportModel {
 
     var maxMessageBytes: Int { gossip.maxMessageBytes }
     var nextDeadline: EngineInstant? { gossip.nextDeadline }
-    var waitingCount: Int { gossip.queuedCount(on: .membership) + gossip.queuedCount(on: .replication) }
+    var occupancy: [Occupancy] { gossip.occupancy }
 
     mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         gossip.send(message, on: channel, to: peer)
@@ -71,6 +71,8 @@ struct DatagramModel: TransportModel {
 /// ZeroMQ: one hop, frames of the real layout over connections that break.
 struct StreamModel: TransportModel {
     private static let maxFrameBytes = 64 * 1024
+    /// Frames on their way to the sockets; they are taken at each turn.
+    private static let maxOutgoing = 1 << 16
 
     private let stream: UInt64
     private var heads = StreamHeads()
@@ -90,7 +92,7 @@ struct StreamModel: TransportModel {
 
     var maxMessageBytes: Int { BroadcastPacker.maxMessageBytes(in: Self.maxFrameBytes) }
     var nextDeadline: EngineInstant? { outgoing.isEmpty && packers.allSatisfy(\.isEmpty) ? nil : .zero }
-    var waitingCount: Int { outgoing.count }
+    var occupancy: [Occupancy] { [Occupancy("frames waiting", outgoing.count, limit: Self.maxOutgoing)] }
 
     mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         let frame = LinkMessage.unicast(channel, message: message).encoded()

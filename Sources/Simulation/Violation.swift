@@ -4,19 +4,27 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
     package enum Checker: String, Sendable, CaseIterable {
         /// An acknowledged write is neither there nor superseded.
         case lostWrite = "lost write"
+        /// A todo is there although it was deleted, and not created again since.
+        case resurrection
         /// A replica holds what nobody wrote.
         case inventedWrite = "invented write"
         /// Replicas differ after everything was well for long enough.
         case notEqual = "not equal"
         /// Equal replicas with other fingerprints, or the other way round.
         case fingerprint
-        /// A member that was up, reachable and not paused was declared failed.
+        /// A member that was up, reachable and not paused for more than 3 s was declared failed.
         case falseFailure = "false failure"
         /// A member is not seen as alive although everything has been well.
         case notWhole = "not whole"
+        /// A node served clients as synced without what all other open nodes had when it started.
+        case staleStart = "stale start"
+        /// A node is not open although it was well for long, and could reach an open one.
+        case lateStart = "late start"
+        /// A write was not everywhere soon enough although nothing but packets was lost.
+        case lateWrite = "late write"
         case queueBound = "queue bound"
         case memoryBound = "memory bound"
-        /// A stamp or a start that is not later than an earlier one of the same node.
+        /// A stamp or a start that is not later than an earlier one of the same node, or than what the write replaced.
         case clock
     }
 

@@ -2,12 +2,14 @@ internal import Membership
 internal import Replication
 internal import Transport
 
-/// Checkers. They know what was promised, and nothing of how it is kept.
+/// Checkers of data, clocks and bounds. They know what was promised, and nothing of how it is kept.
 extension World {
     /// Violations of one run that are kept; the first ones tell the story.
     private static let maxViolations = 20
 
     func violate(_ checker: Violation.Checker, _ detail: String) {
+        stats.violations += 1
+        say("VIOLATION \(checker.rawValue): \(detail)")
         guard violations.count < Self.maxViolations else { return }
         violations.append(Violation(checker: checker, detail: detail, at: now - .zero))
     }
@@ -28,26 +30,10 @@ extension World {
         lastTimes[node.index] = stamp
     }
 
-    // MARK: Membership
-
-    func noteFailure(of member: Member, seenBy observer: Int) {
-        stats.failures += 1
-        guard let index = SimulatedNode.index(member.address), index < nodes.count else { return }
-        // Trouble of any kind, of either, excuses; so does a cut anywhere, since accusations travel.
-        let isExcused =
-            nodes[index].process == nil || nodes[index].troubledUntil >= now || nodes[observer].troubledUntil >= now
-            || networkTroubledUntil >= now
-        guard !isExcused else { return }
-        stats.falseFailures += 1
-        violate(.falseFailure, "\(nodes[observer].name) declared \(member.name) failed")
-    }
-
-    /// Everybody sees everybody as alive.
-    var isWhole: Bool {
-        nodes.allSatisfy { node in
-            guard let members = node.process?.membership.members else { return false }
-            return members.count { $0.status == .alive } == nodes.count
-        }
+    /// A write is later than what its writer saw there.
+    func check(_ row: Row, after before: Row?, on node: SimulatedNode) {
+        guard let before, row != before, row.latestStamp.time <= before.latestStamp.time else { return }
+        violate(.clock, "\(node.name) wrote \(row.key) at \(row.latestStamp.time) over \(before.latestStamp.time)")
     }
 
     // MARK: Data
@@ -57,25 +43,12 @@ extension World {
         nodes.allSatisfy { $0.replica.summary == nodes[0].replica.summary }
     }
 
-    var areReady: Bool { nodes.allSatisfy { $0.process?.replication.isReady == true } }
+    package var areReady: Bool { nodes.allSatisfy { $0.process?.replication.isReady == true } }
 
     /// After the healing: nothing lost, nothing invented, all equal, field by field.
     func checkData() {
-        let required = history.required
         for node in nodes {
-            for key in required.keys.sorted() {
-                guard let needed = required[key] else { continue }
-                guard let held = node.replica.rows[key], held.merged(with: needed) == held else {
-                    violate(.lostWrite, "\(node.name) lacks \(key)")
-                    break
-                }
-            }
-            for row in node.replica.sortedRows {
-                guard let possible = history.possible[row.key], possible.merged(with: row) == possible else {
-                    violate(.inventedWrite, "\(node.name) has \(row.key)")
-                    break
-                }
-            }
+            for fault in ledger.faults(of: node.replica) { violate(fault.checker, "\(node.name): \(fault.detail)") }
             let isEqual = node.replica.rows == nodes[0].replica.rows
             let hasEqualRoot = node.replica.summary == nodes[0].replica.summary
             if !isEqual { violate(.notEqual, "\(node.name) and \(nodes[0].name)") }
@@ -83,23 +56,91 @@ extension World {
         }
     }
 
+    /// How soon a write is everywhere, though packets are lost.
+    private static let longestSpread: Duration = .milliseconds(1_500)
+
+    func checkSpread() {
+        guard let slowest = spread?.allTimes.last, slowest > Self.longestSpread else { return }
+        violate(.lateWrite, "the slowest write took \(slowest)")
+    }
+
+    // MARK: Starts
+
+    func openNodes(besides index: Int) -> [SimulatedNode] {
+        nodes.filter { $0.index != index && !$0.isCopy && $0.process?.replication.isSynced == true }
+    }
+
+    /// What every open node has now: a node that starts now may not claim to be synced with less.
+    func heldByAllOpen(besides index: Int) -> [ByteString: Stamp] {
+        let open = openNodes(besides: index)
+        guard let first = open.first else { return [:] }
+        return first.replica.rows.compactMapValues { row in
+            var least = row.presence.stamp
+            for node in open.dropFirst() {
+                guard let other = node.replica.rows[row.key] else { return nil }
+                least = min(least, other.presence.stamp)
+            }
+            return least
+        }
+    }
+
+    /// A client is served for the first time: the node has what it must, unless it says itself that it may not.
+    func checkFirstService(of node: SimulatedNode) {
+        guard let process = node.process, !process.hasServed else { return }
+        node.process?.hasServed = true
+        defer { node.process?.promised = [:] }
+        // A database thrown away since may have been the only one to have something; in a cut cluster nobody knows what
+        // others have; and who finds none of its seeds has to take itself for the first.
+        guard process.replication.isSynced || !process.replication.isReady, discardedAt ?? .zero < process.startedAt,
+            network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
+            process.promisers.contains(where: { nodes[$0].hasBeenWell(since: process.startedAt) })
+        else { return }
+        // What is ahead of this node's clock has to wait.
+        let latest = latest(node)
+        let lacking = process.promised.filter { key, stamp in
+            stamp.time <= latest && (node.replica.rows[key]?.presence.stamp).map { $0 < stamp } ?? true
+        }
+        guard let key = lacking.keys.min() else { return }
+        violate(.staleStart, "\(node.name) serves without \(lacking.count) todos, such as \(key)")
+    }
+
+    /// A node that was well for this long, with an open node that was well too in reach, is open.
+    private static let longestStart: Duration = .seconds(12)
+
+    func checkStarts() {
+        let since = now + (.zero - Self.longestStart)
+        guard now - .zero > Self.longestStart else { return }
+        for node in nodes where node.hasBeenWell(since: since) && node.process?.replication.isReady == false {
+            guard !node.isCopy, !node.disk.isFull, node.disk.slowUntil <= since, node.disk.wellSince <= since else {
+                continue
+            }
+            let donor = nodes.first { donor in
+                donor.index != node.index && !donor.isCopy && donor.hasBeenWell(since: since)
+                    && donor.process?.openSince.map { $0 <= since } == true
+                    && network.hasConnected(node.index, donor.index, since: since)
+            }
+            guard let donor else { continue }
+            violate(.lateStart, "\(node.name) is not open, with \(donor.name) in reach")
+        }
+    }
+
     // MARK: Bounds
 
-    /// Everything that engines keep is bounded by what they are told of.
+    /// Everything that engines and queues hold is within the limit they declare.
     func checkBounds() {
         for node in nodes {
             guard let process = node.process else { continue }
-            let members = nodes.count * 2 + 16
-            if process.membership.timerCount > 64 * members {
-                violate(.memoryBound, "\(node.name) has \(process.membership.timerCount) timers")
+            for occupancy in process.membership.occupancy + process.replication.occupancy {
+                check(occupancy, .memoryBound, of: node)
             }
-            if process.replication.streamCount > options.replication.maxStreams {
-                violate(.memoryBound, "\(node.name) follows \(process.replication.streamCount) streams")
+            for occupancy in process.transport.occupancy + [process.inbox.occupancy] {
+                check(occupancy, .queueBound, of: node)
             }
-            if process.transport.waitingCount > 1 << 16 {
-                violate(.queueBound, "\(node.name) has \(process.transport.waitingCount) messages waiting")
-            }
-            if process.unread.count > 4_096 { violate(.queueBound, "\(node.name) has \(process.unread.count) unread") }
         }
+    }
+
+    private func check(_ occupancy: Occupancy, _ checker: Violation.Checker, of node: SimulatedNode) {
+        guard occupancy.count > occupancy.limit else { return }
+        violate(checker, "\(node.name) has \(occupancy.count) \(occupancy.name), the limit is \(occupancy.limit)")
     }
 }

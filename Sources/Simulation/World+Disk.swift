@@ -8,9 +8,10 @@ extension World {
     @discardableResult
     package func write(_ kind: WriteKind, key: String, on index: Int) -> Bool {
         guard isServing(index), nodes[index].disk.queue.count < 1_024 else {
-            history.refused()
+            ledger.refused()
             return false
         }
+        checkFirstService(of: nodes[index])
         commit(.write(ClientWrite(key: ByteString(key), kind: kind)), on: index)
         return true
     }
@@ -60,14 +61,18 @@ extension World {
         let outcomes = batch.map { work -> WorkOutcome in
             switch work {
             case .write(let write):
+                let before = node.replica.rows[write.key]
                 guard let row = apply(write, on: node, wall) else { return .refused }
                 check(stamp: row.latestStamp, of: node)
-                history.committed(row, on: node.index, isAcknowledged: isAcknowledged)
+                check(row, after: before, on: node)
+                ledger.committed(row, on: node.index, isAcknowledged: isAcknowledged)
+                spread?.committed(row.key, at: now)
                 return .committed(row)
             case .merge(_, let rows), .walkMerge(_, _, let rows):
                 guard case .merge(let outcome) = node.replica.answer(.merge(rows, latest: latest(node))) else {
                     return .refused
                 }
+                for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.key, at: now) }
                 return .merged(outcome)
             }
         }
@@ -97,9 +102,10 @@ extension World {
         for (work, outcome) in zip(batch, outcomes) {
             switch (work, outcome) {
             case (.write, .committed(let row)): committed.append(row)
-            case (.write, _): history.refused()
+            case (.write, _): ledger.refused()
             case (.merge(let token, _), .merged(let merge)):
                 carryOut(nodes[index].process?.replication.merged(token, merge, at: now) ?? [], of: index)
+                arrivalsMerged(token, on: index)
             case (.walkMerge(let exchange, let side, _), .merged(let merge)):
                 answered(.merge(merge), exchange: exchange, side: side)
             case (.merge, _), (.walkMerge, _): break
@@ -112,9 +118,10 @@ extension World {
     private func fail(_ batch: [SimulatedDisk.Work], on index: Int) {
         for work in batch {
             switch work {
-            case .write: history.refused()
+            case .write: ledger.refused()
             case .merge(let token, _):
                 carryOut(nodes[index].process?.replication.mergeFailed(token, at: now) ?? [], of: index)
+                arrivalsMerged(token, on: index)
             case .walkMerge(let exchange, let side, _): breakExchange(exchange, side: side, .store)
             }
         }

@@ -21,6 +21,7 @@ extension World {
                 .init(node: from, epoch: nodes[from].epoch), .init(node: to, epoch: nodes[to].epoch),
             ])
         if case .walk = purpose { stats.walks += 1 }
+        if case .pushPull = purpose { say("\(nodes[from].name) dials \(nodes[to].name)") }
         schedule(.exchange(.dialled(number)), in: generator.duration(in: options.faults.delay) * 3)
     }
 
@@ -76,6 +77,7 @@ extension World {
     private func send(_ message: [UInt8], _ number: Int, from side: Int) {
         guard let exchange = exchanges[number] else { return }
         let other = 1 - side
+        stats.exchangeBytes += message.count
         var delay = generator.duration(in: options.faults.delay)
         if chance(options.faults.loss) { delay += .milliseconds(220) }
         let arrival = max(exchange.sides[other].lastArrival, now + delay)
@@ -154,8 +156,8 @@ extension World {
             guard case .push(let push)? = try? WalkMessage.decode(message) else { return }
             prepare(index)
             carryOut(nodes[index].process?.replication.receive(push, at: now) ?? [], of: index)
-            let isReady = nodes[index].process?.replication.isReady ?? false
-            send(WalkMessage.done(isReady: isReady).encoded(), number, from: 1)
+            let isSynced = nodes[index].process?.replication.isSynced ?? false
+            send(WalkMessage.done(isSynced: isSynced).encoded(), number, from: 1)
         case .walk(let peer):
             if exchange.sides[1].walk == nil, !beginServing(number, peer) { return }
             takeWalkMessage(message, number, 1)
@@ -187,7 +189,7 @@ extension World {
             return false
         }
         nodes[index].process?.servedWalks += 1
-        var walk = WalkResponder(node: nodes[index].nodeID, isReady: process.replication.isReady)
+        var walk = WalkResponder(node: nodes[index].nodeID, isSynced: process.replication.isSynced)
         _ = walk.begin()
         exchanges[number]?.sides[1].walk = walk
         exchanges[number]?.sides[1].countsAsServed = true
@@ -255,6 +257,7 @@ extension World {
         let seen = side == 0 ? error : .exchange(.closed)
         switch exchange.purpose {
         case .pushPull:
+            say("\(nodes[index].name) did not reach \(exchange.address): \(seen)")
             let outcome: SeedJoiner.Outcome = seen == .exchange(.refused) ? .refused : .noAnswer
             carryOut(
                 nodes[index].process?.membership.pushPullFailed(with: exchange.address, outcome, at: now) ?? [],

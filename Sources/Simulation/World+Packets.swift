@@ -29,8 +29,11 @@ extension World {
                 continue
             }
             var content = content
-            if chance(options.faults.corruption), !content.isEmpty {
-                content[pick(0..<content.count)] ^= 1 << UInt8(pick(0..<8))
+            if chance(options.faults.corruption), Damage.strike(&content, using: &generator) {
+                // The system drops it. What decoders make of it all the same is not to be a crash.
+                stats.damagedPackets += 1
+                Damage.decode(content)
+                continue
             }
             schedule(.packet(content, from: from, to: to, epoch: nodes[to].epoch), in: pathDelay)
         }
@@ -47,21 +50,37 @@ extension World {
             return
         }
         let arrivals = nodes[to].process?.transport.receive(content, from: nodes[from].address) ?? []
-        var changes: [Arrival] = []
         for (channel, arrival) in arrivals {
             switch channel {
             case .membership:
                 guard let message = try? MemberlistCodec.decode(arrival.message) else { continue }
                 carryOut(
                     nodes[to].process?.membership.receive(message, from: arrival.sender, at: now) ?? [], of: to)
-            case .replication: changes.append(arrival)
+            case .replication: nodes[to].process?.inbox.append(arrival)
             }
         }
-        if !changes.isEmpty {
-            prepare(to)
-            carryOut(nodes[to].process?.replication.receive(changes, at: now) ?? [], of: to)
-        }
+        takeChanges(to)
         settle(to)
+    }
+
+    /// Changes taken into one merge, and so into one commit.
+    private static let maxChangesPerMerge = 512
+
+    /// Hands the changes that have arrived to the engine, unless it still merges earlier ones: so does a driver.
+    func takeChanges(_ index: Int) {
+        while let process = nodes[index].process, process.awaitedMerges.isEmpty, !process.inbox.isEmpty {
+            let batch = nodes[index].process?.inbox.take(limit: Self.maxChangesPerMerge) ?? []
+            prepare(index)
+            let effects = nodes[index].process?.replication.receive(batch, at: now) ?? []
+            for case .merge(let token, _) in effects { nodes[index].process?.awaitedMerges.insert(token) }
+            carryOut(effects, of: index)
+        }
+    }
+
+    /// The store has done, or given up, what was taken last.
+    func arrivalsMerged(_ token: ReplicationEngine.MergeToken, on index: Int) {
+        guard nodes[index].process?.awaitedMerges.remove(token) != nil else { return }
+        takeChanges(index)
     }
 
     // MARK: Connections
@@ -88,8 +107,9 @@ extension World {
 
     private func sendFrame(_ content: [UInt8], _ from: Int, _ to: Int) {
         let place = network.place(from, to)
-        // What is lost comes again after the time TCP takes to notice.
-        let delay = pathDelay + (chance(options.faults.loss) ? .milliseconds(220) : .zero)
+        // What is lost or damaged comes again after the time TCP takes to notice.
+        let isLost = chance(options.faults.loss) || chance(options.faults.corruption)
+        let delay = pathDelay + (isLost ? .milliseconds(220) : .zero)
         let arrival = max(network.connections[place].lastArrival, now + delay)
         network.connections[place].lastArrival = arrival
         schedule(.packet(content, from: from, to: to, epoch: nodes[to].epoch), at: arrival)
@@ -104,9 +124,9 @@ extension World {
     }
 
     /// Connects to newcomers, both ways: a link for what is sent to them, a subscription to what they broadcast.
-    func connectPeers(of index: Int) {
+    func connectPeers(of index: Int, _ living: [Member]) {
         guard options.transport == .zmq else { return }
-        for member in livingPeers(of: index) {
+        for member in living {
             guard let peer = SimulatedNode.index(member.address), peer < nodes.count else { continue }
             dial(index, peer, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))
             dial(peer, index, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))

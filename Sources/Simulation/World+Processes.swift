@@ -11,9 +11,13 @@ extension World {
         let node = nodes[index]
         guard node.process == nil, let start = makeProcess(node) else { return }
         node.process = start
-        node.troubledUntil = max(node.troubledUntil, now + .seconds(5))
+        node.process?.promised = heldByAllOpen(besides: index)
+        node.process?.promisers = openNodes(besides: index).map(\.index).filter { other in
+            other < Self.seedCount || node.knownMembers.contains { $0.address == nodes[other].address }
+        }
         trace.note(1, UInt64(index), now.nanoseconds)
-        let seeds = (0..<min(3, nodes.count)).map { "\(SimulatedNode.address($0))" }
+        say("\(node.name) starts")
+        let seeds = (0..<min(Self.seedCount, nodes.count)).map { "\(SimulatedNode.address($0))" }
         carryOut(
             node.process?.membership.join(seeds: seeds, knownMembers: node.knownMembers, at: now) ?? [], of: index)
         settle(index)
@@ -46,10 +50,19 @@ extension World {
 
     private var membershipConfiguration: MembershipConfiguration {
         var configuration = options.membership
-        if options.without.contains(.suspicion) { configuration.minimumSuspicion = configuration.probeTimeout }
+        if options.without.contains(.suspicion) {
+            configuration.minimumSuspicion = configuration.probeTimeout
+            configuration.suspicionMultiplier = 1
+        }
+        if options.without.contains(.lifeguard) {
+            configuration.localHealthLimit = 1
+            configuration.suspicionMaximumMultiplier = 1
+        }
+        if options.without.contains(.pauseClock) { configuration.pauseThreshold = .seconds(86_400) }
         if options.without.contains(.rejoining) {
             configuration.joining.maxSeedBackOff = .seconds(3_600)
             configuration.joining.maxMemberBackOff = .seconds(3_600)
+            configuration.joining.slowBackOff = .seconds(3_600)
         }
         return configuration
     }
@@ -60,13 +73,14 @@ extension World {
         guard node.process != nil else { return }
         stats.crashes += 1
         trace.note(2, UInt64(index), now.nanoseconds)
+        say("\(node.name) dies")
         node.process = nil
         node.epoch += 1
         // The disk may have done with the commit under way, though nobody heard of it.
         if let batch = node.disk.batch, chance(0.5) { _ = apply(batch, on: node, isAcknowledged: false) }
         node.disk.batch = nil
         node.disk.queue = []
-        node.troubledUntil = max(node.troubledUntil, now + .seconds(5))
+        failedViews = failedViews.filter { $0.key.observer != index && $0.key.member != index }
         breakExchanges(of: index)
         breakConnections(of: index)
     }
@@ -84,16 +98,16 @@ extension World {
 
     package func pause(_ index: Int, for time: Duration) {
         guard let process = nodes[index].process, !process.isPaused else { return }
-        nodes[index].process?.pausedUntil = now + time
-        if time > .seconds(2) {
-            nodes[index].troubledUntil = max(nodes[index].troubledUntil, now + time + .seconds(10))
-        }
-        schedule(.resume(index, epoch: nodes[index].epoch), in: time)
+        say("\(nodes[index].name) stands still for \(time.inSeconds) s")
+        nodes[index].process?.pausedSince = now
+        schedule(.resume(index, epoch: nodes[index].epoch, isLong: isLongPause(time)), in: time)
     }
 
-    func resume(_ index: Int) {
+    func resume(_ index: Int, isLong: Bool) {
         guard nodes[index].process?.isPaused == true else { return }
-        nodes[index].process?.pausedUntil = nil
+        nodes[index].process?.pausedSince = nil
+        nodes[index].lastPauseEnd = now
+        if isLong { nodes[index].longPauseEnd = now }
         let unread = nodes[index].process?.unread ?? []
         nodes[index].process?.unread = []
         for event in unread {
@@ -132,12 +146,32 @@ extension World {
         guard nodes[index].process != nil else { return }
         // Newcomers first: what the same input has to tell is for them too.
         if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
-            let peers = livingPeers(of: index).map { Peer(address: $0.address) }
-            nodes[index].process?.transport.setPeers(peers)
-            connectPeers(of: index)
-            passPeersOn(index)
+            // In large clusters many newcomers share one turn: each turn costs as much as there are peers.
+            if nodes.count <= Self.promptPeers { changePeers(index) } else { planPeerChange(index) }
         }
         for effect in effects { carryOut(effect, of: index) }
+    }
+
+    private static let promptPeers = 64
+    private static let peerChangeDelay: Duration = .milliseconds(10)
+
+    private func planPeerChange(_ index: Int) {
+        guard let process = nodes[index].process, !process.willChangePeers else { return }
+        process.willChangePeers = true
+        schedule(.peers(index, epoch: nodes[index].epoch), in: Self.peerChangeDelay)
+    }
+
+    func changePlannedPeers(_ index: Int) {
+        nodes[index].process?.willChangePeers = false
+        changePeers(index)
+        settle(index)
+    }
+
+    private func changePeers(_ index: Int) {
+        let living = livingPeers(of: index)
+        nodes[index].process?.transport.setPeers(living.map { Peer(address: $0.address) })
+        connectPeers(of: index, living)
+        passPeersOn(index, living)
     }
 
     private func carryOut(_ effect: MembershipEngine.Effect, of index: Int) {
@@ -161,8 +195,15 @@ extension World {
     }
 
     private func note(_ event: MembershipEvent, of index: Int) {
+        say("\(nodes[index].name): \(event.summary)")
         switch event {
-        case .memberFailed(let member, _): noteFailure(of: member, seenBy: index)
+        case .memberFailed(let member, let accuser):
+            noteDetection(of: member, hasFailed: true)
+            noteFailure(of: member, by: accuser, seenBy: index)
+        case .memberSuspected(let member, _):
+            stats.suspicions += 1
+            noteDetection(of: member, hasFailed: false)
+        case .memberJoined(let member): noteReturn(of: member, seenBy: index)
         case .startDecided(let decision):
             let join: JoinDecision =
                 switch decision {
@@ -176,19 +217,11 @@ extension World {
         }
     }
 
-    func livingPeers(of index: Int) -> [Member] {
-        let name = nodes[index].name
-        return nodes[index].process?.membership.members.filter {
-            $0.status.isLiving && $0.isConfirmed && $0.name != name
-        } ?? []
-    }
+    func livingPeers(of index: Int) -> [Member] { nodes[index].process?.membership.livingMembers ?? [] }
 
-    private func passPeersOn(_ index: Int) {
-        let living = livingPeers(of: index)
-        nodes[index].knownMembers =
-            nodes[index].process?.membership.members.filter {
-                $0.isConfirmed && $0.name != nodes[index].name && ($0.status.isLiving || $0.status == .failed)
-            }.map { KnownMember(name: $0.name, address: $0.address) } ?? []
+    private func passPeersOn(_ index: Int, _ living: [Member]) {
+        let failed = nodes[index].process?.membership.failedMembers ?? []
+        nodes[index].knownMembers = (living + failed).map { KnownMember(name: $0.name, address: $0.address) }
         let peers = living.compactMap { member in
             member.nodeID.map { ReplicationPeer(nodeID: $0, address: member.address) }
         }
@@ -204,6 +237,10 @@ extension World {
                 let isHeartbeat = message.first == 2
                 if self.options.without.contains(isHeartbeat ? .heartbeats : .eagerBroadcast) { continue }
                 nodes[index].process?.transport.broadcast(message, on: .replication, options: options)
+            case .send(let message, let peer):
+                // Pulls begin with 3, what answers them with 1.
+                if self.options.without.contains(.gapPull), message.first == 3 { continue }
+                nodes[index].process?.transport.send(message, on: .replication, to: peer)
             case .push(let message, let peers):
                 for peer in peers { open(.push(message), from: index, to: peer) }
             case .merge(let token, let rows): commit(.merge(token, rows), on: index)
@@ -213,6 +250,14 @@ extension World {
                     carryOut(
                         nodes[index].process?.replication.walkFinished(with: peer.nodeID, outcome, at: now) ?? [],
                         of: index)
+                } else if options.without.contains(.failover), isOtherDonor(peer, for: index) {
+                    perform(in: .milliseconds(100)) { world in
+                        world.prepare(index)
+                        let effects = world.nodes[index].process?.replication.walkFailed(
+                            with: peer.nodeID, .exchange(.noAnswer), at: world.now)
+                        world.carryOut(effects ?? [], of: index)
+                        world.settle(index)
+                    }
                 } else {
                     open(.walk(peer.nodeID), from: index, to: peer.address)
                 }
@@ -221,8 +266,17 @@ extension World {
         }
     }
 
+    /// While a node starts, with only its first donor to try.
+    private func isOtherDonor(_ peer: ReplicationPeer, for index: Int) -> Bool {
+        guard let process = nodes[index].process, !process.replication.isReady else { return false }
+        if process.firstDonor == nil { nodes[index].process?.firstDonor = peer.nodeID }
+        return process.firstDonor.map { $0 != peer.nodeID } ?? false
+    }
+
     private func note(_ event: ReplicationEvent, of index: Int) {
-        if case .syncStarted(let donor) = event, chance(options.faults.donorDeaths),
+        say("\(nodes[index].name): \(event.summary)")
+        if case .becameReady = event { nodes[index].process?.openSince = now }
+        if case .syncStarted(let donor) = event, !isMended, chance(options.faults.donorDeaths),
             let victim = SimulatedNode.index(donor.address), victim < nodes.count
         {
             let delay = generator.duration(in: .milliseconds(1)...(.milliseconds(30)))

@@ -33,6 +33,14 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case relays
     /// Changes are told at once.
     case eagerBroadcast
+    /// A first sync goes on with another donor when one dies.
+    case failover
+    /// Lifeguard: local health, and suspicions that last longer while nobody confirms them.
+    case lifeguard
+    /// The time in which a process stood still does not count for its timers.
+    case pauseClock
+    /// Small holes in a stream are asked for.
+    case gapPull
     /// Heartbeats of replication.
     case heartbeats
     /// Seeds and failed members are tried again.
@@ -50,16 +58,22 @@ package final class World {
         case commit(Int, epoch: Int)
         case exchange(ExchangeEvent)
         case connection(from: Int, to: Int)
-        case resume(Int, epoch: Int)
+        case resume(Int, epoch: Int, isLong: Bool)
+        case peers(Int, epoch: Int)
         case action(Int)
     }
+
+    /// The first nodes are everybody's seeds.
+    static let seedCount = 3
 
     let options: WorldOptions
     package private(set) var now = EngineInstant.zero
     var generator: SeededGenerator
     var nodes: [SimulatedNode] = []
     var network: Network
-    package var history = History()
+    package internal(set) var ledger = Ledger()
+    /// How writes spread, where it is measured.
+    package internal(set) var spread: Spread?
     package internal(set) var violations: [Violation] = []
     package internal(set) var stats = WorldStats()
     var trace = Trace()
@@ -67,18 +81,27 @@ package final class World {
     var exchangeCount = 0
     /// The last stamp or start of each node.
     var lastTimes: [Int: Stamp] = [:]
-    /// Until when cuts, and what follows from them, excuse failures.
-    var networkTroubledUntil = EngineInstant.zero
+    /// Living members that are seen as failed, and since when.
+    var failedViews: [FailedView: EngineInstant] = [:]
+    /// When nodes that were killed for good were found out, by their index.
+    package internal(set) var detections: [Int: Detection] = [:]
+    /// When a database was last thrown away.
+    var discardedAt: EngineInstant?
+    /// Faults have ended.
+    var isMended = false
     /// How far a wall clock has ever been ahead, in milliseconds.
     var furthestJump: Int64 = 0
     /// Writes that clients have tried.
     var writeCount = 0
+    /// Gets a line for whatever happens, if somebody wants to watch.
+    private let watch: ((String) -> Void)?
     private var queue = TimerQueue<Event>()
     /// What faults and clients do later, by number.
     private var actions: [Int: (World) -> Void] = [:]
     private var actionCount = 0
 
-    package init(_ options: WorldOptions, seed: UInt64) {
+    package init(_ options: WorldOptions, seed: UInt64, watch: ((String) -> Void)? = nil) {
+        self.watch = watch
         self.options = options
         generator = SeededGenerator(seed: seed)
         network = Network(count: options.nodeCount, hasConnections: options.transport == .zmq)
@@ -90,6 +113,13 @@ package final class World {
             node.clock.drift = drift > 0 ? Int.random(in: -drift...drift, using: &generator) : 0
             nodes.append(node)
         }
+    }
+
+    func say(_ text: @autoclosure () -> String) {
+        guard let watch else { return }
+        let milliseconds = now.nanoseconds / 1_000_000
+        let fraction = String(milliseconds % 1_000 + 1_000).dropFirst()
+        watch("\(milliseconds / 1_000).\(fraction) \(text())")
     }
 
     /// Of everything that has happened so far.
@@ -140,8 +170,10 @@ package final class World {
             if nodes[index].epoch == epoch { finishCommit(index) }
         case .exchange(let event): handle(event)
         case .connection(let from, let to): proceedConnection(from, to)
-        case .resume(let index, let epoch):
-            if nodes[index].epoch == epoch { resume(index) }
+        case .resume(let index, let epoch, let isLong):
+            if nodes[index].epoch == epoch { resume(index, isLong: isLong) }
+        case .peers(let index, let epoch):
+            if nodes[index].epoch == epoch { changePlannedPeers(index) }
         case .action(let number):
             let action = actions.removeValue(forKey: number)
             action?(self)
@@ -156,8 +188,18 @@ package struct WorldStats: Hashable, Sendable {
     package var packetBytes = 0
     package var lostPackets = 0
     package var crashes = 0
+    /// Views of a member as failed; those of members that never stood still; and those for no good reason.
     package var failures = 0
+    package var healthyFailures = 0
     package var falseFailures = 0
+    /// Members that were seen as failed although they ran, and are seen as alive again; the slowest of these returns.
+    package var returns = 0
+    package var slowestReturn: Duration = .zero
+    package var suspicions = 0
+    package var violations = 0
+    /// Datagrams with damaged bytes, as the checksum noticed.
+    package var damagedPackets = 0
+    package var exchangeBytes = 0
     package var walks = 0
     package var failedWalks = 0
     package var commits = 0

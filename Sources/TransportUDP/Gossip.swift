@@ -64,6 +64,17 @@ package struct Gossip: Sendable {
     /// Broadcasts of `channel` that are still to be repeated.
     package func queuedCount(on channel: Channel) -> Int { queues[index(channel)].count }
 
+    /// How full the queues are, in bytes.
+    package var occupancy: [Occupancy] {
+        Channel.allCases.flatMap { channel in
+            let limit = configuration.maxBytes(for: channel)
+            return [
+                Occupancy("bytes of \(channel) waiting", waitingParts[index(channel)].bytes, limit: limit),
+                Occupancy("bytes of \(channel) to repeat", queues[index(channel)].bytes, limit: limit),
+            ]
+        } + [Occupancy("strangers", strangerCount, limit: Self.maxStrangers)]
+    }
+
     /// Whether messages handed in still wait for their first packet. Queued repetitions do not count.
     package var hasWaiting: Bool { !active.isEmpty || !ready.isEmpty }
 

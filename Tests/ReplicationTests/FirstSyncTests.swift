@@ -131,6 +131,44 @@ struct FirstSyncTests {
         return false
     }
 
+    @Test("a donor that is open but not synced is not enough; when all were walked with, the cluster starts as a whole")
+    func unsyncedDonor() {
+        for hasLostPeer in [false, true] {
+            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+            for node: UInt64 in [2, 3] {
+                _ = engine.receive([heartbeat(from: node, isReady: false)], at: .zero)
+            }
+            guard case .walk(let donor)? = engine.decided(.joined, at: .zero).first(where: isWalk) else {
+                Issue.record("no walk")
+                return
+            }
+            let other: UInt64 = donor.nodeID == NodeID(2) ? 3 : 2
+            var effects = engine.walkFinished(with: donor.nodeID, WalkOutcome(), at: milliseconds(10))
+            #expect(!engine.isReady)
+            if hasLostPeer {
+                effects = engine.walkFailed(with: NodeID(other), .exchange(.closed), at: milliseconds(20))
+                effects += engine.setPeers([donor], at: milliseconds(30))
+            } else {
+                effects = engine.walkFinished(with: NodeID(other), WalkOutcome(), at: milliseconds(20))
+            }
+            #expect(effects.contains(.emit(.becameReady(isSynced: !hasLostPeer))))
+        }
+    }
+
+    @Test("a first sync that had to leave rows out, since they are ahead of this node's clock, leaves it unsynced")
+    func aheadRows() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2)], at: .zero)
+        _ = engine.receive([heartbeat(from: 2)], at: .zero)
+        _ = engine.decided(.joined, at: .zero)
+        var outcome = WalkOutcome()
+        outcome.isPeerSynced = true
+        outcome.aheadCount = 1
+        let effects = engine.walkFinished(with: NodeID(2), outcome, at: milliseconds(10))
+        #expect(effects.contains(.emit(.becameReady(isSynced: false))))
+    }
+
     private func isHeartbeat(_ effect: Effect) -> Bool {
         if case .broadcast(_, let options) = effect { return options.replacing == "heartbeat" }
         return false
@@ -148,7 +186,7 @@ struct FirstSyncTests {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: 1), head: 0, summary: TreeSummary(root: 9, count: 1),
-                isReady: isReady))
+                isReady: isReady, isSynced: isReady))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

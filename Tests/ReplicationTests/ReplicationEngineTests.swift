@@ -148,7 +148,7 @@ struct ReplicationEngineTests {
         #expect(effects.contains(.walk(peer(2))))
         #expect(!engine.isReady)
         var outcome = WalkOutcome()
-        outcome.isPeerReady = true
+        outcome.isPeerSynced = true
         let after = engine.walkFinished(with: NodeID(2), outcome, at: milliseconds(5))
         #expect(after.contains(.emit(.becameReady(isSynced: true))))
         #expect(engine.isReady && engine.isSynced)
@@ -271,7 +271,7 @@ struct ReplicationEngineTests {
         _ = engine.receive([heartbeat(from: other, head: 1, root: 9)], at: milliseconds(10))
         _ = runUntil(milliseconds(900), &engine)
         var outcome = WalkOutcome()
-        outcome.isPeerReady = true
+        outcome.isPeerSynced = true
         _ = engine.walkFinished(with: donor.nodeID, outcome, at: milliseconds(1_000))
         #expect(runUntil(milliseconds(2_000), &engine).contains(.walk(peer(other))))
     }
@@ -376,7 +376,7 @@ struct ReplicationEngineTests {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: start), head: head,
-                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady))
+                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady, isSynced: isReady))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

@@ -23,7 +23,7 @@ struct WalkTests {
         #expect(left.sortedRows == expected.sortedRows)
         #expect(right.sortedRows == expected.sortedRows)
         #expect(left.summary == right.summary)
-        #expect(result.initiator.isPeerReady)
+        #expect(result.initiator.isPeerSynced)
     }
 
     @Test("equal replicas find it out in one round trip of 2 kB")
@@ -75,7 +75,7 @@ struct WalkTests {
 
     @Test("a copied database is refused by its id, another version by its number")
     func refusals() throws {
-        var responder = WalkResponder(node: NodeID(1), isReady: true)
+        var responder = WalkResponder(node: NodeID(1), isSynced: true)
         _ = responder.begin()
         var open = WalkMessage.Open(
             lowestVersion: 1, highestVersion: 1, node: NodeID(1), summary: .empty, topSums: [])
@@ -84,7 +84,7 @@ struct WalkTests {
         open.node = NodeID(2)
         open.lowestVersion = 9
         open.highestVersion = 12
-        var other = WalkResponder(node: NodeID(1), isReady: true)
+        var other = WalkResponder(node: NodeID(1), isSynced: true)
         let refused = try other.received(.open(open), latest: .max)
         #expect(refused.messages == [WalkMessage.refusal(.otherVersion).encoded()])
         var initiator = WalkInitiator(node: NodeID(2))
@@ -94,11 +94,11 @@ struct WalkTests {
     @Test("messages out of place end the walk with an error, in every state")
     func unexpected() throws {
         let messages: [WalkMessage] = [
-            .finish, .rows([]), .wants([]), .digests([]), .sums([]), .done(isReady: true),
+            .finish, .rows([]), .wants([]), .digests([]), .sums([]), .done(isSynced: true),
             .push(.init(reachedEveryone: true, sender: NodeID(1), changes: [])),
         ]
         for message in messages {
-            var responder = WalkResponder(node: NodeID(1), isReady: true)
+            var responder = WalkResponder(node: NodeID(1), isSynced: true)
             #expect(throws: WalkFailure.unexpectedMessage) { _ = try responder.received(message, latest: .max) }
         }
         for message in messages {
@@ -147,7 +147,8 @@ enum WalkMessageSamples {
             .sums([.init(top: 3, sums: sums), .init(top: 255, sums: sums)]), .sums([]),
             .digests([BucketDigests(bucket: 65_535, entries: [.init(keyHash: 1, rowHash: .max)])]),
             .rows((0..<20).map { random.row(key: ByteString("k\($0)")) }), .rows([]),
-            .wants([BucketWant(bucket: 2, keyHashes: [1, 2, 3])]), .finish, .done(isReady: true), .done(isReady: false),
+            .wants([BucketWant(bucket: 2, keyHashes: [1, 2, 3])]), .finish, .done(isSynced: true),
+            .done(isSynced: false),
             .refusal(.busy), .push(.init(reachedEveryone: true, sender: NodeID(4), changes: [1, 2, 3])),
         ]
     }

@@ -1,190 +1,159 @@
-import Simulation
-import Membership
 import Replication
-import TestSupport
+@testable import Simulation
 import Testing
 import Transport
 
-/// Both engines over a bad network. Each seed is one history; a failing one is repeated by running its test case again.
+/// Scenes with one fault each, told step by step: what campaigns of chaos meet by chance is here for certain.
 @Suite("Convergence in virtual time")
 struct ConvergenceTests {
-    @Test("under loss, duplication and reordering every write reaches every node", arguments: 1...40)
-    func lossy(seed: Int) throws {
-        var network = try VirtualNetwork(
-            count: 5, faults: .init(loss: 0.2, duplication: 0.1, delay: .microseconds(100)...(.milliseconds(80))),
-            seed: UInt64(seed))
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        writeAtRandom(&network, steps: 200, keys: 20)
-        network.faults = .init()
-        #expect((network.run(for: .seconds(30)) { $0.areEqual }) == true)
-        check(network)
-    }
-
-    @Test("split in two under writes and healed: equal within 20 s, nothing lost, nothing back", arguments: 1...20)
-    func partition(seed: Int) throws {
-        var network = try VirtualNetwork(count: 5, seed: UInt64(seed))
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        writeAtRandom(&network, steps: 50, keys: 15)
-        network.passes = { ($0 < 2) == ($1 < 2) }
-        writeAtRandom(&network, steps: 150, keys: 15)
-        _ = network.run(for: .seconds(15))
-        network.passes = { _, _ in true }
-        #expect((network.run(for: .seconds(20)) { $0.areEqual }) == true)
-        check(network)
-    }
-
-    @Test("nodes that crash and come back at random, in the midst of writes", arguments: 1...30)
-    func crashes(seed: Int) throws {
-        var network = try VirtualNetwork(count: 4, faults: .init(loss: 0.05), seed: UInt64(seed))
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        for _ in 0..<12 {
-            writeAtRandom(&network, steps: 20, keys: 15)
-            let victim = Int.random(in: 0..<4, using: &network.generator)
-            if network.nodes[victim].isRunning {
-                network.crash(victim)
-            } else {
-                try network.restart(victim)
-            }
-        }
-        for index in 0..<4 where !network.nodes[index].isRunning { try network.restart(index) }
-        #expect((network.run(for: .seconds(60)) { $0.areReady && $0.areEqual }) == true)
-        check(network)
-    }
-
-    @Test("a restarted node is ready only when it has what its donor had")
-    func readyMeansSynced() throws {
-        var network = try VirtualNetwork(count: 3, seed: 5)
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        writeAtRandom(&network, steps: 50, keys: 30)
-        network.crash(2)
-        writeAtRandom(&network, steps: 100, keys: 30)
-        #expect((network.run(for: .seconds(10)) { $0.areEqual }) == true)
-        let before = network.nodes[0].replica.summary
-        try network.restart(2)
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        #expect(network.nodes[2].replica.summary == before)
-    }
-
-    @Test(
-        "broadcasts that reach a joiner only after up to 100 ms: once ready it lacks nothing written meanwhile",
-        arguments: 1...20)
-    func slowConnections(seed: Int) throws {
-        var network = try VirtualNetwork(
-            count: 5, connectDelay: .milliseconds(5)...(.milliseconds(100)), seed: UInt64(seed))
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        _ = network.run(for: .seconds(2))
-        network.crash(4)
-        _ = network.run(for: .seconds(6))
-        try network.restart(4)
-        var step = 0
-        while !network.nodes[4].replication.isReady, step < 400 {
-            step += 1
-            network.write(.create, ByteString("key \(step)"), on: step % 4)
-            _ = network.run(for: .milliseconds(5))
-        }
-        #expect(network.nodes[4].replication.isSynced)
-        // Time for what is under way, and none for a walk.
-        _ = network.run(for: .milliseconds(30))
-        #expect(network.areEqual)
-        check(network)
-    }
-
-    @Test("paused for 3 s under writes: never declared failed, and nothing is lost", arguments: 1...10)
-    func pauses(seed: Int) throws {
-        var network = try VirtualNetwork(count: 3, seed: UInt64(seed))
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        _ = network.run(for: .seconds(3))
-        network.pause(seed % 3, for: .seconds(3))
-        writeAtRandom(&network, steps: 150, keys: 100)
-        #expect((network.run(for: .seconds(30)) { $0.areEqual }) == true)
-        _ = network.run(for: .seconds(5))
-        #expect(network.failures.isEmpty, "\(network.failures)")
-        check(network)
-    }
-
-    @Test("40 nodes, too many to reach directly: a write is everywhere within 2 s with 1 % loss")
-    func epidemic() throws {
-        var network = try VirtualNetwork(count: 40, faults: .init(loss: 0.01), seed: 9)
+    @Test("a restarted node is open only when it has what its donor had", arguments: TransportKind.allCases)
+    func readyMeansSynced(transport: TransportKind) {
+        let world = started(3, transport)
+        world.kill(2)
+        for index in 0..<100 { world.write(.create(text: "x"), key: "while away \(index)", on: index % 2) }
         #expect(
-            (network.run(for: .seconds(30)) { network in
-                network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == 39 }
-            }) == true)
-        for index in 0..<40 {
-            #expect(network.write(.create, "from \(index)", on: index) == true)
-            _ = network.run(for: .milliseconds(50))
+            world.reach(within: .seconds(10)) { world in
+                world.nodes[0...1].allSatisfy { $0.replica.rows.count == 100 }
+            })
+        let before = world.nodes[0].replica.summary
+        world.start(2)
+        #expect(world.reach(within: .seconds(5), every: .milliseconds(1)) { $0.isServing(2) })
+        #expect(world.nodes[2].replica.summary == before && world.nodes[2].process?.replication.isSynced == true)
+    }
+
+    @Test("a node that starts under writes lacks nothing once it is open", arguments: TransportKind.allCases, 1...10)
+    func startsUnderWrites(transport: TransportKind, seed: UInt64) {
+        let world = started(5, transport, seed: seed)
+        world.kill(4)
+        world.run(until: world.now + .seconds(6))
+        world.start(4)
+        var step = 0
+        while !world.isServing(4), step < 600 {
+            step += 1
+            world.write(.create(text: "x"), key: "key \(step)", on: step % 4)
+            world.run(until: world.now + .milliseconds(5))
         }
-        let relayed = network.nodes.reduce(0) { $0 + $1.replication.stats.relayedMessages }
+        #expect(world.nodes[4].process?.replication.isSynced == true)
+        // Time for what is under way, and none for a walk.
+        world.run(until: world.now + .milliseconds(40))
+        #expect(world.areEqual)
+        check(world)
+    }
+
+    @Test("standing still for 3 s under writes: never declared failed, and nothing is lost", arguments: 1...10)
+    func pauses(seed: UInt64) {
+        let world = started(3, .udp, seed: seed)
+        world.pause(Int(seed % 3), for: .seconds(3))
+        for step in 0..<150 {
+            world.write(.create(text: "x"), key: "key \(step)", on: step % 3)
+            world.run(until: world.now + .milliseconds(20))
+        }
+        #expect(world.reach(within: .seconds(10)) { $0.areEqual && $0.isQuiet })
+        world.run(until: world.now + .seconds(5))
+        #expect(world.stats.failures == 0)
+        check(world)
+    }
+
+    @Test("40 nodes, too many to reach directly: a write is everywhere within 1 s with 1 % loss")
+    func epidemic() {
+        let world = started(40, .udp, faults: "none", rate: ["loss": 0.01])
+        world.spread = Spread(nodeCount: 40)
+        for index in 0..<40 {
+            world.write(.create(text: "x"), key: "from \(index)", on: index)
+            world.run(until: world.now + .milliseconds(50))
+        }
+        #expect(world.reach(within: .seconds(1)) { $0.areEqual })
+        let relayed = world.nodes.reduce(0) { $0 + ($1.process?.replication.stats.relayedMessages ?? 0) }
         #expect(relayed > 100, "nobody passed anything on")
-        #expect((network.run(for: .seconds(2)) { $0.areEqual }) == true)
-        check(network)
+        #expect(world.spread?.unfinishedCount == 0 && world.spread?.count == 40)
+        check(world)
     }
 
     @Test("todos too large for a packet reach every node, also where they must be passed on", arguments: [3, 36])
-    func large(count: Int) throws {
-        var network = try VirtualNetwork(count: count, seed: 4)
-        #expect(
-            (network.run(for: .seconds(30)) { network in
-                network.areReady && network.nodes.allSatisfy { $0.replication.peers.count == count - 1 }
-            }) == true)
-        let text = ByteString(String(repeating: "🦀", count: 500))
-        for index in 0..<3 { #expect(network.write(.create, "large \(index)", text: text, on: index) == true) }
-        #expect((network.run(for: .seconds(2)) { $0.areEqual }) == true)
-        check(network)
+    func large(count: Int) {
+        let world = started(count, .udp)
+        let text = String(repeating: "🦀", count: 500)
+        for index in 0..<3 { world.write(.create(text: text), key: "large \(index)", on: index) }
+        #expect(world.reach(within: .seconds(2)) { $0.areEqual && $0.nodes[0].replica.rows.count == 3 })
+        check(world)
     }
 
     @Test("a clock that is 10 s ahead holds its writes back, loses none, and disturbs nobody else's")
-    func clockAhead() throws {
-        var network = try VirtualNetwork(count: 3, seed: 6)
-        #expect((network.run(for: .seconds(20)) { $0.areReady }) == true)
-        network.nodes[1].clockOffset = 10_000
-        #expect(network.write(.create, "ahead", on: 1) == true)
-        #expect(network.write(.create, "right", on: 0) == true)
-        _ = network.run(for: .seconds(3))
-        #expect(network.nodes[2].replica.visible("ahead") == nil)
-        #expect(network.nodes.allSatisfy { $0.replica.visible("right") != nil })
-        #expect((network.run(for: .seconds(20)) { $0.areEqual }) == true)
-        check(network)
+    func clockAhead() {
+        let world = started(3, .udp)
+        world.nodes[1].clock.offsetMilliseconds = 10_000
+        world.write(.create(text: "x"), key: "ahead", on: 1)
+        world.write(.create(text: "x"), key: "right", on: 0)
+        world.run(until: world.now + .seconds(3))
+        #expect(world.nodes[2].replica.visible("ahead") == nil)
+        #expect(world.nodes.allSatisfy { $0.replica.visible("right") != nil })
+        #expect(world.reach(within: .seconds(20)) { $0.areEqual })
+        check(world)
     }
 
-    @Test("one seed gives one history")
-    func repeats() throws {
-        func history() throws -> (UInt64, TreeSummary) {
-            var network = try VirtualNetwork(count: 5, faults: .init(loss: 0.1, duplication: 0.05), seed: 77)
-            _ = network.run(for: .seconds(5))
-            writeAtRandom(&network, steps: 60, keys: 10)
-            _ = network.run(for: .seconds(5))
-            return (network.trace, network.nodes[0].replica.summary)
-        }
-        let (first, second) = (try history(), try history())
-        #expect(first == second)
+    @Test("a donor that dies in the middle of a first sync is replaced at once", arguments: 1...5)
+    func failover(seed: UInt64) {
+        let world = started(4, .udp, seed: seed)
+        let text = String(repeating: "x", count: 500)
+        for index in 0..<400 { world.write(.create(text: text), key: "key \(index)", on: index % 3) }
+        #expect(
+            world.reach(within: .seconds(10)) { world in
+                world.nodes.allSatisfy { $0.replica.rows.count == 400 }
+            })
+        world.kill(3)
+        world.run(until: world.now + .seconds(8))
+        world.nodes[3].replica = MemoryReplica(nodeID: world.nodes[3].nodeID)
+        world.start(3)
+        #expect(
+            world.reach(within: .seconds(5), every: .microseconds(200)) {
+                let count = $0.nodes[3].replica.rows.count
+                return count > 0 && count < 400
+            }, "no moment in the middle")
+        let donor = world.nodes[0...2].first { $0.process?.servedWalks == 1 }
+        #expect(donor != nil)
+        world.kill(donor?.index ?? 0)
+        #expect(world.reach(within: .seconds(2), every: .milliseconds(1)) { $0.isServing(3) })
+        #expect(world.nodes[3].replica.rows.count == 400)
     }
 
     // MARK: - Helpers
 
-    /// Clients that write on random nodes, about 50 times a second.
-    private func writeAtRandom(_ network: inout VirtualNetwork, steps: Int, keys: Int) {
-        for step in 0..<steps {
-            let node = Int.random(in: network.nodes.indices, using: &network.generator)
-            let key = ByteString("key \(Int.random(in: 0..<keys, using: &network.generator))")
-            switch Int.random(in: 0..<6, using: &network.generator) {
-            case 0, 1: network.write(.create, key, text: "created \(step)", on: node)
-            case 2: network.write(.update("edited \(step)", nil), key, on: node)
-            case 3: network.write(.update(nil, step % 2 == 0), key, on: node)
-            case 4: network.write(.update("both \(step)", true), key, on: node)
-            default: network.write(.delete, key, on: node)
-            }
-            _ = network.run(for: .milliseconds(20))
+    /// A cluster that is whole and open, before anything happens.
+    private func started(
+        _ count: Int, _ transport: TransportKind, seed: UInt64 = 1, faults: String = "none",
+        rate: [String: Double] = [:]
+    ) -> World {
+        var options = WorldOptions()
+        options.nodeCount = count
+        options.transport = transport
+        options.faults = Faults.presets[faults] ?? Faults()
+        for (name, value) in rate {
+            if let path = Faults.rates[name] { options.faults[keyPath: path] = value }
         }
+        let world = World(options, seed: seed)
+        for index in 0..<count { world.perform(in: .milliseconds(20 * index)) { $0.start(index) } }
+        #expect(world.reach(within: .seconds(40)) { $0.isWhole && $0.areReady })
+        world.run(until: world.now + .seconds(1))
+        return world
     }
 
-    /// Every replica is the join of all acknowledged writes: none is lost, none came from nowhere, no deleted todo is back.
-    private func check(_ network: VirtualNetwork, sourceLocation: SourceLocation = #_sourceLocation) {
-        let expected = network.expected()
-        #expect(!network.acknowledged.isEmpty, sourceLocation: sourceLocation)
-        for node in network.nodes where node.isRunning {
-            #expect(
-                node.replica.sortedRows == expected.sortedRows, "node \(node.index)", sourceLocation: sourceLocation)
-            #expect(node.replica.summary == expected.summary, sourceLocation: sourceLocation)
+    private func check(_ world: World, sourceLocation: SourceLocation = #_sourceLocation) {
+        world.checkData()
+        #expect(world.ledger.acknowledgedCount > 0, sourceLocation: sourceLocation)
+        #expect(world.violations.isEmpty, "\(world.violations)", sourceLocation: sourceLocation)
+    }
+}
+
+extension World {
+    /// Runs until the condition holds; `false` when it does not in time.
+    fileprivate func reach(
+        within limit: Duration, every step: Duration = .milliseconds(10), _ condition: (World) -> Bool
+    ) -> Bool {
+        let end = now + limit
+        while now < end {
+            if condition(self) { return true }
+            run(until: now + step)
         }
+        return condition(self)
     }
 }

@@ -22,7 +22,7 @@ package struct WalkRun {
     ) throws -> WalkRun {
         var result = WalkRun()
         var initiator = WalkInitiator(node: left.nodeID)
-        var responder = WalkResponder(node: responderNode ?? right.nodeID, isReady: true)
+        var responder = WalkResponder(node: responderNode ?? right.nodeID, isSynced: true)
         var toRight: [[UInt8]] = []
         var toLeft: [[UInt8]] = []
         var leftTurn = initiator.begin()

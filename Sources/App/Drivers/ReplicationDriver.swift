@@ -121,6 +121,7 @@ actor ReplicationDriver {
             switch effect {
             case .broadcast(let message, let options):
                 transport.broadcast(message, on: .replication, options: options)
+            case .send(let message, let peer): transport.send(message, on: .replication, to: peer)
             case .push(let message, let peers): pushes.add(message, to: peers)
             case .merge(let token, let rows): merges.append((token, rows))
             case .walk(let peer): walks.append([peer])
@@ -219,7 +220,7 @@ extension ReplicationDriver {
         }
         servedWalks += 1
         defer { servedWalks -= 1 }
-        let responder = WalkResponder(node: store.nodeID, isReady: engine.isReady)
+        let responder = WalkResponder(node: store.nodeID, isSynced: engine.isSynced)
         let outcome = try await follow(responder, over: exchange, first: open)
         log.noteServed(outcome, peer: exchange.peer)
     }
@@ -230,7 +231,7 @@ extension ReplicationDriver {
             guard case .push(let push) = message else { throw .malformed }
             prepare()
             guard await perform(carryOut(engine.receive(push, at: clock.now))) else { throw .store }
-            try await send([WalkMessage.done(isReady: engine.isReady).encoded()], over: exchange)
+            try await send([WalkMessage.done(isSynced: engine.isSynced).encoded()], over: exchange)
             next = try await receive(from: exchange)
         }
     }

@@ -4,25 +4,10 @@ internal import Simulation
 internal import Transport
 
 /// Runs clusters in virtual time and looks for broken promises.
-struct SimulateCommand: AsyncParsableCommand {
-    private static let examples = """
-        Examples:
-          auto-cluster-sync simulate --seed 7
-              Three nodes, a minute of chaos, one seed.
-          auto-cluster-sync simulate --nodes 50 --seed 7 --minutes 10 --faults cuts --transport zmq
-              Fifty nodes over the model of ZeroMQ, ten minutes of cut networks.
-          auto-cluster-sync simulate --seeds 1..1000 --nodes 3..9
-              A thousand runs over all cores, each with a number of nodes that follows from its seed.
-          auto-cluster-sync simulate --seeds 1..50 --without walks
-              The same with a mechanism switched off: some checker must notice.
-
-        The same arguments give the same lines, on every run and on every machine. The status is 1 when a promise was \
-        broken; the last lines say how to see it again.
-        """
-
+struct SimulateRunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulate", abstract: "Run clusters in virtual time, with faults, and check every promise.",
-        discussion: examples, helpNames: CommandLineNames.help)
+        commandName: "run", abstract: "Run seeds under faults and check every promise. This is the default.",
+        helpNames: CommandLineNames.help)
 
     @Option(help: "Number of nodes, or a range such as 3..9.") var nodes = "3"
     @Option(help: "The seed from which everything follows.") var seed: UInt64 = 1
@@ -30,6 +15,11 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "Minutes of virtual time with faults.") var minutes = 1.0
     @Option(help: ArgumentHelp("What goes wrong: \(Faults.presets.keys.sorted().joined(separator: ", "))."))
     var faults = "chaos"
+    @Option(
+        help: ArgumentHelp(
+            "Another rate of one fault, per minute and cluster, or per packet: \(Faults.rates.keys.sorted().joined(separator: ", ")).",
+            valueName: "fault=rate")
+    ) var rate: [String] = []
     @Option(help: "udp or zmq.") var transport = "udp"
     @Option(help: "Writes a second, of all clients together.") var writes = 20.0
     @Option(
@@ -38,23 +28,35 @@ struct SimulateCommand: AsyncParsableCommand {
             valueName: "mechanism")
     ) var without: [String] = []
     @Flag(help: "Print every seed, not only those that fail.") var verbose = false
+    @Flag(help: "With one seed: print whatever happens in it.") var watch = false
 
     func run() async throws {
         let plan = try makePlan()
         let range = try seeds.map(Self.range) ?? seed...seed
         let nodeRange = try Self.range(nodes)
         let isVerbose = verbose || range.count == 1
+        if watch {
+            guard range.count == 1 else { throw ValidationError("--watch takes one seed") }
+            let single = Self.plan(plan, nodeRange, seed: range.lowerBound)
+            let result = try await OwnThread.run { Run.result(of: single, seed: range.lowerBound) { print($0) } }
+            print(Self.describe(result))
+            return
+        }
         let summary = try await OwnThread.run {
             var summary = Summary()
+            let progress = TerminalProgress(total: range.count)
             Campaign.run(
                 range, plan: { Self.plan(plan, nodeRange, seed: $0) },
                 threadCount: ProcessInfo.processInfo.activeProcessorCount
             ) { result in
                 summary.note(result)
+                progress.clear()
+                defer { progress.show(summary.count) }
                 if isVerbose || !result.violations.isEmpty { print(Self.describe(result)) }
                 for violation in result.violations { print("    \(violation)") }
                 return summary.failed.count < 20
             }
+            progress.clear()
             return summary
         }
         print(summary.text)
@@ -74,6 +76,7 @@ struct SimulateCommand: AsyncParsableCommand {
         }
         guard writes >= 0, writes <= 10_000 else { throw ValidationError("--writes must be 0 to 10000") }
         plan.options.faults = preset
+        for setting in rate { try Self.apply(setting, to: &plan.options.faults) }
         plan.options.transport = kind
         plan.chaosTime = .milliseconds(Int64(minutes * 60_000))
         plan.writesPerSecond = writes
@@ -86,6 +89,15 @@ struct SimulateCommand: AsyncParsableCommand {
         return plan
     }
 
+    private static func apply(_ setting: String, to faults: inout Faults) throws {
+        let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2, let path = Faults.rates[parts[0]], let rate = Double(parts[1]), (0...10_000) ~= rate
+        else {
+            throw ValidationError("--rate: \(setting) is not a fault and a rate from 0 to 10000, such as crashes=6")
+        }
+        faults[keyPath: path] = rate
+    }
+
     /// The number of nodes follows from the seed where it is a range.
     private static func plan(_ plan: Run.Plan, _ nodes: ClosedRange<UInt64>, seed: UInt64) -> Run.Plan {
         var plan = plan
@@ -93,7 +105,7 @@ struct SimulateCommand: AsyncParsableCommand {
         return plan
     }
 
-    private static func range(_ text: String) throws -> ClosedRange<UInt64> {
+    static func range(_ text: String) throws -> ClosedRange<UInt64> {
         let parts = text.split(separator: ".", omittingEmptySubsequences: true).compactMap { UInt64($0) }
         if parts.count == 1, UInt64(text) != nil { return parts[0]...parts[0] }
         guard parts.count == 2, text == "\(parts[0])..\(parts[1])", parts[0] <= parts[1] else {
@@ -104,6 +116,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     private func replayArguments(seed: UInt64) -> String {
         var words = ["--nodes \(nodes)", "--seed \(seed)", "--minutes \(minutes)", "--faults \(faults)"]
+        words += rate.map { "--rate \($0)" }
         words += ["--transport \(transport)", "--writes \(writes)"] + without.map { "--without \($0)" }
         return words.joined(separator: " ")
     }

@@ -1,0 +1,66 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Simulation
+
+/// What clusters of several sizes would do.
+struct SimulatePlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "How writes spread, what traffic costs and when deaths are noticed, by size.",
+        discussion: """
+            Each cluster forms, stands idle for a quarter of the time, takes writes for half of it, and loses three \
+            nodes (a third of a small one) in the last. The columns: until everybody saw everybody; until half of the \
+            nodes, 99 % and all of them had the median write, and all had the slowest; writes that were not everywhere; \
+            messages that came again for each that was new; bytes per second and node, headers included, idle and under \
+            writes; until the slowest death was suspected, declared, and known to all; living members declared failed.
+            """, helpNames: CommandLineNames.help)
+
+    @Option(help: "Numbers of nodes.") var nodes = "10,100,1000"
+    @Option(help: "udp or zmq.") var transport = "udp"
+    @Option(help: "Seconds of virtual time for each.") var seconds = 60
+    @Option(help: "Share of packets that is lost.") var loss = 0.01
+    @Option(help: "Writes a second, of all clients together.") var writes = 20.0
+    @Option(help: "The seed from which everything follows.") var seed: UInt64 = 1
+    @Option(help: "A file for the figures as JSON.") var json: String?
+    @Option(help: "A file for a plot.") var svg: String?
+
+    func run() async throws {
+        let counts = nodes.split(separator: ",").compactMap { Int($0) }
+        guard !counts.isEmpty, counts.count == nodes.split(separator: ",").count,
+            counts.allSatisfy({ (3...2_000).contains($0) })
+        else { throw ValidationError("--nodes: \(nodes) is not a list of numbers from 3 to 2000, such as 10,100") }
+        guard (12...3_600).contains(seconds) else { throw ValidationError("--seconds must be 12 to 3600") }
+        guard (0...0.9).contains(loss) else { throw ValidationError("--loss must be 0 to 0.9") }
+        guard (0...10_000).contains(writes) else { throw ValidationError("--writes must be 0 to 10000") }
+        var options = PlanningStudy.Options()
+        options.transport = try SimulateCommand.transport(transport)
+        (options.seed, options.loss, options.writesPerSecond) = (seed, loss, writes)
+        options.time = .seconds(seconds)
+        let findings = try await OwnThread.run { [options] in
+            let progress = TerminalProgress(total: counts.count)
+            defer { progress.clear() }
+            return counts.enumerated().map { index, count in
+                progress.clear()
+                progress.show(index)
+                return PlanningStudy.finding(nodeCount: count, options)
+            }
+        }
+        let report = PlanningReport(findings)
+        print(report.table, terminator: "")
+        if let json { try Self.write(try Self.encoded(findings), to: json, option: "json") }
+        if let svg { try Self.write(Data(report.svg.utf8), to: svg, option: "svg") }
+    }
+
+    private static func encoded(_ findings: [PlanningStudy.Finding]) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return try encoder.encode(findings) + Data("\n".utf8)
+    }
+
+    private static func write(_ data: Data, to path: String, option: String) throws {
+        do {
+            try data.write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw ValidationError("--\(option): \(path) cannot be written")
+        }
+    }
+}

@@ -1,0 +1,18 @@
+internal import Glibc
+
+/// How far a long command is, in one line on the standard error, and only where somebody sits before it.
+struct TerminalProgress {
+    private let total: Int
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+
+    init(total: Int) { self.total = total }
+
+    func show(_ count: Int) { if isTerminal, count < total { write("\(count) of \(total)") } }
+
+    /// Before other lines are printed.
+    func clear() { if isTerminal { write("\r\u{1b}[K") } }
+
+    private func write(_ text: String) {
+        text.withCString { _ = Glibc.write(STDERR_FILENO, $0, strlen($0)) }
+    }
+}

@@ -1,0 +1,140 @@
+internal import Replication
+internal import Transport
+
+/// What clients did and were told: all that the checkers of data go by.
+///
+/// It keeps every write to every register as it was made, and judges replicas by one rule, spelled out here once more so
+/// that a mistake in `Row.merged` is no mistake here: of the writes to a register the one with the greatest (time, origin)
+/// stands.
+package struct Ledger: Sendable {
+    /// One write to one register.
+    struct Version<Value: Hashable & Sendable>: Sendable {
+        var value: Value
+        var stamp: Stamp
+        var node: Int
+        /// The client was told that it is done.
+        var isAcknowledged: Bool
+
+        func isLater(than other: Stamp) -> Bool {
+            (stamp.time.rawValue, stamp.origin.rawValue) > (other.time.rawValue, other.origin.rawValue)
+        }
+    }
+
+    /// Every write to one todo, by register.
+    struct Todo: Sendable {
+        var presence: [Version<Presence>] = []
+        var text: [Version<ByteString>] = []
+        var completed: [Version<Bool>] = []
+    }
+
+    private(set) var todos: [ByteString: Todo] = [:]
+    package private(set) var acknowledgedCount = 0
+    package private(set) var refusedCount = 0
+    /// Acknowledged writes that a fault took away which no database survives, such as an old backup put back.
+    package private(set) var exemptedCount = 0
+
+    init() {}
+
+    /// A node has committed a client's write, after which the todo was `row` there. What bears its latest stamp was written.
+    mutating func committed(_ row: Row, on node: Int, isAcknowledged: Bool) {
+        if isAcknowledged { acknowledgedCount += 1 }
+        let stamp = row.latestStamp
+        func version<Value>(_ register: Register<Value>?) -> Version<Value>? {
+            guard let register, register.stamp == stamp else { return nil }
+            return Version(value: register.value, stamp: stamp, node: node, isAcknowledged: isAcknowledged)
+        }
+        if let new = version(row.presence) { todos[row.key, default: Todo()].presence.append(new) }
+        if let new = version(row.text) { todos[row.key, default: Todo()].text.append(new) }
+        if let new = version(row.completed) { todos[row.key, default: Todo()].completed.append(new) }
+    }
+
+    mutating func refused() { refusedCount += 1 }
+
+    /// The database of `node` is thrown away: what it acknowledged and none of `survivors` has may be gone.
+    mutating func exempt(node: Int, survivors: [MemoryReplica]) {
+        for (key, todo) in todos {
+            let held = survivors.compactMap { $0.rows[key] }
+            var todo = todo
+            exemptedCount += Self.exempt(&todo.presence, node) { stamp in held.contains { $0.presence.stamp >= stamp } }
+            exemptedCount += Self.exempt(&todo.text, node) { stamp in
+                held.contains { ($0.text?.stamp ?? $0.presence.stamp) >= stamp }
+            }
+            exemptedCount += Self.exempt(&todo.completed, node) { stamp in
+                held.contains { ($0.completed?.stamp ?? $0.presence.stamp) >= stamp }
+            }
+            todos[key] = todo
+        }
+    }
+
+    private static func exempt<Value>(
+        _ versions: inout [Version<Value>], _ node: Int, unless survives: (Stamp) -> Bool
+    ) -> Int {
+        var count = 0
+        for index in versions.indices
+        where versions[index].isAcknowledged && versions[index].node == node && !survives(versions[index].stamp) {
+            versions[index].isAcknowledged = false
+            count += 1
+        }
+        return count
+    }
+}
+
+// What a replica has to hold in the end.
+extension Ledger {
+    /// What is wrong with a replica: the first fault of each kind.
+    func faults(of replica: MemoryReplica) -> [(checker: Violation.Checker, detail: String)] {
+        var faults: [(checker: Violation.Checker, detail: String)] = []
+        func report(_ checker: Violation.Checker, _ detail: String) {
+            if !faults.contains(where: { $0.checker == checker }) { faults.append((checker, detail)) }
+        }
+        for key in todos.keys.sorted() {
+            guard let todo = todos[key] else { continue }
+            if let fault = Self.loss(todo, replica.rows[key]) { report(fault, "\(key)") }
+        }
+        for row in replica.sortedRows {
+            if let fault = invention(row) { report(.inventedWrite, "\(row.key): \(fault)") }
+        }
+        return faults
+    }
+
+    private static func loss(_ todo: Todo, _ row: Row?) -> Violation.Checker? {
+        let needed = (latest(todo.presence), latest(todo.text), latest(todo.completed))
+        if needed.0 == nil && needed.1 == nil && needed.2 == nil { return nil }
+        guard let row else { return .lostWrite }
+        if let presence = needed.0, presence.isLater(than: row.presence.stamp) {
+            return presence.value == .deleted && row.presence.value != .deleted ? .resurrection : .lostWrite
+        }
+        // A delete ends what was written before it.
+        let end = row.presence.value == .deleted ? row.presence.stamp : nil
+        if let text = needed.1, end.map(text.isLater) ?? true, row.text.map({ text.isLater(than: $0.stamp) }) ?? true {
+            return .lostWrite
+        }
+        if let tick = needed.2, end.map(tick.isLater) ?? true,
+            row.completed.map({ tick.isLater(than: $0.stamp) }) ?? true
+        {
+            return .lostWrite
+        }
+        return nil
+    }
+
+    private func invention(_ row: Row) -> String? {
+        guard let todo = todos[row.key] else { return "nobody wrote it" }
+        if !Self.contains(todo.presence, row.presence) { return "its presence" }
+        if let text = row.text, !Self.contains(todo.text, text) { return "its text" }
+        if let completed = row.completed, !Self.contains(todo.completed, completed) { return "its tick" }
+        if row.presence.value != .deleted, row.text == nil || row.completed == nil { return "it is not whole" }
+        return nil
+    }
+
+    private static func latest<Value>(_ versions: [Version<Value>]) -> Version<Value>? {
+        var latest: Version<Value>?
+        for version in versions where version.isAcknowledged {
+            if latest.map({ version.isLater(than: $0.stamp) }) ?? true { latest = version }
+        }
+        return latest
+    }
+
+    private static func contains<Value>(_ versions: [Version<Value>], _ register: Register<Value>) -> Bool {
+        versions.contains { $0.stamp == register.stamp && $0.value == register.value }
+    }
+}

@@ -1,0 +1,75 @@
+/// Switches off one mechanism at a time and looks who notices: what nobody misses is either untested or not needed.
+package struct MutationCheck: Sendable {
+    /// Where a mechanism is missed.
+    package struct Scene: Sendable {
+        package var mechanism: Mechanism
+        package var faults: String
+        package var transport: TransportKind
+        package var nodeCount: Int
+        package var seconds: Int
+
+        init(_ mechanism: Mechanism, _ faults: String, _ transport: TransportKind, nodes: Int = 5, seconds: Int = 30) {
+            self.mechanism = mechanism
+            self.faults = faults
+            self.transport = transport
+            nodeCount = nodes
+            self.seconds = seconds
+        }
+    }
+
+    /// What came of one scene over some seeds.
+    package struct Finding: Sendable {
+        package var scene: Scene
+        /// Seeds with a violation while everything was on, and while the mechanism was off.
+        package var failedWith: Int
+        package var failedWithout: Int
+        /// Who noticed, and in how many seeds.
+        package var checkers: [Violation.Checker: Int]
+
+        package var isNoticed: Bool { failedWith == 0 && failedWithout > 0 }
+    }
+
+    package static let scenes: [Scene] = [
+        Scene(.walks, "crashes", .udp),
+        Scene(.walks, "cuts", .zmq),
+        Scene(.gapPull, "loss", .udp, nodes: 12),
+        Scene(.eagerBroadcast, "none", .udp),
+        Scene(.eagerBroadcast, "none", .zmq),
+        Scene(.relays, "loss", .udp, nodes: 40, seconds: 15),
+        Scene(.heartbeats, "loss", .udp, nodes: 12),
+        Scene(.readiness, "crashes", .udp),
+        Scene(.failover, "donors", .udp),
+        Scene(.durableClock, "clocks", .udp),
+        Scene(.refutation, "pauses", .udp),
+        Scene(.suspicion, "pauses", .udp),
+        Scene(.pauseClock, "pauses", .udp),
+        Scene(.indirectProbes, "bridges", .udp),
+        Scene(.rejoining, "cuts", .udp),
+    ]
+
+    package static func plan(_ scene: Scene, isOff: Bool) -> Run.Plan {
+        var plan = Run.Plan()
+        plan.options.faults = Faults.presets[scene.faults] ?? Faults()
+        plan.options.transport = scene.transport
+        plan.options.nodeCount = scene.nodeCount
+        plan.options.without = isOff ? [scene.mechanism] : []
+        plan.chaosTime = .seconds(scene.seconds)
+        plan.healTime = .seconds(30)
+        return plan
+    }
+
+    /// Blocks the calling thread.
+    package static func finding(_ scene: Scene, seeds: ClosedRange<UInt64>, threadCount: Int) -> Finding {
+        var finding = Finding(scene: scene, failedWith: 0, failedWithout: 0, checkers: [:])
+        Campaign.run(seeds, plan: { _ in plan(scene, isOff: false) }, threadCount: threadCount) { result in
+            if !result.violations.isEmpty { finding.failedWith += 1 }
+            return true
+        }
+        Campaign.run(seeds, plan: { _ in plan(scene, isOff: true) }, threadCount: threadCount) { result in
+            if !result.violations.isEmpty { finding.failedWithout += 1 }
+            for checker in Set(result.violations.map(\.checker)) { finding.checkers[checker, default: 0] += 1 }
+            return true
+        }
+        return finding
+    }
+}

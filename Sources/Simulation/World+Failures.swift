@@ -1,0 +1,102 @@
+internal import Membership
+internal import Transport
+
+/// Whether a failure was declared for good reason.
+extension World {
+    /// Longest pause after which nobody may be declared failed.
+    private static let longestPause: Duration = .seconds(3)
+    /// How long trouble between two nodes may lead one of them to declare the other failed: the longest that a suspicion
+    /// takes to be confirmed, or refuted once the trouble is over.
+    private static let ownTrouble: Duration = .seconds(10)
+    /// The same for a verdict that was passed on, by nodes that may have stood still or been cut off with it meanwhile.
+    static let toldTrouble: Duration = .seconds(25)
+
+    /// `observer` has been told, or says itself, that a member failed; `accuser` is who says so.
+    func noteFailure(of member: Member, by accuser: String, seenBy observer: Int) {
+        stats.failures += 1
+        guard let index = SimulatedNode.index(member.address), index < nodes.count else { return }
+        let subject = nodes[index]
+        if subject.process != nil { failedViews[FailedView(observer: observer, member: index)] = now }
+        if neverPaused(subject) { stats.healthyFailures += 1 }
+        let isOwn = accuser == nodes[observer].name
+        let since = now + (.zero - (isOwn ? Self.ownTrouble : Self.toldTrouble))
+        guard now - .zero > Self.toldTrouble, let accuserIndex = nodes.firstIndex(where: { $0.name == accuser }),
+            subject.hasRun(since: since), subject.longPauseEnd.map({ $0 < since }) ?? true,
+            subject.process?.pausedSince.map({ now - $0 <= Self.longestPause }) ?? true,
+            couldTalk(accuserIndex, index, since: since)
+        else { return }
+        // A verdict that waited in a process which stood still is an old one.
+        if !isOwn, !nodes[observer].hasBeenWell(since: since) || !nodes[accuserIndex].hasRun(since: since) { return }
+        stats.falseFailures += 1
+        violate(.falseFailure, "\(nodes[observer].name) declared \(member.name) failed, accused by \(accuser)")
+    }
+
+    /// A member that was seen as failed is seen as alive again.
+    func noteReturn(of member: Member, seenBy observer: Int) {
+        guard let index = SimulatedNode.index(member.address),
+            let failedAt = failedViews.removeValue(forKey: FailedView(observer: observer, member: index))
+        else { return }
+        let node = nodes[index]
+        let wellSince = max(failedAt, max(node.lastPauseEnd ?? .zero, node.process?.startedAt ?? .zero))
+        stats.slowestReturn = max(stats.slowestReturn, now - wellSince)
+        stats.returns += 1
+    }
+
+    /// A node is killed and stays so; how long until it is found out is measured.
+    package func killForGood(_ index: Int) {
+        detections[index] = Detection(killedAt: now)
+        kill(index)
+    }
+
+    func noteDetection(of member: Member, hasFailed: Bool) {
+        guard !detections.isEmpty, let index = SimulatedNode.index(member.address), var detection = detections[index]
+        else { return }
+        let time = now - detection.killedAt
+        if hasFailed {
+            detection.firstFailed = detection.firstFailed ?? time
+            detection.failedCount += 1
+            if detection.failedCount == nodes.count(where: { $0.process != nil }) { detection.allFailed = time }
+        } else {
+            detection.firstSuspected = detection.firstSuspected ?? time
+        }
+        detections[index] = detection
+    }
+
+    func isLongPause(_ time: Duration) -> Bool { time > Self.longestPause }
+
+    private func neverPaused(_ node: SimulatedNode) -> Bool {
+        node.process != nil && node.lastPauseEnd == nil && !node.isPausedNow
+    }
+
+    /// Whether the two have been able to hear each other since then, at least by way of a node that was well.
+    private func couldTalk(_ first: Int, _ second: Int, since instant: EngineInstant) -> Bool {
+        if first == second || network.hasConnected(first, second, since: instant) { return true }
+        return nodes.contains { relay in
+            relay.index != first && relay.index != second && relay.hasBeenWell(since: instant)
+                && network.hasConnected(first, relay.index, since: instant)
+                && network.hasConnected(relay.index, second, since: instant)
+        }
+    }
+
+    /// Everybody sees everybody as alive.
+    package var isWhole: Bool {
+        nodes.allSatisfy { $0.process?.membership.count(of: .alive) == nodes.count }
+    }
+}
+
+/// How soon a dead node was found out, from its death on.
+package struct Detection: Hashable, Sendable {
+    let killedAt: EngineInstant
+    /// By the first node that noticed.
+    package internal(set) var firstSuspected: Duration?
+    package internal(set) var firstFailed: Duration?
+    /// By every node that lives.
+    package internal(set) var allFailed: Duration?
+    var failedCount = 0
+}
+
+/// Who sees whom as failed.
+struct FailedView: Hashable, Sendable {
+    var observer: Int
+    var member: Int
+}
