@@ -8,7 +8,8 @@ public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Reads the 16 hexadecimal digits that `description` writes.
     public init?(_ text: String) {
-        guard text.utf8.count == 16, let value = UInt64(text, radix: 16), !text.hasPrefix("+") else { return nil }
+        guard text.utf8.count == 16, let value = UInt64(text, radix: 16), !"+-".utf8.contains(text.utf8.first ?? 0)
+        else { return nil }
         rawValue = value
     }
 

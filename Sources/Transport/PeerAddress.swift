@@ -51,17 +51,22 @@ public struct PeerAddress: Hashable, Comparable, Sendable, CustomStringConvertib
 
     /// The host part and the port of `host:port`, the host being a name, an IPv4 address or a bracketed IPv6 address.
     public static func split(_ text: String) -> (host: String, port: UInt16)? {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
-            text[text.index(after: colon)...].allSatisfy(\.isASCII), !text[colon...].hasPrefix(":+")
+        // Byte by byte: what follows a colon or bracket may join it to one character. And no byte of zero, at which the
+        // system's readers would take the text to end.
+        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), !text.utf8.contains(0) else { return nil }
+        let digits = text[text.utf8.index(after: colon)...]
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let port = UInt16(digits)
         else { return nil }
-        var host = text[..<colon]
-        if host.hasPrefix("[") {
-            guard host.hasSuffix("]") else { return nil }
+        var host = text[..<colon].utf8
+        if host.first == UInt8(ascii: "[") {
+            guard host.last == UInt8(ascii: "]") else { return nil }
             host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
+        } else if host.contains(UInt8(ascii: ":")) {
             return nil
         }
-        return host.isEmpty ? nil : (String(host), port)
+        guard !host.isEmpty, !host.contains(where: { "[]".utf8.contains($0) }) else { return nil }
+        return (String(Substring(host)), port)
     }
 
     /// Four bytes for IPv4, sixteen for IPv6, in network order.

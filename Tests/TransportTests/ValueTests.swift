@@ -39,6 +39,17 @@ struct PeerAddressTests {
         #expect(plain.hostBytes == [127, 0, 0, 1])
     }
 
+    @Test(
+        "A zero byte, a minus sign, a combining mark or a bracket is part of no host and no port",
+        arguments: [
+            "127.0.0.1\u{0}:80", "[::1\u{0}]:80", "[::1]\u{0}:80", "a\u{0}b:80", "127.0.0.1:-0", "a:80\u{301}",
+            ":\u{301}:80", "[[e]:80", "a]:80",
+        ])
+    func refusedBytes(text: String) {
+        #expect(PeerAddress(text) == nil)
+        #expect(PeerAddress.split(text) == nil)
+    }
+
     @Test("Four or sixteen bytes are an address, other counts are not")
     func hostBytes() {
         for count in 0...20 {
@@ -101,7 +112,10 @@ struct SmallValueTests {
         #expect(NodeID(0xab).description == "00000000000000ab")
         #expect(NodeID("00000000000000ab") == NodeID(0xab))
         #expect(NodeID("ffffffffffffffff") == NodeID(.max))
-        for text in ["", "ab", "+0000000000000ab", "-0000000000000ab", "00000000000000ag", "000000000000000ab"] {
+        for text in [
+            "", "ab", "+0000000000000ab", "-0000000000000ab", "-000000000000000", "00000000000000ag",
+            "000000000000000ab",
+        ] {
             #expect(NodeID(text) == nil)
         }
         #expect(NodeID(1) < NodeID(2))
