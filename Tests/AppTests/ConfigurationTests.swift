@@ -347,6 +347,19 @@ struct ConfigurationTests {
         #expect(error?.description.split(separator: "\n").count == 6)
     }
 
+    @Test(
+        "Aliases behind the line breaks of Unicode, byte order marks and other characters are counted too",
+        arguments: ["\u{85}", "\u{2028}", "\u{2029}", "\u{85}\u{feff}"])
+    func hiddenAliases(separator: String) {
+        // Each level is twice as long as the one before, and the key at the end is all of them.
+        let levels = 24
+        let bomb =
+            "a0: &a0 [x,x]\n"
+            + (1...levels).map { "a\($0): &a\($0) [\(separator)*a\($0 - 1),\(separator)*a\($0 - 1)]\n" }.joined()
+        let duration = ContinuousClock().measure { #expect(!faults(bomb + "? *a\(levels)\n: 1\n").isEmpty) }
+        #expect(duration < .seconds(5))
+    }
+
     @Test("5,000 mutated files never crash the reader")
     func mutations() {
         var generator = SeededGenerator(seed: 7)

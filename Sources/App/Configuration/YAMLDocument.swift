@@ -41,7 +41,8 @@ enum YAMLDocument {
         return String(name.dropFirst().dropLast())
     }
 
-    /// How many `*name` the text may hold, comments and quotations included.
+    /// How many `*name` the text may hold, comments and quotations included. An alias stands at the beginning or behind a
+    /// blank, an indicator, or something that is not ASCII: a line break of Unicode or a byte order mark.
     private static func aliasCount(_ text: String) -> Int {
         var count = 0
         var previous = UInt8(ascii: " ")
@@ -49,7 +50,8 @@ enum YAMLDocument {
         for byte in text.utf8 {
             if isAfterStar, byte > UInt8(ascii: " ") { count += 1 }
             isAfterStar =
-                byte == UInt8(ascii: "*") && (previous <= UInt8(ascii: " ") || " [{,:?-".utf8.contains(previous))
+                byte == UInt8(ascii: "*")
+                && (previous <= UInt8(ascii: " ") || previous >= 0x80 || "[{,:?-".utf8.contains(previous))
             previous = byte
         }
         return count
