@@ -265,5 +265,6 @@ struct TodoAPITests {
             #expect(String(buffer: buffer).prefix(19) == expected)
         }
         #expect(UTCTime(milliseconds: 784_111_777_000).httpDate == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(UTCTime(milliseconds: .min).httpDate == "Sat, 01 Jan 0000 00:00:00 GMT")
     }
 }

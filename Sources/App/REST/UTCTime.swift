@@ -44,9 +44,12 @@ struct UTCTime: Equatable {
     var httpDate: String {
         let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return
-            "\(days[weekday]), \(two(day)) \(months[month - 1]) \(year) \(two(hour)):\(two(minute)):\(two(second)) GMT"
+        func digits(_ value: Int, _ count: Int = 2) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: count - text.utf8.count) + text
+        }
+        let date = "\(days[weekday]), \(digits(day)) \(months[month - 1]) \(digits(year, 4))"
+        return "\(date) \(digits(hour)):\(digits(minute)):\(digits(second)) GMT"
     }
 }
 
