@@ -1,18 +1,21 @@
 # run: a three-node cluster on this machine (TRANSPORT=udp or zmq).   test: everything that checks this project.
-# Each target installs what is missing first.
+# fuzz: a million inputs for every decoder, some twenty minutes.   Each target installs what is missing first.
 
 TRANSPORT = udp
 ifeq ($(filter udp zmq,$(TRANSPORT)),)
 $(error TRANSPORT is "$(TRANSPORT)"; it can be udp or zmq)
 endif
 
-.PHONY: run test build format clean install
+.PHONY: run test fuzz build format clean install
 
 run: build
 	scripts/run-cluster "$(TRANSPORT)"
 
 test: install
 	scripts/check
+
+fuzz: install
+	scripts/fuzz
 
 build: install
 	swift build -c release --product auto-cluster-sync
@@ -21,7 +24,7 @@ format: install
 	swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests
 
 clean:
-	rm -rf .build run
+	rm -rf .build .build-* run
 
 install:
 	scripts/install-missing

@@ -69,6 +69,15 @@ let package = Package(
             name: "TestSupport", dependencies: ["Replication", "Simulation", "Transport"], path: "Tests/Support",
             swiftSettings: strict),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "App", "Keys", "Membership", "Replication", "Simulation", "Store", "TestSupport", "Transport",
+                "TransportUDP", "TransportZMQ",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .testTarget(
             name: "StoreTests",
             dependencies: ["CSQLite", "Replication", "Simulation", "Store", "TestSupport", "Transport"],
             swiftSettings: strict),
@@ -76,11 +85,12 @@ let package = Package(
             name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "TransportZMQTests", dependencies: ["CLibZMQ", "CSockets", "Keys", "Transport", "TransportZMQ"],
+            name: "TransportZMQTests",
+            dependencies: ["CLibZMQ", "CSockets", "Keys", "TestSupport", "Transport", "TransportZMQ"],
             swiftSettings: strict),
         .testTarget(
             name: "TransportConformanceTests",
-            dependencies: ["CSockets", "Keys", "Transport", "TransportUDP", "TransportZMQ"],
+            dependencies: ["CSockets", "Keys", "TestSupport", "Transport", "TransportUDP", "TransportZMQ"],
             swiftSettings: strict),
         .testTarget(
             name: "AppTests",

@@ -13,6 +13,9 @@ package struct WalkRun {
     /// How often the initiator spoke and then waited.
     package var roundTrips = 0
     package var bytes = 0
+    /// What each side was sent, in order.
+    package var toInitiator: [[UInt8]] = []
+    package var toResponder: [[UInt8]] = []
     /// Keys of rows in the order in which the initiator got them.
     package var rowKeys: [ByteString] = []
 
@@ -40,6 +43,7 @@ package struct WalkRun {
                 if toLeft.isEmpty { break }
                 if spoke { result.roundTrips += 1 }
                 spoke = false
+                result.toInitiator.append(toLeft[0])
                 let message = try WalkMessage.decode(toLeft.removeFirst())
                 if case .rows(let rows) = message { result.rowKeys += rows.map(\.key) }
                 leftTurn = try initiator.received(message, latest: latest)
@@ -55,6 +59,7 @@ package struct WalkRun {
             case .receive:
                 if toRight.isEmpty { break }
                 let bytes = toRight.removeFirst()
+                result.toResponder.append(bytes)
                 result.bytes += bytes.count
                 rightTurn = try responder.received(WalkMessage.decode(bytes), latest: latest)
             case .finished(let outcome):

@@ -1,5 +1,6 @@
 import CLibZMQ
 import Foundation
+import TestSupport
 import Testing
 import Transport
 

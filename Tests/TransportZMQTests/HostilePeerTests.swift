@@ -1,5 +1,6 @@
 import CLibZMQ
 import Foundation
+import TestSupport
 import Testing
 import Transport
 
@@ -16,7 +17,7 @@ extension FaultTests {
             let (nodes, context) = (try await settledPair(), try RawContext())
             let fake = try FakeDialler(context, to: nodes[0].address)
             try await fake.greet()
-            var mutator = Mutator(seed: 11, samples: Mutator.linkMessages)
+            var mutator = Mutator(seed: 11, samples: LinkMessageSamples.encoded)
             var expected = 0
             for round in 0..<Self.inputCount {
                 let input = mutator.next()
@@ -47,7 +48,7 @@ extension FaultTests {
             nodes[0].setPeers([nodes[1].address, fake.address])
             let id = try await fake.welcome()
             await eventually("the link is up") { await nodes[0].transport.counts().subscriptions == 2 }
-            var mutator = Mutator(seed: 12, samples: Mutator.linkMessages)
+            var mutator = Mutator(seed: 12, samples: LinkMessageSamples.encoded)
             var expected = 0
             for _ in 0..<Self.inputCount {
                 let input = mutator.next()

@@ -1,21 +1,21 @@
-@testable import Replication
-import Transport
+package import Replication
+package import Transport
 
 /// Rows that clash: few keys, few times, few origins, few values, so that every tie happens.
-struct RandomRows {
-    var generator: SeededGenerator
+package struct RandomRows {
+    package var generator: SeededGenerator
 
-    init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+    package init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
-    mutating func int(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
+    package mutating func int(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
 
-    mutating func stamp(atLeast floor: Stamp? = nil) -> Stamp {
+    package mutating func stamp(atLeast floor: Stamp? = nil) -> Stamp {
         let stamp = Stamp(
             time: HybridTime(milliseconds: Int64(int(4)), counter: UInt16(int(2))), origin: NodeID(UInt64(int(3))))
         return max(stamp, floor ?? stamp)
     }
 
-    mutating func row(key: ByteString = "k") -> Row {
+    package mutating func row(key: ByteString = "k") -> Row {
         let presence = stamp()
         let text = Register<ByteString>(["a", "é", "e\u{301}", ""][int(4)], stamp(atLeast: presence))
         let completed = Register(int(2) == 0, stamp(atLeast: presence))

@@ -1,16 +1,16 @@
 import Foundation
 
 /// What this process holds and has used. Tests that read it run in a process of their own (`processExitsWith`).
-struct ProcessFigures: CustomStringConvertible {
-    var descriptors: Int
-    var threads: Int
-    var residentBytes: Int
+package struct ProcessFigures: CustomStringConvertible {
+    package var descriptors: Int
+    package var threads: Int
+    package var residentBytes: Int
     /// Processor time of all threads.
-    var processorTime: Duration
+    package var processorTime: Duration
     /// How often a thread went to sleep and was woken.
-    var wakeUps: Int
+    package var wakeUps: Int
 
-    static var now: ProcessFigures {
+    package static var now: ProcessFigures {
         var usage = rusage()
         getrusage(RUSAGE_SELF.rawValue, &usage)
         func duration(_ time: timeval) -> Duration { .seconds(time.tv_sec) + .microseconds(Int64(time.tv_usec)) }
@@ -25,7 +25,7 @@ struct ProcessFigures: CustomStringConvertible {
         (try? FileManager.default.contentsOfDirectory(atPath: path).count) ?? 0
     }
 
-    var description: String {
+    package var description: String {
         "\(descriptors) descriptors, \(threads) threads, \(residentBytes / 1024) KiB resident, \(processorTime), "
             + "\(wakeUps) wake-ups"
     }

@@ -1,0 +1,155 @@
+import Foundation
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+import Store
+import Transport
+
+@testable import App
+
+extension FuzzTarget {
+    static let rest = [
+        FuzzTarget(name: "json", tokens: jsonTokens, samples: { $0.jsonTexts() }, check: checkJSON),
+        FuzzTarget(name: "todo-bodies", tokens: jsonTokens, samples: { $0.bodies() }, check: checkBody),
+        FuzzTarget(
+            name: "paths",
+            tokens: ["%", "%2F", "%00", "%ff", "%e9", "%C3%A9", "//", "?", "#", "..", "+1", "-1", "é"].map {
+                Array($0.utf8)
+            },
+            samples: { $0.paths() }, check: checkPath),
+        FuzzTarget(
+            name: "utc-time",
+            samples: { random in
+                (0..<100).map { _ in
+                    var bytes: [UInt8] = []
+                    bytes.append(bigEndian: random.number(UInt64.self) >> UInt64(random.int(40)))
+                    return bytes
+                }
+            }, check: checkTime),
+    ]
+
+    private static let jsonTokens: [[UInt8]] =
+        [
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "\\ud83d\\ude00", "null", "true",
+            "-0", "1e999", "1e-999", "0.1e+1", "01", "NaN", "\"extern_id\":", "\"todo\":\"\",", "\"completed\":false,",
+            "\"$schema\":1,", "\u{0}", "\u{feff}", "e\u{301}", "{\"a\":{\"a\":{\"a\":", "[[[[[[[[", "/**/", "\t\r\n",
+        ].map { Array($0.utf8) } + [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc3]]
+
+    /// What is read is read the same when it is written again, and by Foundation.
+    private static func checkJSON(_ input: [UInt8]) throws {
+        guard let value = try? JSONParser.parse(input) else { return }
+        var buffer = ByteBuffer()
+        buffer.writeJSON(value)
+        try require(buffer.readableBytes <= 6 * input.count, "\(input.count) bytes became \(buffer.readableBytes)")
+        try require(try JSONParser.parse(buffer.readableBytesView) == value, "a value is read as another")
+        let isJSON = (try? JSONSerialization.jsonObject(with: Data(input), options: .fragmentsAllowed)) != nil
+        try require(isJSON, "something is read that Foundation refuses")
+    }
+
+    /// As `RESTResponder` reads a body.
+    private static func checkBody(_ input: [UInt8]) throws {
+        for schema in [Schema.createTodo, .updateTodo] {
+            var faults = RequestFaults()
+            let problem: Problem
+            do throws(JSONSyntaxError) {
+                let value = try JSONParser.parse(input)
+                schema.check(value, at: "body", &faults)
+                guard !faults.list.isEmpty else {
+                    guard case .object(let object) = value else { throw JSONSyntaxError(message: "passed", offset: 0) }
+                    let counts = ["extern_id": 1...80, "todo": 1...500]
+                    for (name, range) in counts {
+                        guard let count = object.string(name)?.unicodeScalars.count else { continue }
+                        if !range.contains(count) { throw JSONSyntaxError(message: "passed", offset: count) }
+                    }
+                    continue
+                }
+                problem = .invalid(faults)
+            } catch {
+                try require(error.message != "passed", "a body passes that must not")
+                problem = .malformed(error)
+            }
+            let bytes = problem.response().body.contentLength ?? 0
+            try require(bytes <= 8 * input.count + 16_384, "\(input.count) bytes are answered with \(bytes)")
+        }
+    }
+
+    private static let routes = RouteTable(
+        [
+            .listTodos, .createTodo, .getTodo, .updateTodo, .deleteTodo, .getTodoByExternID, .updateTodoByExternID,
+            .deleteTodoByExternID,
+        ].map { operation in Endpoint(operation: operation) { _ in throw Problem.unexpected } })
+
+    private static func checkPath(_ input: [UInt8]) throws {
+        let path = URI(String(decoding: input, as: UTF8.self)).path
+        for text in [path, String(decoding: input, as: UTF8.self)] {
+            guard case .endpoint(let endpoint, let raw) = routes.match(.get, text) else { continue }
+            for (parameter, raw) in zip(endpoint.operation.parameters, raw) {
+                guard let decoded = PercentEncoding.decode(raw) else { continue }
+                let encoded = decoded.utf8.map { "%\(String($0 >> 4, radix: 16))\(String($0 & 15, radix: 16))" }
+                    .joined()
+                let again = PercentEncoding.decode(encoded[...].utf8)
+                try require(again?.isSame(as: decoded) == true, "\(decoded) is read otherwise")
+                var faults = RequestFaults()
+                let value = parameter.schema.read(decoded, at: "path", &faults)
+                try require((value == nil) == !faults.list.isEmpty, "a parameter is neither read nor refused")
+                if case .integer(let number)? = value { try require(number > 0, "\(decoded) is read as \(number)") }
+            }
+        }
+    }
+
+    private static func checkTime(_ input: [UInt8]) throws {
+        let milliseconds = input.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        var buffer = ByteBuffer()
+        buffer.writeTimestamp(milliseconds: milliseconds)
+        let text = String(buffer: buffer)
+        try require(text.utf8.count == 24, "\(milliseconds) is written as \(text)")
+        try require(UTCTime(milliseconds: milliseconds).httpDate.utf8.count == 29, "\(milliseconds) has another length")
+        // From the year 1 to 9999, where the store's own reader and writer agree.
+        guard (-62_135_596_800_000...253_402_300_799_999).contains(milliseconds) else { return }
+        try require(Timestamp.parse(text) == milliseconds, "\(milliseconds) is written as \(text)")
+        try require(Timestamp.format(milliseconds) == text, "\(milliseconds) has two texts")
+    }
+}
+
+extension RandomValues {
+    private mutating func json(depth: Int) -> JSONValue {
+        switch int(depth > 4 ? 5 : 8) {
+        case 0: .null
+        case 1: .boolean(bool())
+        case 2: .number(pick(["0", "-0", "1", "12345678901234567890", "1.5e-7", "-3.25", "1E+5"]))
+        case 3, 4: .string(text(upTo: int(10) == 0 ? 600 : 20))
+        case 5: .array((0..<int(5)).map { _ in json(depth: depth + 1) })
+        default:
+            .object(
+                JSONObject(
+                    members: (0..<int(12)).map { .init(name: "\($0)" + text(upTo: 5), value: json(depth: depth + 1)) }))
+        }
+    }
+
+    private static func text(_ value: JSONValue) -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.writeJSON(value)
+        return Array(buffer.readableBytesView)
+    }
+
+    fileprivate mutating func jsonTexts() -> [[UInt8]] { (0..<200).map { _ in Self.text(json(depth: 0)) } }
+
+    fileprivate mutating func bodies() -> [[UInt8]] {
+        (0..<200).map { _ in
+            var object = JSONObject()
+            if int(4) > 0 { object.members.append(.init(name: "extern_id", value: .string("a" + text(upTo: 79)))) }
+            if int(4) > 0 { object.members.append(.init(name: "todo", value: .string("b" + text(upTo: 499)))) }
+            if int(4) == 0 { object.members.append(.init(name: "completed", value: .boolean(bool()))) }
+            if int(8) == 0 { object.members.append(.init(name: text(upTo: 120), value: json(depth: 2))) }
+            return Self.text(.object(object))
+        }
+    }
+
+    fileprivate mutating func paths() -> [[UInt8]] {
+        (0..<100).map { _ in
+            let id = pick(["1", "9223372036854775807", "a%20b", "%C3%A9", "%F0%9F%98%80", "x"])
+            return Array(
+                pick(["/todos", "/todos/\(id)", "/todos/by-extern-id/\(id)", "http://h:1/todos/\(id)?a=b"]).utf8)
+        }
+    }
+}

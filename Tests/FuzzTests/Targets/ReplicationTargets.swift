@@ -1,0 +1,90 @@
+import Transport
+
+@testable import Replication
+
+extension FuzzTarget {
+    static let replication = [
+        FuzzTarget(
+            name: "rows", samples: { random in (0..<300).map { _ in RowCodec.encode(random.row()) } },
+            check: { input in
+                var reader = ByteReader(input)
+                guard let row = try? RowCodec.decode(from: &reader) else { return }
+                try require(row.isValid, "a row is read that is not valid")
+                try require(RowCodec.encode(row)[...] == input[..<reader.position], "a row has two forms")
+                try require(RowCodec.encodedBytes(row) >= reader.position, "a row takes more than its bound")
+                try require(row.merged(with: row) == row, "a row and itself make another")
+            }),
+        FuzzTarget(
+            name: "replication-messages",
+            samples: { random in (0..<200).map { _ in random.replicationMessage() } },
+            check: { input in
+                guard let message = try? ReplicationMessage.decode(input[...]) else { return }
+                switch message {
+                case .changes(let changes):
+                    var encoded = ReplicationMessage.changesHeader(stream: changes.stream, sequence: changes.sequence)
+                    for row in changes.rows { RowCodec.append(row, to: &encoded) }
+                    try require(encoded == input, "changes have two forms")
+                case .heartbeat(let heartbeat):
+                    let again = try ReplicationMessage.decode(ReplicationMessage.encode(heartbeat)[...])
+                    try require(again == message, "a heartbeat is read as another")
+                }
+            }),
+        FuzzTarget(
+            name: "replication-engine",
+            samples: { random in
+                (0..<100).map { _ in
+                    (0..<(1 + random.int(6))).reduce(into: []) { script, _ in
+                        let message = random.replicationMessage()
+                        script.append(bigEndian: UInt16(message.count))
+                        script += message
+                    }
+                }
+            }, check: checkEngine),
+    ]
+
+    /// The script: length u16 and message, again and again; the store takes what it is given.
+    private static func checkEngine(_ input: [UInt8]) throws {
+        var engine = ReplicationEngine(configuration: ReplicationConfiguration(), nodeID: NodeID(1), start: 1, seed: 1)
+        func address(_ number: UInt32) -> PeerAddress { PeerAddress(host: .v4(0x0a00_0000 + number), port: 7946) }
+        _ = engine.decided(.first, at: .zero)
+        _ = engine.setPeers(
+            (2...4).map { ReplicationPeer(nodeID: NodeID(UInt64($0)), address: address($0)) }, at: .zero)
+        var reader = ByteReader(input)
+        var now = EngineInstant.zero
+        while let length = try? reader.integer(UInt16.self) {
+            let message = Array((try? reader.slice(Int(length))) ?? reader.rest)
+            now = now + .milliseconds(Int64(length % 700))
+            var effects = engine.advance(to: now)
+            effects += engine.receive(
+                [
+                    Arrival(
+                        message: message, sender: address(2 + UInt32(length % 3)),
+                        delivery: .broadcast(reachedEveryone: length % 2 == 0))
+                ], at: now)
+            for case .merge(let token, let rows) in effects {
+                try require(rows.count * 19 <= message.count, "\(rows.count) rows in \(message.count) bytes")
+                let outcome = MergeOutcome(isNews: rows.map { _ in true })
+                for case .broadcast(let relayed, _) in engine.merged(token, outcome, at: now) {
+                    try require(relayed == message, "something else is passed on")
+                }
+            }
+            if reader.isAtEnd { break }
+        }
+        _ = engine.advance(to: now + .seconds(60))
+    }
+}
+
+extension RandomValues {
+    fileprivate mutating func replicationMessage() -> [UInt8] {
+        let origin = NodeID(bool() ? UInt64(1 + int(5)) : number())
+        let stream = StreamID(origin: origin, start: number())
+        guard int(4) > 0 else {
+            let summary = TreeSummary(root: number(), count: number())
+            return ReplicationMessage.encode(
+                .init(stream: stream, head: number(), summary: summary, isReady: bool()))
+        }
+        var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
+        for row in rows(upTo: 5) { RowCodec.append(row, to: &bytes) }
+        return bytes
+    }
+}
