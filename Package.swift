@@ -95,7 +95,7 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "App", "Store", "Transport",
+                "App", "Store", "TestSupport", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -109,7 +109,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(name: "TransportTests", dependencies: ["Transport"], swiftSettings: strict),
         .testTarget(
-            name: "MembershipTests", dependencies: ["Membership", "Transport"], resources: [.copy("Fixtures")],
+            name: "MembershipTests", dependencies: ["Membership", "TestSupport", "Transport"],
+            resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "Simulation", "TestSupport", "Transport"],
@@ -119,6 +120,7 @@ let package = Package(
             dependencies: ["Membership", "Replication", "Simulation", "TestSupport", "Transport", "TransportUDP"],
             swiftSettings: strict),
         .testTarget(
-            name: "ProcessTests", dependencies: ["App", "Membership", "Transport"], swiftSettings: strict),
+            name: "ProcessTests", dependencies: ["App", "CSQLite", "Membership", "TestSupport", "Transport"],
+            swiftSettings: strict),
     ]
 )

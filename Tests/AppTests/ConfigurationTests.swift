@@ -360,29 +360,6 @@ struct ConfigurationTests {
         #expect(duration < .seconds(5))
     }
 
-    @Test("5,000 mutated files never crash the reader")
-    func mutations() {
-        var generator = SeededGenerator(seed: 7)
-        let seeds = [
-            originalText, "a: &x [1, {b: *x}]\n? y\n: |\n  text\n", "%YAML 1.1\n---\n!!str 'x': \"\\u00e9\\x41\"\n...",
-        ]
-        let spice = Array("[]{}:,-?&*!|>'\"%@`#\n\t \\~<=\u{85}\u{feff}é".utf8)
-        for _ in 0..<5000 {
-            var bytes = Array(seeds[Int.random(in: 0..<seeds.count, using: &generator)].utf8)
-            for _ in 0..<Int.random(in: 1...8, using: &generator) {
-                let index = Int.random(in: 0..<bytes.count, using: &generator)
-                switch Int.random(in: 0..<4, using: &generator) {
-                case 0: bytes[index] = spice[Int.random(in: 0..<spice.count, using: &generator)]
-                case 1: bytes.insert(spice[Int.random(in: 0..<spice.count, using: &generator)], at: index)
-                case 2: bytes.removeSubrange(index..<min(bytes.count, index + 5))
-                default: bytes.insert(contentsOf: bytes[..<index].suffix(20), at: index)
-                }
-                if bytes.isEmpty { bytes = [0x20] }
-            }
-            _ = faults(String(decoding: bytes, as: UTF8.self))
-        }
-    }
-
     @Test("Base64 is the standard's, with one text for each value")
     func base64() {
         for count in 0..<70 {

@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import TestSupport
 import Testing
 import Transport
 
@@ -190,37 +191,15 @@ struct RequestValidationTests {
         #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array((many + #","k39":0}"#).utf8)) }
     }
 
-    @Test("20,000 mutated bodies never crash, and what is accepted is JSON")
+    @Test("5,000 mutated bodies are answered, each with JSON")
     func mutations() async throws {
-        var generator = SeededGenerator(seed: 42)
-        let seeds = [
+        let samples = [
             #"{"extern_id":"a\u00e9\ud83d\ude00","todo":"text \"x\" \\ é","$schema":"s"}"#,
-            #"{"todo":null,"completed":true}"#,
-            #"[1,-2.5e+3,{"a":[[],{}]},"\n",true,false,null]"#,
+            #"{"todo":null,"completed":true}"#, #"[1,-2.5e+3,{"a":[[],{}]},"\n",true,false,null]"#,
         ].map { Array($0.utf8) }
-        let spice: [UInt8] = Array("{}[]:,\"\\/u0eE+-.dDcCtfn\t\n ".utf8) + [0, 0x1f, 0x7f, 0x80, 0xc3, 0xed, 0xff]
-        for _ in 0..<20_000 {
-            var bytes = seeds[Int.random(in: 0..<seeds.count, using: &generator)]
-            for _ in 0..<Int.random(in: 1...6, using: &generator) {
-                let index = Int.random(in: 0..<bytes.count, using: &generator)
-                let byte = spice[Int.random(in: 0..<spice.count, using: &generator)]
-                switch Int.random(in: 0..<4, using: &generator) {
-                case 0: bytes[index] = byte
-                case 1: bytes.insert(byte, at: index)
-                case 2: bytes.removeSubrange(index..<min(bytes.count, index + 3))
-                default: bytes[index] = UInt8.random(in: .min ... .max, using: &generator)
-                }
-                if bytes.isEmpty { bytes = [0x7b] }
-            }
-            if let value = try? JSONParser.parse(bytes) {
-                var buffer = ByteBuffer()
-                buffer.writeJSON(value)
-                #expect(try JSONParser.parse(buffer.readableBytesView) == value)
-                #expect(throws: Never.self) {
-                    try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
-                }
-            }
-            let answer = try await api.send(.post, "/todos", bytes: bytes)
+        var mutator = Mutator(seed: 42, samples: samples, tokens: ["{", "}", "\"", ",", ":"].map { Array($0.utf8) })
+        for _ in 0..<5_000 {
+            let answer = try await api.send(.post, "/todos", bytes: mutator.next())
             #expect([201, 409, 400, 422].contains(answer.status) && answer.json != nil)
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// One real node: the built executable in a directory of its own, driven through its command line, signals and REST.
 /// (Or a program that looks at nodes from outside.)
@@ -50,10 +51,7 @@ final class NodeProcess {
     var output: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
     /// Resident memory in bytes.
-    var residentBytes: Int {
-        let text = (try? String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)) ?? ""
-        return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4_096
-    }
+    var residentBytes: Int { ProcessFigures.residentBytes(of: pid) }
 
     func signal(_ number: Int32) { if isRunning { kill(pid, number) } }
 

@@ -31,23 +31,6 @@ struct RowCodecTests {
             ])
     }
 
-    @Test("truncated, mutated and random bytes are refused or decode to a valid row of one encoding")
-    func rubbish() {
-        var random = RandomRows(seed: 4)
-        for _ in 0..<30_000 {
-            var bytes = RowCodec.encode(random.row())
-            switch random.int(3) {
-            case 0: bytes.removeLast(1 + random.int(bytes.count))
-            case 1: for _ in 0...random.int(4) { bytes[random.int(bytes.count)] = UInt8(random.int(256)) }
-            default: bytes = (0..<random.int(80)).map { _ in UInt8(random.int(256)) }
-            }
-            var reader = ByteReader(bytes)
-            guard let row = try? RowCodec.decode(from: &reader) else { continue }
-            #expect(row.isValid)
-            #expect(RowCodec.encode(row) == Array(bytes.prefix(reader.position)))
-        }
-    }
-
     @Test("keys and texts at their bounds pass, one byte more is refused")
     func bounds() throws {
         let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))

@@ -107,19 +107,6 @@ struct WalkTests {
         }
     }
 
-    @Test("mutated and random messages never do more than fail")
-    func rubbish() {
-        var random = RandomRows(seed: 8)
-        let samples = WalkMessageSamples.all.map { $0.encoded() }
-        for _ in 0..<30_000 {
-            var bytes = samples[random.int(samples.count)]
-            for _ in 0...random.int(3) where !bytes.isEmpty { bytes[random.int(bytes.count)] = UInt8(random.int(256)) }
-            if random.int(3) == 0 { bytes = Array(bytes.prefix(random.int(bytes.count + 1))) }
-            if let message = try? WalkMessage.decode(bytes) { _ = message.encoded() }
-            _ = try? ReplicationMessage.decode(bytes[...])
-        }
-    }
-
     @Test("every message comes back as it was", arguments: WalkMessageSamples.all)
     func roundTrip(message: WalkMessage) throws {
         #expect(try WalkMessage.decode(message.encoded()) == message)

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// What this process holds and has used. Tests that read it run in a process of their own (`processExitsWith`).
 package struct ProcessFigures: CustomStringConvertible {
@@ -14,11 +14,17 @@ package struct ProcessFigures: CustomStringConvertible {
         var usage = rusage()
         getrusage(RUSAGE_SELF.rawValue, &usage)
         func duration(_ time: timeval) -> Duration { .seconds(time.tv_sec) + .microseconds(Int64(time.tv_usec)) }
-        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
         return ProcessFigures(
             descriptors: entries("/proc/self/fd"), threads: entries("/proc/self/task"),
-            residentBytes: pages.count > 1 ? (Int(pages[1]) ?? 0) * Int(getpagesize()) : 0,
+            residentBytes: residentBytes(of: getpid()),
             processorTime: duration(usage.ru_utime) + duration(usage.ru_stime), wakeUps: Int(usage.ru_nvcsw))
+    }
+
+    /// Resident memory of any process; 0 when it is not there.
+    package static func residentBytes(of process: pid_t) -> Int {
+        let pages =
+            (try? String(contentsOfFile: "/proc/\(process)/statm", encoding: .utf8))?.split(separator: " ") ?? []
+        return pages.count > 1 ? (Int(pages[1]) ?? 0) * Int(getpagesize()) : 0
     }
 
     private static func entries(_ path: String) -> Int {
