@@ -7,7 +7,7 @@ struct ExchangeConformanceTests {
     @Test("Thousands of messages pass both ways at once in order", arguments: Setting.all, Channel.allCases)
     func bothWays(setting: Setting, channel: Channel) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(channel, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(channel, to: nodes[1])
             #expect(ours.peer == nodes[1].address)
             async let first: Void = sendNumbers(1..<3_000, to: ours)
             async let second: Void = sendNumbers(0..<3_000, to: theirs)
@@ -23,7 +23,7 @@ struct ExchangeConformanceTests {
     @Test("What was sent before close arrives, then the end", arguments: Setting.all, Channel.allCases)
     func closing(setting: Setting, channel: Channel) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(channel, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(channel, to: nodes[1])
             // Something unread on the closing side must not cost the other side its messages.
             try await theirs.send(TestMessage.make(7))
             try await sendNumbers(1..<200, to: ours)
@@ -44,13 +44,13 @@ struct ExchangeConformanceTests {
     }
 
     private func dropped(from dialler: TestNode, to acceptor: TestNode) async throws -> any Exchange {
-        try await open(.replication, from: dialler, to: acceptor).theirs
+        try await dialler.open(.replication, to: acceptor).theirs
     }
 
     @Test("A sender waits while nobody reads, and goes on when somebody does", arguments: Setting.all)
     func flowControl(setting: Setting) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(.replication, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
             let sent = Counter()
             let sender = Task {
                 for number in 0..<1_000 {
@@ -71,7 +71,7 @@ struct ExchangeConformanceTests {
     @Test("A reader that goes away frees a waiting sender with an error", arguments: Setting.all)
     func deadReader(setting: Setting) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(.replication, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
             let sent = Counter()
             let sender = Task { () -> ExchangeError? in
                 do throws(ExchangeError) {
@@ -92,7 +92,7 @@ struct ExchangeConformanceTests {
     @Test("A waiting receiver and a waiting sender end when their task is cancelled", arguments: Setting.all)
     func cancelWaiting(setting: Setting) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(.replication, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
             let receiver = Task { await Self.error { () async throws(ExchangeError) in _ = try await ours.receive() } }
             receiver.cancel()
             #expect(await receiver.value == .closed)
@@ -113,7 +113,7 @@ struct ExchangeConformanceTests {
     @Test("Messages of 1 MiB pass; larger ones are refused by the sender", arguments: Setting.all, Channel.allCases)
     func largeMessages(setting: Setting, channel: Channel) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(channel, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(channel, to: nodes[1])
             let size = nodes[0].transport.maxExchangeMessageBytes
             #expect(size >= 1024 * 1024)
             let largest = TestMessage.make(3, size: size)
@@ -129,7 +129,7 @@ struct ExchangeConformanceTests {
     @Test("20 MB pass through one exchange unchanged", arguments: Setting.all)
     func manyBytes(setting: Setting) async throws {
         try await withNodes(setting, 2) { nodes in
-            let (ours, theirs) = try await open(.replication, from: nodes[0], to: nodes[1])
+            let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
             let sender = Task {
                 for number in 0..<320 { try await ours.send(TestMessage.make(number, size: 65_536)) }
                 ours.close()
@@ -172,7 +172,7 @@ struct ExchangeConformanceTests {
         let options = [NodeOptions(), NodeOptions(maxExchanges: 3)]
         try await withNodes(plugin.fixture(), options) { nodes in
             var open: [(ours: any Exchange, theirs: any Exchange)] = []
-            for _ in 0..<3 { open.append(try await self.open(.replication, from: nodes[0], to: nodes[1])) }
+            for _ in 0..<3 { open.append(try await nodes[0].open(.replication, to: nodes[1])) }
             #expect(await exchangeError(nodes[0], with: nodes[1].address, on: .replication) == .closed)
             try await open[0].ours.send(TestMessage.make(1))
             #expect(try await open[0].theirs.receive() == TestMessage.make(1))
@@ -199,17 +199,6 @@ struct ExchangeConformanceTests {
         } catch {
             return error
         }
-    }
-
-    /// An exchange with one message through it, so that clear membership streams are seen by the acceptor.
-    private func open(
-        _ channel: Channel, from dialler: TestNode, to acceptor: TestNode
-    ) async throws -> (ours: any Exchange, theirs: any Exchange) {
-        let ours = try await dialler.transport.exchange(on: channel, with: acceptor.address)
-        try await ours.send(TestMessage.make(0))
-        let theirs = try await acceptor.accept(on: channel)
-        #expect(try await theirs.receive() == TestMessage.make(0))
-        return (ours, theirs)
     }
 
     private func sendNumbers(_ numbers: Range<Int>, to exchange: any Exchange) async throws {

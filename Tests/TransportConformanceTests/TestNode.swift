@@ -63,6 +63,15 @@ final class TestNode: @unchecked Sendable {
         return try #require(exchange ?? nil, "no exchange within 5 s")
     }
 
+    /// An exchange with one message through it, so that clear membership streams are seen by the acceptor.
+    func open(_ channel: Channel, to acceptor: TestNode) async throws -> (ours: any Exchange, theirs: any Exchange) {
+        let ours = try await transport.exchange(on: channel, with: acceptor.address)
+        try await ours.send(TestMessage.make(0))
+        let theirs = try await acceptor.accept(on: channel)
+        #expect(try await theirs.receive() == TestMessage.make(0))
+        return (ours, theirs)
+    }
+
     func setPeers(_ others: [TestNode]) {
         transport.setPeers(others.filter { $0 !== self }.map { Peer(address: $0.address) })
     }

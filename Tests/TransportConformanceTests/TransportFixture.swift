@@ -35,7 +35,7 @@ struct NodeOptions: Sendable {
 }
 
 /// The plugins that the suite runs over. Another plugin is one case and one line in `fixture`.
-enum Plugin: String, CaseIterable, Sendable {
+enum Plugin: String, CaseIterable, Codable, Sendable {
     case memory
     case udp
     case zmq
@@ -50,7 +50,7 @@ enum Plugin: String, CaseIterable, Sendable {
 }
 
 /// A plugin with or without a cluster key.
-struct Setting: Sendable, CustomTestStringConvertible {
+struct Setting: Codable, Sendable, CustomTestStringConvertible {
     var plugin: Plugin
     var key: [UInt8]?
 
