@@ -1,5 +1,5 @@
 # run: a three-node cluster on this machine (TRANSPORT=udp or zmq).   test: everything that checks this project.
-# fuzz: a million inputs for every decoder, some twenty minutes.   Each target installs what is missing first.
+# fuzz: a million inputs for every decoder.   Each target installs what is missing first.
 
 TRANSPORT = udp
 ifeq ($(filter udp zmq,$(TRANSPORT)),)
