@@ -8,7 +8,7 @@ import Foundation
 ///     AUTO_CLUSTER_SYNC_FUZZ_FIRST     index of the first input
 struct FuzzPlan: Sendable {
     static let environment = FuzzPlan(ProcessInfo.processInfo.environment)
-    /// Takes all targets together some ten seconds in a debug build.
+    /// Takes all targets together some twenty seconds in a debug build.
     static let defaultInputs = 5_000
     private static let prefix = "AUTO_CLUSTER_SYNC_FUZZ_"
 
