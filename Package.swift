@@ -121,6 +121,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProcessTests", dependencies: ["App", "CSQLite", "Membership", "TestSupport", "Transport"],
+            exclude: ["delay.py"],
             swiftSettings: strict),
     ]
 )

@@ -3,7 +3,7 @@ import Testing
 
 /// Real nodes on hosts of their own, whose network stops to carry without a word: 12 s in the suite, which is longer than
 /// it takes to declare a member failed and a connection dead, as long as `AUTO_CLUSTER_SYNC_CUT_SECONDS` says by hand.
-@Suite("Cut network", .serialized, .enabled(if: TestNetwork.isAvailable, "needs root and network namespaces"))
+@Suite("Cut network", .serialized, .enabled(if: TestNetwork.isAvailable, "\(TestNetwork.needs)"))
 struct PartitionTests {
     static let seconds = Double(ProcessInfo.processInfo.environment["AUTO_CLUSTER_SYNC_CUT_SECONDS"] ?? "") ?? 12
 

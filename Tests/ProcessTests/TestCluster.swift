@@ -17,29 +17,33 @@ final class TestCluster {
         var address: String { "\(host):\(port)" }
         var rest: REST { REST(host: host, port: httpPort) }
         var configuration: String { "\(name).yaml" }
+        var database: String { "\(name).db" }
     }
 
     let directory: URL
     private(set) var members: [Member] = []
     private let network: TestNetwork?
+    private let disks: [Int: TestDisk]
     private let joinTimeout: Double
 
     /// Prepares `count` nodes with one transport.
     convenience init(
         _ count: Int, transport: String, seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil
+        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        disks: [Int: TestDisk] = [:]
     ) throws {
         try self.init(
             count, transports: Array(repeating: transport, count: count), seeds: seeds, keys: keys,
-            joinTimeout: joinTimeout, hasPublishPorts: hasPublishPorts, network: network)
+            joinTimeout: joinTimeout, hasPublishPorts: hasPublishPorts, network: network, disks: disks)
     }
 
     /// Prepares `count` nodes; `seeds` gives for each node the indices of its seeds (default: all nodes), `keys` its
     /// cluster key. With a network each node runs on a host of that, else all run on 127.0.0.1. Nodes that publish do so
-    /// at a port that is known before when `hasPublishPorts`.
+    /// at a port that is known before when `hasPublishPorts`. Databases lie in `directory`, but for nodes with a disk.
     init(
         _ count: Int, transports: [String], seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil
+        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        disks: [Int: TestDisk] = [:]
     ) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("acs-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -53,6 +57,7 @@ final class TestCluster {
                     key: keys?(index) ?? ""))
         }
         self.network = network
+        self.disks = disks
         self.joinTimeout = joinTimeout
         for index in 0..<count { try configure(index, seeds: seeds?(index) ?? Array(0..<count)) }
     }
@@ -61,12 +66,13 @@ final class TestCluster {
         let member = members[index]
         let addresses = seeds.map { "\"\(members[$0].address)\"" }.joined(separator: ", ")
         let publishes = member.publishPort.map { ", publish_addr: \"\(member.host):\($0)\"" } ?? ""
+        let database = "\(disks[index]?.directory.path ?? ".")/\(member.database)"
         let configuration = """
             node:
               name: \(member.name)
               transport: { kind: \(member.transport), bind_addr: "\(member.address)"\(publishes) }
               http: { host: \(member.host), port: \(member.httpPort) }
-              database: { path: ./\(member.name).db }
+              database: { path: "\(database)" }
             cluster:
               seeds: [\(addresses)]
               join_timeout: \(joinTimeout)
@@ -92,7 +98,7 @@ final class TestCluster {
     func start(_ index: Int) throws {
         members[index].process = try NodeProcess(
             ["-config", members[index].configuration], in: directory, log: "\(members[index].name).log",
-            launcher: network?.launcher(index) ?? [])
+            launcher: (network?.launcher(index) ?? []) + (disks[index]?.launcher(in: directory) ?? []))
     }
 
     func startAll() async throws {
