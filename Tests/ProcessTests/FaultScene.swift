@@ -15,6 +15,9 @@ final class FaultScene {
     var generator: SeededGenerator
     private let seed: UInt64
     private var ledger = WriteLedger()
+    private var writeCount = 0
+    /// Writes of which the clients do not know whether they happened.
+    var unknownCount: Int { ledger.unknownCount }
 
     /// Starts the cluster. `disks` gives nodes a disk of their own.
     init(_ count: Int, transport: String, disks: [Int: TestDisk] = [:]) async throws {
@@ -51,6 +54,20 @@ final class FaultScene {
                     return try await group.reduce(into: WriteLedger()) { $0.add($1) }
                 })
         }
+    }
+
+    /// A write of the scene's own to a node, which the clients' rules hold for too.
+    func write(to node: Int) async throws -> REST.Response {
+        writeCount += 1
+        let (key, text) = (LoadClient.sharedKeys[1], "scene wrote \(writeCount)")
+        let begin = ContinuousClock.now
+        let response = try await SingleRequest(
+            node: cluster[node], method: "PUT", path: "/todos/by-extern-id/\(key)", json: ["todo": .text(text)]
+        ).send()
+        ledger.note(
+            LoadClient.outcome(of: response), of: .update(text: text, isCompleted: nil), toShared: key, begin: begin,
+            end: .now)
+        return response
     }
 
     private func makeSharedKeys() async throws {

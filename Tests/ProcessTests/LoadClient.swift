@@ -28,8 +28,8 @@ struct LoadClient: Sendable {
     mutating func run(until stop: StopFlag) async -> WriteLedger {
         while !stop.isSet {
             let outcome = chance(0.2) ? await writeShared() : await writeOwned()
-            // A node that is down is asked again and again.
-            try? await Task.sleep(for: .milliseconds(outcome == .refused ? 50 : 10))
+            // A node that fails is asked again and again.
+            try? await Task.sleep(for: .milliseconds(outcome == .acknowledged ? 10 : 50))
         }
         return ledger
     }
@@ -78,38 +78,44 @@ struct LoadClient: Sendable {
     }
 
     /// 404 and 409 are said of something that has not happened. 503 and 507 promise that nothing has changed; any other
-    /// error leaves that open, and so does a connection that breaks.
+    /// error leaves that open.
+    static func outcome(of response: REST.Response) -> WriteLedger.Outcome {
+        switch response.status {
+        case 200, 201, 204: .acknowledged
+        case 404, 409, 503, 507: .refused
+        default: .unknown
+        }
+    }
+
+    /// A connection that breaks leaves open what has happened.
     private func send(
         _ write: WriteLedger.Write, to key: String
     ) async -> (outcome: WriteLedger.Outcome, answer: Answer?) {
         do {
-            let response =
-                switch write {
-                case .create(let text):
-                    try await node.requestOnce("POST", "/todos", json: ["extern_id": key, "todo": text])
-                case .update(let text, let isCompleted):
-                    try await node.requestOnce(
-                        "PUT", "/todos/by-extern-id/\(key)", json: Self.json(text: text, isCompleted: isCompleted))
-                case .delete: try await node.requestOnce("DELETE", "/todos/by-extern-id/\(key)")
-                }
-            switch response.status {
-            case 204: return (.acknowledged, nil)
-            case 200, 201: return (.acknowledged, .todo(try response.decoded()))
-            case 404, 409, 503, 507: return (.refused, .status(response.status))
-            default: return (.unknown, .status(response.status))
-            }
-        } catch let error as URLError where error.code == .cannotConnectToHost {
+            let response = try await request(write, key).send()
+            let outcome = Self.outcome(of: response)
+            if outcome == .acknowledged, write != .delete { return (outcome, .todo(try response.decoded())) }
+            return (outcome, .status(response.status))
+        } catch SingleRequest.Failed.notSent {
             return (.refused, nil)
         } catch {
             return (.unknown, nil)
         }
     }
 
-    private static func json(text: String?, isCompleted: Bool?) -> [String: Any] {
-        var json: [String: Any] = [:]
-        json["todo"] = text
-        json["completed"] = isCompleted
-        return json
+    private func request(_ write: WriteLedger.Write, _ key: String) -> SingleRequest {
+        let path = "/todos/by-extern-id/\(key)"
+        switch write {
+        case .create(let text):
+            return SingleRequest(
+                node: node, method: "POST", path: "/todos", json: ["extern_id": .text(key), "todo": .text(text)])
+        case .delete: return SingleRequest(node: node, method: "DELETE", path: path)
+        case .update(let text, let isCompleted):
+            var json: [String: SingleRequest.JSON] = [:]
+            json["todo"] = text.map { .text($0) }
+            json["completed"] = isCompleted.map { .boolean($0) }
+            return SingleRequest(node: node, method: "PUT", path: path, json: json)
+        }
     }
 
     private mutating func nextWrite(canDelete: Bool) -> WriteLedger.Write {

@@ -69,6 +69,7 @@ struct NetworkFaultTests {
     }
 
     private func healed(_ scene: FaultScene) async throws {
+        #expect(scene.unknownCount == 0, "the network between clients and nodes is good")
         try scene.network.heal()
         try await scene.cluster.allReady(within: 30)
     }

@@ -52,23 +52,16 @@ struct REST: Sendable {
         return URLSession(configuration: configuration)
     }()
 
-    let base: String
+    let host: String
+    let port: Int
+    private var base: String { "http://\(host):\(port)" }
 
-    init(host: String = "127.0.0.1", port: Int) { base = "http://\(host):\(port)" }
+    init(host: String = "127.0.0.1", port: Int) {
+        self.host = host
+        self.port = port
+    }
 
     func request(_ method: String, _ path: String, json: [String: Any]? = nil) async throws -> Response {
-        try await send(makeRequest(method, path, json))
-    }
-
-    /// The same over a connection of its own, for whoever counts: the library silently sends a request again when a
-    /// connection that it used before turns out to be gone, though the node may have carried it out.
-    func requestOnce(_ method: String, _ path: String, json: [String: Any]? = nil) async throws -> Response {
-        var request = try makeRequest(method, path, json)
-        request.setValue("close", forHTTPHeaderField: "Connection")
-        return try await send(request)
-    }
-
-    private func makeRequest(_ method: String, _ path: String, _ json: [String: Any]?) throws -> URLRequest {
         guard let url = URL(string: base + path) else { throw URLError(.badURL) }
         var request = URLRequest(url: url)
         request.httpMethod = method
@@ -76,10 +69,6 @@ struct REST: Sendable {
             request.httpBody = try JSONSerialization.data(withJSONObject: json)
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
-        return request
-    }
-
-    private func send(_ request: URLRequest) async throws -> Response {
         let (data, response) = try await Self.session.data(for: request)
         return Response(status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: data)
     }
