@@ -234,6 +234,7 @@ struct TodoAPITests {
         for (error, status) in [
             (Internal() as any Error, 500), (TodoServiceError.storageFull, 507), (TodoServiceError.unavailable, 503),
             (CancellationError(), 503), (Problem.notFound, 404),
+            (StoreError.ioError(path: "database", reason: "secret"), 500),
         ] {
             api.service.failure = error
             for answer in [try await api.get("/todos"), try await api.create("a"), try await api.get("/todos/1")] {

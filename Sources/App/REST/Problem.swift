@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
+internal import Store
 
 /// The one form in which the service reports that a request failed: problem details (RFC 9457).
 ///
@@ -31,6 +32,8 @@ extension Problem {
     static let unavailable = Problem(
         status: .serviceUnavailable, detail: "the node cannot answer at the moment", headers: [.retryAfter: "1"])
     static let storageFull = Problem(status: .insufficientStorage, detail: "the node's disk is full")
+    static let storageFailed = Problem(
+        status: .internalServerError, detail: "the node cannot read or write its disk")
     static let unexpected = Problem(status: .internalServerError, detail: "unexpected error")
 
     static func methodNotAllowed(allow: String) -> Self {
@@ -56,6 +59,7 @@ extension Problem {
         case let problem as Problem: self = problem
         case TodoServiceError.storageFull: self = .storageFull
         case TodoServiceError.unavailable, is CancellationError: self = .unavailable
+        case is StoreError: self = .storageFailed
         default: self = .unexpected
         }
     }
