@@ -33,8 +33,9 @@ final class Companion {
         if process.isRunning { process.waitUntilExit() }
     }
 
-    /// Runs a command to its end.
-    static func run(_ command: [String]) throws {
+    /// Runs a command to its end and returns what it printed.
+    @discardableResult
+    static func run(_ command: [String]) throws -> String {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: command[0])
@@ -48,5 +49,6 @@ final class Companion {
         guard process.terminationStatus == 0 else {
             throw Failed(command: command.joined(separator: " "), output: text)
         }
+        return text
     }
 }

@@ -94,7 +94,8 @@ struct DiskFaultTests {
         }
         struct Problem: Decodable { var status: Int; var title: String; var detail: String }
         let problem = try JSONDecoder().decode(Problem.self, from: body)
-        #expect(problem.status == status && !problem.detail.isEmpty)
+        #expect(problem.status == status)
+        #expect(problem.detail.contains(status == 507 ? "disk is full" : "cannot read or write its disk"))
     }
 
     private func goesOnReading(_ scene: FaultScene) async throws {

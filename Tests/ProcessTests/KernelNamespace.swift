@@ -28,8 +28,9 @@ final class KernelNamespace {
     /// The same, in that directory as this namespace sees it. (Among other mounts no directory stays the current one.)
     func launcher(in directory: URL) -> [String] { launcher + ["--wdns=\(directory.path)"] }
 
-    /// Runs a command in here; its words are what lies between spaces.
-    func run(_ command: String) throws { try Companion.run(launcher + Self.words(command)) }
+    /// Runs a command in here and returns what it printed; its words are what lies between spaces.
+    @discardableResult
+    func run(_ command: String) throws -> String { try Companion.run(launcher + Self.words(command)) }
 
     /// Runs a script of the shell in here.
     func shell(_ script: String) throws { try Companion.run(launcher + ["sh", "-c", script]) }

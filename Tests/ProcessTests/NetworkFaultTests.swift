@@ -12,6 +12,7 @@ struct NetworkFaultTests {
             try await scene.pass()
         }
         try await scene.settled(within: 30)
+        #expect(try scene.network.lostCount() > 100)
         try await healed(scene)
     }
 
@@ -23,6 +24,7 @@ struct NetworkFaultTests {
             try await scene.pass()
         }
         try await scene.settled(within: 30)
+        try await takesLong(scene)
         try await healed(scene)
     }
 
@@ -34,6 +36,7 @@ struct NetworkFaultTests {
             try await scene.pass()
         }
         try await scene.settled(within: 30)
+        #expect(try scene.network.heldUpCount() > 100)
         try await healed(scene)
     }
 
@@ -47,6 +50,7 @@ struct NetworkFaultTests {
             try await scene.pass()
         }
         try await scene.settled(within: 30)
+        #expect(try scene.network.lostCount() > 100)
         try await healed(scene)
     }
 
@@ -60,12 +64,23 @@ struct NetworkFaultTests {
                 let nodes = scene.nodes.shuffled(using: &scene.generator)
                 try scene.network.split(Array(nodes[..<3]), from: Array(nodes[3...]))
                 try await scene.pass()
+                #expect(try scene.network.lostCount() > 100)
                 try scene.network.heal()
                 try await scene.pass(1)
             }
         }
         try await scene.settled(within: 5)
         try await healed(scene)
+    }
+
+    /// A write does not arrive sooner than the packet that carries it.
+    private func takesLong(_ scene: FaultScene) async throws {
+        let begin = ContinuousClock.now
+        let json = try await scene.write(to: 0).decoded(Todo.self)
+        try await scene.cluster.eventually("the write has arrived", within: 10) {
+            try await scene.cluster[1].todo(json.extern_id)?.todo == json.todo
+        }
+        #expect(ContinuousClock.now - begin > .milliseconds(200))
     }
 
     private func healed(_ scene: FaultScene) async throws {

@@ -23,15 +23,16 @@ extension TestNetwork {
 
     /// A cut in one direction: `receiver` no longer hears `sender`, which still hears `receiver`.
     func block(from sender: Int, to receiver: Int) throws {
-        try addRule(#"iifname "\#(Self.port(sender))" oifname "\#(Self.port(receiver))" drop"#)
+        try addRule(#"iifname "\#(Self.port(sender))" oifname "\#(Self.port(receiver))" counter drop"#)
     }
 
     /// From now on that share of all packets is lost.
     func lose(percent: Int) throws {
-        try addRule(#"iifname "port*" oifname "port*" numgen random mod 100 < \#(percent) drop"#)
+        try addRule(#"iifname "port*" oifname "port*" numgen random mod 100 < \#(percent) counter drop"#)
     }
 
-    /// From now on each host receives no more than that; what would wait for longer than 0.4 s is lost.
+    /// From now on each host receives no more than that, what the tests send included; what would wait for longer than
+    /// 0.4 s is lost.
     func makeThin(kilobitsPerSecond: Int) throws {
         isThin = true
         for port in ports {
@@ -59,6 +60,21 @@ extension TestNetwork {
             delayingSwitch = nil
             for port in ports + [Self.testsPort] { try bridge.run("ip link set \(port) master bridge") }
         }
+    }
+
+    /// How many packets fell to a cut or a loss since the last `heal`.
+    func lostCount() throws -> Int {
+        try Self.sum(after: "packets", in: bridge.run("nft list table bridge faults"))
+    }
+
+    /// How many packets had to wait for a thin line, or were lost there.
+    func heldUpCount() throws -> Int {
+        try ports.map { try Self.sum(after: "overlimits", in: bridge.run("tc -s qdisc show dev \($0)")) }.reduce(0, +)
+    }
+
+    private static func sum(after word: String, in text: String) -> Int {
+        let words = text.split(whereSeparator: \.isWhitespace)
+        return zip(words, words.dropFirst()).filter { $0.0 == word }.reduce(0) { $0 + (Int($1.1) ?? 0) }
     }
 
     private func addRule(_ rule: String) throws { try bridge.run("nft add rule bridge faults forward \(rule)") }
