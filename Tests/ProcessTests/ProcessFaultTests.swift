@@ -34,7 +34,7 @@ struct ProcessFaultTests {
             while ContinuousClock.now < end {
                 let index = Int.random(in: scene.nodes, using: &scene.generator)
                 try cluster.process(index).signal(SIGSTOP)
-                try await scene.pass(.random(in: 0.1...2, using: &scene.generator))
+                try await scene.pass(.random(in: 0.1...(FaultScene.seconds / 2), using: &scene.generator))
                 try cluster.process(index).signal(SIGCONT)
                 try await scene.pass(.random(in: 0...0.2, using: &scene.generator))
             }
