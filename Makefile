@@ -1,18 +1,22 @@
 # run: a three-node cluster on this machine (TRANSPORT=udp or zmq).   test: everything that checks this project.
-# fuzz: a million inputs for every decoder.   Each target installs what is missing first.
+# soak: chaos in virtual time until stopped.   fuzz: a million inputs for every decoder.
+# Each target installs what is missing first.
 
 TRANSPORT = udp
 ifeq ($(filter udp zmq,$(TRANSPORT)),)
 $(error TRANSPORT is "$(TRANSPORT)"; it can be udp or zmq)
 endif
 
-.PHONY: run test fuzz build format clean install
+.PHONY: run test soak fuzz build format clean install
 
 run: build
 	scripts/run-cluster "$(TRANSPORT)"
 
 test: install
 	scripts/check
+
+soak: build
+	scripts/soak
 
 fuzz: install
 	scripts/fuzz

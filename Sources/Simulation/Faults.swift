@@ -82,7 +82,7 @@ package struct Faults: Hashable, Sendable {
     /// What the command line calls them.
     package static let presets: [String: Faults] = [
         "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,
-        "pauses": pauses, "clocks": clocks, "donors": donors, "bridges": bridges,
+        "pauses": pauses, "distant": distant, "clocks": clocks, "donors": donors, "bridges": bridges,
         "disks": disks, "chaos": chaos,
     ]
 
@@ -119,16 +119,23 @@ package struct Faults: Hashable, Sendable {
     private static let bridges = Faults { $0.bridgeCuts = 6 }
 
     private static let donors = Faults {
-        $0.crashes = 4
-        $0.donorDeaths = 0.5
+        $0.crashes = 8
+        $0.donorDeaths = 0.8
         $0.downTime = .seconds(2)...(.seconds(25))
     }
 
     private static let pauses = Faults { $0.pauses = 8 }
 
+    /// Far apart, so that something is under way whenever a node stands still.
+    private static let distant = Faults {
+        $0.delay = .milliseconds(20)...(.milliseconds(60))
+        $0.pauses = 30
+    }
+
     private static let clocks = Faults {
-        $0.clockJumps = 2
+        $0.clockJumps = 6
         $0.clockFreezes = 2
+        $0.crashes = 10
         $0.drift = 200
         $0.clockSpread = .milliseconds(500)
     }

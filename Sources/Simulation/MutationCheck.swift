@@ -40,9 +40,9 @@ package struct MutationCheck: Sendable {
         Scene(.readiness, "crashes", .udp),
         Scene(.failover, "donors", .udp),
         Scene(.durableClock, "clocks", .udp),
-        Scene(.refutation, "pauses", .udp),
-        Scene(.suspicion, "pauses", .udp),
-        Scene(.pauseClock, "pauses", .udp),
+        Scene(.refutation, "pauses", .udp, seconds: 90),
+        Scene(.suspicion, "pauses", .udp, seconds: 60),
+        Scene(.pauseClock, "distant", .udp, seconds: 90),
         Scene(.indirectProbes, "bridges", .udp),
         Scene(.rejoining, "cuts", .udp),
     ]

@@ -12,6 +12,8 @@ package struct PlanningStudy {
         /// Virtual time after the cluster has formed: a quarter idle, a half under writes, a quarter for deaths.
         package var time: Duration = .seconds(60)
 
+        package var without: Set<Mechanism> = []
+
         package init() {}
     }
 
@@ -64,6 +66,7 @@ package struct PlanningStudy {
         world.nodeCount = nodeCount
         world.transport = options.transport
         world.faults.loss = options.loss
+        world.without = options.without
         self.world = World(world, seed: options.seed)
     }
 

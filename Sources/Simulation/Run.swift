@@ -33,6 +33,8 @@ package struct Run {
         /// Equal for equal runs.
         package var fingerprint: UInt64
         package var todoCount: Int
+        /// Where nothing but packets went wrong.
+        package var spread: Spread?
     }
 
     private let plan: Plan
@@ -72,7 +74,7 @@ package struct Run {
             seed: seed, violations: world.violations, stats: world.stats,
             acknowledgedCount: world.ledger.acknowledgedCount, refusedCount: world.ledger.refusedCount,
             exemptedCount: world.ledger.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
-            todoCount: world.nodes[0].replica.rows.values.count { !$0.isDeleted })
+            todoCount: world.nodes[0].replica.rows.values.count { !$0.isDeleted }, spread: world.spread)
     }
 
     /// Everything is mended; the cluster has some time to be whole and equal again.

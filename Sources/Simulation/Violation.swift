@@ -14,6 +14,8 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case fingerprint
         /// A member that was up, reachable and not paused for more than 3 s was declared failed.
         case falseFailure = "false failure"
+        /// A member that was well and reachable, if only by way of others, was suspected though no packet was lost.
+        case falseSuspicion = "false suspicion"
         /// A member is not seen as alive although everything has been well.
         case notWhole = "not whole"
         /// A node served clients as synced without what all other open nodes had when it started.

@@ -31,6 +31,22 @@ extension World {
         violate(.falseFailure, "\(nodes[observer].name) declared \(member.name) failed, accused by \(accuser)")
     }
 
+    /// Where packets are neither lost nor late, and the cluster does not fall apart, nobody suspects a member that is well and in reach, if only by way of
+    /// others.
+    func noteSuspicion(of member: Member, by accuser: String, seenBy observer: Int) {
+        let faults = options.faults
+        guard options.transport == .udp, faults.loss == 0, faults.tailRate == 0, faults.corruption == 0,
+            faults.splits == 0,
+            accuser == nodes[observer].name, let index = SimulatedNode.index(member.address), index < nodes.count
+        else { return }
+        let since = now + (.zero - Self.ownTrouble)
+        // That the observer itself stood still is no excuse.
+        guard nodes[index].hasBeenWell(since: since), nodes[observer].hasRun(since: since),
+            couldTalk(observer, index, since: since)
+        else { return }
+        violate(.falseSuspicion, "\(accuser) suspects \(member.name)")
+    }
+
     /// A member that was seen as failed is seen as alive again.
     func noteReturn(of member: Member, seenBy observer: Int) {
         guard let index = SimulatedNode.index(member.address),

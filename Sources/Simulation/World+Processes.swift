@@ -59,11 +59,6 @@ extension World {
             configuration.suspicionMaximumMultiplier = 1
         }
         if options.without.contains(.pauseClock) { configuration.pauseThreshold = .seconds(86_400) }
-        if options.without.contains(.rejoining) {
-            configuration.joining.maxSeedBackOff = .seconds(3_600)
-            configuration.joining.maxMemberBackOff = .seconds(3_600)
-            configuration.joining.slowBackOff = .seconds(3_600)
-        }
         return configuration
     }
 
@@ -108,12 +103,22 @@ extension World {
         nodes[index].process?.pausedSince = nil
         nodes[index].lastPauseEnd = now
         if isLong { nodes[index].longPauseEnd = now }
+        // Its threads go on in any order: timers may run before those that read the sockets have handed over.
+        if chance(0.5) {
+            readUnread(index)
+        } else {
+            schedule(.unread(index, epoch: nodes[index].epoch), in: generator.duration(in: .zero...(.milliseconds(20))))
+        }
+        if nodes[index].process != nil { wake(index) }
+    }
+
+    /// Hands over what arrived while the process stood still.
+    func readUnread(_ index: Int) {
         let unread = nodes[index].process?.unread ?? []
         nodes[index].process?.unread = []
         for event in unread {
             if case .packet(let content, let from, let to, _) = event { deliver(content, from: from, to: to) }
         }
-        if nodes[index].process != nil { wake(index) }
     }
 
     // MARK: Turns
@@ -178,12 +183,19 @@ extension World {
         switch effect {
         case .send(let message, let peer):
             if case .indirectPing = message, options.without.contains(.indirectProbes) { return }
+            if isRefutation(message, of: index), options.without.contains(.refutation) { return }
             nodes[index].process?.transport.send(MemberlistCodec.encode(message), on: .membership, to: peer)
         case .broadcast(let message, let name):
-            if options.without.contains(.refutation), case .alive = message, name == nodes[index].name { return }
+            if isRefutation(message, of: index), options.without.contains(.refutation) { return }
             nodes[index].process?.transport.broadcast(
                 MemberlistCodec.encode(message), on: .membership, options: BroadcastOptions(replacing: name))
-        case .pushPull(let peer, let isJoin): open(.pushPull(isJoin: isJoin), from: index, to: peer)
+        case .pushPull(let peer, let isJoin):
+            // Once a node is open, it joins only to find again whom it has lost.
+            guard isJoin, options.without.contains(.rejoining), isServing(index) else {
+                return open(.pushPull(isJoin: isJoin), from: index, to: peer)
+            }
+            let effects = nodes[index].process?.membership.pushPullFailed(with: peer, .noAnswer, at: now)
+            carryOut(effects ?? [], of: index)
         case .streamPing(let ping, let peer):
             if !options.without.contains(.indirectProbes) { open(.streamPing(ping), from: index, to: peer) }
         case .resolveSeed(let seed):
@@ -194,14 +206,20 @@ extension World {
         }
     }
 
+    private func isRefutation(_ message: MembershipMessage, of index: Int) -> Bool {
+        guard case .alive(let body) = message else { return false }
+        return body.node == nodes[index].name && isServing(index)
+    }
+
     private func note(_ event: MembershipEvent, of index: Int) {
         say("\(nodes[index].name): \(event.summary)")
         switch event {
         case .memberFailed(let member, let accuser):
             noteDetection(of: member, hasFailed: true)
             noteFailure(of: member, by: accuser, seenBy: index)
-        case .memberSuspected(let member, _):
+        case .memberSuspected(let member, let accuser):
             stats.suspicions += 1
+            noteSuspicion(of: member, by: accuser, seenBy: index)
             noteDetection(of: member, hasFailed: false)
         case .memberJoined(let member): noteReturn(of: member, seenBy: index)
         case .startDecided(let decision):

@@ -59,6 +59,7 @@ package final class World {
         case exchange(ExchangeEvent)
         case connection(from: Int, to: Int)
         case resume(Int, epoch: Int, isLong: Bool)
+        case unread(Int, epoch: Int)
         case peers(Int, epoch: Int)
         case action(Int)
     }
@@ -172,6 +173,8 @@ package final class World {
         case .connection(let from, let to): proceedConnection(from, to)
         case .resume(let index, let epoch, let isLong):
             if nodes[index].epoch == epoch { resume(index, isLong: isLong) }
+        case .unread(let index, let epoch):
+            if nodes[index].epoch == epoch { readUnread(index) }
         case .peers(let index, let epoch):
             if nodes[index].epoch == epoch { changePlannedPeers(index) }
         case .action(let number):

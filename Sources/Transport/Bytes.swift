@@ -7,13 +7,15 @@ public struct ByteReader: Sendable {
     }
 
     @usableFromInline let bytes: ArraySlice<UInt8>
+    @usableFromInline var next: Int
+
     /// The index, in the slice that was given, of the next byte.
-    public internal(set) var position: Int
+    @inlinable public var position: Int { next }
 
     /// Starts at the first byte of the slice.
     public init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
-        position = bytes.startIndex
+        next = bytes.startIndex
     }
 
     /// Starts at the first byte.
@@ -36,14 +38,14 @@ public struct ByteReader: Sendable {
         guard remaining >= width else { throw Truncated() }
         var value: Value = 0
         for index in position..<(position + width) { value = value << 8 | Value(truncatingIfNeeded: bytes[index]) }
-        position += width
+        next += width
         return value
     }
 
     /// The next `count` bytes, without a copy. Throws, without moving, when fewer are left.
     public mutating func slice(_ count: Int) throws(Truncated) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else { throw Truncated() }
-        defer { position += count }
+        defer { next += count }
         return bytes[position..<(position + count)]
     }
 }

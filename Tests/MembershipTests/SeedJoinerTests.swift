@@ -143,7 +143,7 @@ struct SeedJoinerTests {
         let ping = MembershipMessage.ping(PingBody(sequence: 1, node: "a"))
         let dial = MembershipEngine.Effect.pushPull(with: address(of: "b"), isJoin: true)
         var dials = 0
-        for tick in 0..<100 {
+        for tick: UInt64 in 0..<100 {
             let now = milliseconds(tick * 10)
             dials += engine.receive(ping, from: address(of: "b"), at: now).count { $0 == dial }
             dials += engine.advance(to: now).count { $0 == dial }

@@ -109,9 +109,9 @@ struct ConvergenceTests {
                 let count = $0.nodes[3].replica.rows.count
                 return count > 0 && count < 400
             }, "no moment in the middle")
-        let donor = world.nodes[0...2].first { $0.process?.servedWalks == 1 }
+        let donor = world.exchanges.values.first { $0.sides[0].node == 3 && $0.sides[0].walk != nil }?.sides[1].node
         #expect(donor != nil)
-        world.kill(donor?.index ?? 0)
+        world.kill(donor ?? 0)
         #expect(world.reach(within: .seconds(2), every: .milliseconds(1)) { $0.isServing(3) })
         #expect(world.nodes[3].replica.rows.count == 400)
     }

@@ -27,6 +27,10 @@ extension FuzzTarget {
                 case .heartbeat(let heartbeat):
                     let again = try ReplicationMessage.decode(ReplicationMessage.encode(heartbeat)[...])
                     try require(again == message, "a heartbeat is read as another")
+                case .pull(let pull):
+                    try require(ReplicationMessage.encode(pull) == input, "a pull has two forms")
+                    let count = pull.ranges.reduce(0) { $0 + $1.count }
+                    try require((1...ReplicationMessage.Pull.maxNumbers).contains(count), "a pull for \(count)")
                 }
             }),
         FuzzTarget(
@@ -78,10 +82,15 @@ extension RandomValues {
     fileprivate mutating func replicationMessage() -> [UInt8] {
         let origin = NodeID(bool() ? UInt64(1 + int(5)) : number())
         let stream = StreamID(origin: origin, start: number())
+        if int(6) == 0 {
+            let first = max(1, number() as UInt64 >> 8)
+            let ranges = [first...(first + UInt64(int(30))), (first + 40)...(first + 40 + UInt64(int(20)))]
+            return ReplicationMessage.encode(.init(stream: stream, ranges: Array(ranges.prefix(1 + int(2)))))
+        }
         guard int(4) > 0 else {
             let summary = TreeSummary(root: number(), count: number())
             return ReplicationMessage.encode(
-                .init(stream: stream, head: number(), summary: summary, isReady: bool()))
+                .init(stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool()))
         }
         var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
         for row in rows(upTo: 5) { RowCodec.append(row, to: &bytes) }

@@ -28,7 +28,7 @@ extension FuzzTarget {
             check: { try checkWalk(WalkInitiator(node: NodeID(1)), replica: MemoryReplica(nodeID: NodeID(1)), $0) }),
         FuzzTarget(
             name: "walk-responder", samples: { try $0.scripts(toInitiator: false) },
-            check: { try checkWalk(WalkResponder(node: NodeID(1), isReady: true), replica: replica, $0) }),
+            check: { try checkWalk(WalkResponder(node: NodeID(1), isSynced: true), replica: replica, $0) }),
     ]
 
     private static let replica: MemoryReplica = {
@@ -99,7 +99,7 @@ extension RandomValues {
                     BucketWant(bucket: number(), keyHashes: (0..<int(5)).map { _ in number() })
                 })
         case 5: return .finish
-        case 6: return .done(isReady: bool())
+        case 6: return .done(isSynced: bool())
         case 7: return .refusal(pick([.busy, .otherVersion, .sameNode]))
         default: return .push(.init(reachedEveryone: bool(), sender: NodeID(number()), changes: bytes(upTo: 60)))
         }

@@ -35,6 +35,17 @@ struct SimulateCommand: AsyncParsableCommand {
         ],
         defaultSubcommand: SimulateRunCommand.self, helpNames: CommandLineNames.help)
 
+    static func mechanisms(_ names: [String]) throws -> Set<Mechanism> {
+        var mechanisms: Set<Mechanism> = []
+        for name in names {
+            guard let mechanism = Mechanism(rawValue: name) else {
+                throw ValidationError("--without: there is no \(name)")
+            }
+            mechanisms.insert(mechanism)
+        }
+        return mechanisms
+    }
+
     static func transport(_ name: String) throws -> TransportKind {
         guard let kind = TransportKind(rawValue: name) else {
             throw ValidationError("--transport: there is no \(name); it can be udp or zmq")

@@ -20,6 +20,8 @@ struct SimulatePlanCommand: AsyncParsableCommand {
     @Option(help: "Share of packets that is lost.") var loss = 0.01
     @Option(help: "Writes a second, of all clients together.") var writes = 20.0
     @Option(help: "The seed from which everything follows.") var seed: UInt64 = 1
+    @Option(help: ArgumentHelp("A mechanism to switch off, as in run.", valueName: "mechanism")) var without: [String] =
+        []
     @Option(help: "A file for the figures as JSON.") var json: String?
     @Option(help: "A file for a plot.") var svg: String?
 
@@ -35,6 +37,7 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         options.transport = try SimulateCommand.transport(transport)
         (options.seed, options.loss, options.writesPerSecond) = (seed, loss, writes)
         options.time = .seconds(seconds)
+        options.without = try SimulateCommand.mechanisms(without)
         let findings = try await OwnThread.run { [options] in
             let progress = TerminalProgress(total: counts.count)
             defer { progress.clear() }

@@ -80,12 +80,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         plan.options.transport = kind
         plan.chaosTime = .milliseconds(Int64(minutes * 60_000))
         plan.writesPerSecond = writes
-        for name in without {
-            guard let mechanism = Mechanism(rawValue: name) else {
-                throw ValidationError("--without: there is no \(name)")
-            }
-            plan.options.without.insert(mechanism)
-        }
+        plan.options.without = try SimulateCommand.mechanisms(without)
         return plan
     }
 
@@ -126,7 +121,15 @@ struct SimulateRunCommand: AsyncParsableCommand {
         return "seed \(result.seed): \(result.violations.count) violations, \(result.acknowledgedCount) acknowledged, "
             + "\(result.exemptedCount) exempt, \(result.stats.faults) faults, \(result.stats.crashes) crashes, "
             + "\(result.stats.packets) packets, \(result.stats.walks) walks, healed after \(healed), "
-            + "trace \(String(result.fingerprint, radix: 16))"
+            + spread(result) + "trace \(String(result.fingerprint, radix: 16))"
+    }
+
+    private static func spread(_ result: Run.Result) -> String {
+        guard let times = result.spread?.allTimes, !times.isEmpty else { return "" }
+        let quantiles = [0.5, 0.9, 0.99, 1].map { share in
+            (times[min(times.count - 1, Int(Double(times.count) * share))].inSeconds * 1_000).short
+        }
+        return "everywhere after p50/p90/p99/max \(quantiles.joined(separator: "/")) ms, "
     }
 
     /// Of all seeds.
