@@ -175,6 +175,9 @@ package struct JoinConfiguration: Hashable, Sendable {
     package var joinTimeout: Duration = .seconds(10)
     /// A node whose seeds have all refused for this long is the first. Default 0.5 s.
     package var refusalPeriod: Duration = .milliseconds(500)
+    /// How long such a node waits besides for members that it was told of and is asking. Default 2 s: about as long as it
+    /// takes to forget one that does not answer.
+    package var hearsayPeriod: Duration = .seconds(2)
     /// Time to the first repetition; each one doubles it. Default 0.1 s.
     package var firstBackOff: Duration = .milliseconds(100)
     /// Longest time between tries until the start is decided, when every moment counts. Default 1 s.
@@ -219,6 +222,7 @@ package struct JoinConfiguration: Hashable, Sendable {
         }
         require(joinTimeout >= .zero, "join_timeout", "must not be negative")
         require(refusalPeriod >= .zero, "refusal_period", "must not be negative")
+        require(hearsayPeriod >= .zero, "hearsay_period", "must not be negative")
         require(firstBackOff >= .milliseconds(1), "first_back_off", "must be at least 0.001 s")
         require(maxStartBackOff >= firstBackOff, "max_start_back_off", "must be at least first_back_off")
         require(maxSeedBackOff >= firstBackOff, "max_seed_back_off", "must be at least first_back_off")

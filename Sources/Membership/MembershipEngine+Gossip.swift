@@ -141,7 +141,10 @@ extension MembershipEngine {
             refuteIfAccused(body, from: peer, source: source)
             return
         }
-        guard let slot = accused(body) else { return }
+        guard let slot = accused(body) else {
+            passRefutationOn(body, to: peer)
+            return
+        }
         if suspicions[body.node] != nil {
             confirmSuspicion(body)
             return
@@ -159,6 +162,15 @@ extension MembershipEngine {
         emit(.memberSuspected(table[slot].member, by: body.from))
         perform(.broadcast(.suspect(body), about: body.node))
         reviewSuspicions()
+    }
+
+    /// The accuser has missed what the accused said since. It asks those near it while it cannot reach the accused itself.
+    private mutating func passRefutationOn(_ body: AccusationBody, to peer: PeerAddress?) {
+        guard let peer, let accuser = table.livingSlot(at: peer), table[accuser].name == body.from,
+            let slot = table.slot(named: body.node), table[slot].isConfirmed, table[slot].status == .alive,
+            body.incarnation < table[slot].incarnation, takeAnswer()
+        else { return }
+        perform(.send(.alive(table[slot].alive), to: peer))
     }
 
     /// Confirmations that a suspicion needs. The N is this node, those alive, and one suspect: counting all of them,

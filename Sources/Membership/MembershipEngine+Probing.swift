@@ -33,9 +33,7 @@ extension MembershipEngine {
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))
         if record.status == .suspect {
             // A suspect must hear of it at the first chance (Lifeguard §4.3).
-            let accusation = AccusationBody(
-                incarnation: record.incarnation, node: record.name, from: local.name)
-            perform(.send(.suspect(accusation), to: record.address))
+            perform(.send(.suspect(accusation(of: record)), to: record.address))
         }
     }
 
@@ -68,6 +66,10 @@ extension MembershipEngine {
                     sequence: sequence, target: target.address, node: target.name, source: local.address,
                     sourceNode: local.name)
                 perform(.send(.indirectPing(request), to: table[helper].address))
+                if target.status == .suspect {
+                    // Where we do not reach the suspect, its refutation may have come no further than to the helper.
+                    perform(.send(.suspect(accusation(of: target)), to: table[helper].address))
+                }
                 // Foreign helpers nack after their own, longer timeout: ours would be over.
                 if table[helper].nodeID != nil { missingNacks += 1 }
             }
@@ -81,8 +83,11 @@ extension MembershipEngine {
         // Helpers that nack prove that our own network works. Without any, the fault may be ours.
         changeHealth(by: missingNacks ?? 1)
         guard !isLeaving, let slot = table.slot(named: name), table[slot].status.isLiving else { return }
-        let accusation = AccusationBody(incarnation: table[slot].incarnation, node: name, from: local.name)
-        applySuspect(accusation, from: nil)
+        applySuspect(accusation(of: table[slot]), from: nil)
+    }
+
+    private func accusation(of record: MemberRecord) -> AccusationBody {
+        AccusationBody(incarnation: record.incarnation, node: record.name, from: local.name)
     }
 
     /// Begins a probe under a fresh random number: one who has not seen the ping cannot answer it.

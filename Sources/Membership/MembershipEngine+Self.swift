@@ -44,13 +44,18 @@ extension MembershipEngine {
 
     /// An accusation below our incarnation: its sender missed our last answer.
     private mutating func answerOutdated(_ peer: PeerAddress) {
+        if takeAnswer() { perform(.send(.alive(localAlive), to: peer)) }
+    }
+
+    /// Whether another outdated accusation may be answered now.
+    mutating func takeAnswer() -> Bool {
         if clock >= answerWindowEnd {
             answerWindowEnd = clock + .seconds(1)
             answersLeft = Self.maxAnswersPerSecond
         }
-        guard answersLeft > 0 else { return }
+        guard answersLeft > 0 else { return false }
         answersLeft -= 1
-        perform(.send(.alive(localAlive), to: peer))
+        return true
     }
 
     /// Our own identity at another address: an earlier run of this node, or a running copy of it. To an earlier run one

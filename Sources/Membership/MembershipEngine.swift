@@ -58,7 +58,7 @@ package struct MembershipEngine: Sendable {
     /// Furthest that a member's incarnation moves at once, a known one's or our own, unless it says so itself on a
     /// stream that we dialled, or we learn of our own on one.
     package static let maxIncarnationStep: UInt32 = 1 << 20
-    /// Outdated accusations against this node that are answered, so that nobody is flooded with answers.
+    /// Outdated accusations, of this node or of one whose answer it knows, that are answered, so that nobody is flooded with answers.
     package static let maxAnswersPerSecond = 16
     /// Between answers to a running copy of this node.
     package static let addressRefutationInterval: Duration = .seconds(1)
@@ -163,6 +163,9 @@ package struct MembershipEngine: Sendable {
 
     /// Confirmed members that are alive or suspect, without this node; in no particular order, which follows from the seed.
     package var livingMembers: [Member] { table[.live].map { table[$0].member } }
+
+    /// Members heard of whom nobody here has reached yet.
+    package var unconfirmedCount: Int { table.unconfirmedCount }
 
     /// Confirmed members that failed, which are tried again.
     package var failedMembers: [Member] {

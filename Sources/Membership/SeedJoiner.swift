@@ -212,7 +212,9 @@ package struct SeedJoiner: Sendable {
         if hasMembers || others.contains(where: { $0.lastOutcome == .joined }) { return .joined }
         let period = configuration.refusalPeriod
         let haveAllRefused = others.allSatisfy { entry in entry.hasRefusedFor.map { $0 >= period } ?? false }
-        if haveAllRefused && !mayHaveMembers { return .first }
+        // Bounded, since anybody can invent members.
+        let hasAsked = now >= deadline + (.zero - configuration.joinTimeout) + configuration.hearsayPeriod
+        if haveAllRefused && (!mayHaveMembers || hasAsked) { return .first }
         return now >= deadline ? .alone : nil
     }
 

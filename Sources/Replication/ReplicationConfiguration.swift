@@ -43,6 +43,9 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// A joined node that sees no replicating member for this long has nobody to sync from. And longest time, from the
     /// first such member on, that the first sync waits for a heartbeat from each before it begins.
     package var donorWait: Duration = .milliseconds(500)
+    /// How long a start that found nobody synced waits for members that were only heard of: membership forgets those that
+    /// do not answer after about as long.
+    package var hearsayWait: Duration = .seconds(2)
     /// Peers that are not synced themselves which a starting node asks before it opens: the cluster is starting as a whole.
     package var maxUnsyncedDonors = 3
     /// Origins whose streams are followed at once.

@@ -5,6 +5,8 @@ struct PeerProgress: Hashable, Sendable {
     var lastHeartbeat: EngineInstant?
     var summary: TreeSummary?
     var isSynced = false
+    /// Everything that it had is here, or was once since this node started: a walk or equal roots have shown it.
+    var hasMatched = false
     /// When its root first differed from ours although all it had sent was here, if it still does.
     var differsSince: EngineInstant?
     /// Heartbeats in a row that contradict what we believe of its stream.
@@ -46,6 +48,7 @@ extension ReplicationEngine {
             stats.aheadRows += outcome.aheadCount
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
+        if outcome.aheadCount == 0, peer(node) != nil { progress[node, default: PeerProgress()].hasMatched = true }
         effects += syncWalkFinished(with: node, outcome, at: now)
         noteGap(node, at: now)
         return effects
@@ -92,6 +95,7 @@ extension ReplicationEngine {
             // A peer that is syncing differs for good reason, and one whose messages are under way would soon agree.
             state.differsSince = state.differsSince ?? now
         }
+        if heartbeat.summary == summary { state.hasMatched = true }
         progress[node] = state
         // Of two nodes that differ the lower id walks first; the other only if that does not help.
         let patience = configuration.heartbeatInterval * (stream.origin < node ? 0.9 : 2.9)
@@ -99,7 +103,8 @@ extension ReplicationEngine {
             wantWalk(with: node, notBefore: state.notBeforeForRoot, at: now)
         }
         // The first sync may have waited for this one.
-        return (heartbeat.summary == summary && heartbeat.isSynced ? noteSynced() : []) + advanceSync(at: now)
+        let isComplete = heartbeat.summary == summary && (heartbeat.isSynced || haveAllMatched)
+        return (isComplete ? noteSynced() : []) + advanceSync(at: now)
     }
 
     /// A window that goes beyond what its origin says of itself, or belongs to a start that the origin knows nothing of,

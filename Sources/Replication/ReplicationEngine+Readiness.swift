@@ -68,7 +68,7 @@ extension ReplicationEngine {
         if peers.isEmpty {
             return sync.hasSeenPeers ? deadline : min(deadline, sync.startedAt + configuration.donorWait)
         }
-        if hasLookedEnough(sync) { return .zero }
+        if hasLookedEnough(sync) { return min(deadline, concludesAt ?? .zero) }
         let retry = untriedPeers(sync).map { sync.retryAt[$0.nodeID] ?? .zero }.min() ?? .zero
         return min(deadline, max(retry, listensUntil ?? .zero))
     }
@@ -77,6 +77,13 @@ extension ReplicationEngine {
     private var listensUntil: EngineInstant? {
         guard let peersSince, peers.contains(where: { !isHeard($0) }) else { return nil }
         return peersSince + configuration.donorWait
+    }
+
+    /// Until when a start that found nobody synced waits for members that were heard of and may be; `nil` when there are
+    /// none. Bounded, since anybody can invent members.
+    private var concludesAt: EngineInstant? {
+        guard let peersSince, !arePeersComplete else { return nil }
+        return peersSince + configuration.hearsayWait
     }
 
     private func isHeard(_ peer: ReplicationPeer) -> Bool { progress[peer.nodeID]?.lastHeartbeat != nil }
@@ -101,6 +108,7 @@ extension ReplicationEngine {
         sync.hasSeenPeers = true
         readiness = .syncing(sync)
         if hasLookedEnough(sync) {
+            if let end = concludesAt, now < end { return [] }
             return open(isSynced: untriedPeers(sync).isEmpty && !sync.hasMissedPeers && !sync.hasMissedRows, at: now)
         }
         if let end = listensUntil, now < end { return [] }
@@ -124,8 +132,10 @@ extension ReplicationEngine {
 
     mutating func syncWalkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> [Effect] {
         // Rows that are ahead of this node's clock are not here yet.
-        let isComplete = outcome.isPeerSynced && outcome.aheadCount == 0
-        guard case .syncing(var sync) = readiness else { return isComplete ? noteSynced() : [] }
+        let isComplete = outcome.aheadCount == 0
+        guard case .syncing(var sync) = readiness else {
+            return isComplete && (outcome.isPeerSynced || haveAllMatched) ? noteSynced() : []
+        }
         guard sync.donor == node else { return [] }
         if outcome.isPeerSynced { return open(isSynced: isComplete, at: now) }
         sync.donor = nil
@@ -150,7 +160,11 @@ extension ReplicationEngine {
         readiness = .syncing(sync)
     }
 
-    /// Data known to be complete: a walk with a synced donor has ended, or a synced peer's root is ours.
+    /// What each of the peers had has come here: where nobody is synced, as after a power cut, the first to have this is.
+    var haveAllMatched: Bool { !peers.isEmpty && peers.allSatisfy { progress[$0.nodeID]?.hasMatched == true } }
+
+    /// Data known to be complete: a walk with a synced donor has ended, or a synced peer's root is ours, or all peers'
+    /// data is here.
     mutating func noteSynced() -> [Effect] {
         guard isReady, !isSynced else { return [] }
         isSynced = true

@@ -26,6 +26,8 @@ package struct ReplicationEngine: Sendable {
     package internal(set) var stats = ReplicationStats()
     /// Sorted by node id.
     package internal(set) var peers: [ReplicationPeer] = []
+    /// Nobody was heard of who may still turn out to be a peer.
+    var arePeersComplete = true
     /// Since when there has been a peer.
     var peersSince: EngineInstant?
 
@@ -97,9 +99,13 @@ package struct ReplicationEngine: Sendable {
         return effects
     }
 
-    /// The replicating members as membership knows them now, without this node.
-    package mutating func setPeers(_ newPeers: [ReplicationPeer], at now: EngineInstant) -> [Effect] {
+    /// The replicating members as membership knows them now, without this node. `areComplete`: nobody was heard of whom
+    /// membership is still asking.
+    package mutating func setPeers(
+        _ newPeers: [ReplicationPeer], areComplete: Bool = true, at now: EngineInstant
+    ) -> [Effect] {
         var effects: [Effect] = []
+        arePeersComplete = areComplete
         let known = Set(peers.map(\.nodeID))
         peers = []
         for peer in newPeers.sorted(by: { ($0.nodeID, $0.address) < ($1.nodeID, $1.address) }) {

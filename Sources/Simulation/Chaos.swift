@@ -20,11 +20,13 @@ struct Chaos {
     /// The time to the next is exponential: faults come together as readily as apart.
     private func plan(_ fault: Fault, in world: World) {
         let uniform = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &world.generator)
-        let wait = Duration.nanoseconds(Int64(-Self.logarithm(uniform) / fault.perMinute * 60e9))
-        guard world.now + wait < end else { return }
+        let nanoseconds = -Self.logarithm(uniform) / fault.perMinute * 60e9
+        guard nanoseconds < Double((end - world.now).wholeNanoseconds) else { return }
+        let wait = Duration.nanoseconds(Int64(nanoseconds))
         world.perform(in: wait) { world in
             world.stats.faults += 1
-            world.trace.note(4, UInt64(fault.name.utf8.count), world.now.nanoseconds)
+            world.trace.note(4, world.now.nanoseconds)
+            world.trace.note(Array(fault.name.utf8))
             world.say("fault: \(fault.name)")
             fault.strike(world)
             plan(fault, in: world)
@@ -139,12 +141,16 @@ struct Chaos {
         let node = world.nodes[world.pick(0..<world.nodes.count)]
         let day: Int64 = 86_400_000
         let jump = Int64.random(in: -day...day, using: &world.generator)
-        node.clock.offsetMilliseconds += jump
-        world.furthestJump = max(world.furthestJump, node.clock.offsetMilliseconds)
-        // Somebody sets it right again.
-        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in
-            node.clock.offsetMilliseconds -= jump
+        Self.move(node, by: jump, in: world)
+        // Somebody sets it right again; of two jumps at once the one back may come first.
+        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
+            Self.move(node, by: -jump, in: world)
         }
+    }
+
+    private static func move(_ node: SimulatedNode, by milliseconds: Int64, in world: World) {
+        node.clock.offsetMilliseconds += milliseconds
+        world.furthestJump = max(world.furthestJump, node.clock.offsetMilliseconds)
     }
 
     private func clockFreeze(_ world: World) {
@@ -237,7 +243,7 @@ extension World {
         discardedAt = now
         let node = nodes[index]
         let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
-        ledger.exempt(node: index, survivors: survivors)
+        ledger.exempt(node.replica, survivors: survivors)
         if let replacement {
             node.replica = replacement
         } else {

@@ -11,7 +11,6 @@ package struct Ledger: Sendable {
     struct Version<Value: Hashable & Sendable>: Sendable {
         var value: Value
         var stamp: Stamp
-        var node: Int
         /// The client was told that it is done.
         var isAcknowledged: Bool
 
@@ -36,12 +35,12 @@ package struct Ledger: Sendable {
     init() {}
 
     /// A node has committed a client's write, after which the todo was `row` there. What bears its latest stamp was written.
-    mutating func committed(_ row: Row, on node: Int, isAcknowledged: Bool) {
+    mutating func committed(_ row: Row, isAcknowledged: Bool) {
         if isAcknowledged { acknowledgedCount += 1 }
         let stamp = row.latestStamp
         func version<Value>(_ register: Register<Value>?) -> Version<Value>? {
             guard let register, register.stamp == stamp else { return nil }
-            return Version(value: register.value, stamp: stamp, node: node, isAcknowledged: isAcknowledged)
+            return Version(value: register.value, stamp: stamp, isAcknowledged: isAcknowledged)
         }
         if let new = version(row.presence) { todos[row.key, default: Todo()].presence.append(new) }
         if let new = version(row.text) { todos[row.key, default: Todo()].text.append(new) }
@@ -50,28 +49,26 @@ package struct Ledger: Sendable {
 
     mutating func refused() { refusedCount += 1 }
 
-    /// The database of `node` is thrown away: what it acknowledged and none of `survivors` has may be gone.
-    mutating func exempt(node: Int, survivors: [MemoryReplica]) {
-        for (key, todo) in todos {
+    /// A database is thrown away: what it had and none of `survivors` has may be gone, whoever acknowledged it.
+    mutating func exempt(_ discarded: MemoryReplica, survivors: [MemoryReplica]) {
+        for (key, row) in discarded.rows {
+            guard var todo = todos[key] else { continue }
             let held = survivors.compactMap { $0.rows[key] }
-            var todo = todo
-            exemptedCount += Self.exempt(&todo.presence, node) { stamp in held.contains { $0.presence.stamp >= stamp } }
-            exemptedCount += Self.exempt(&todo.text, node) { stamp in
-                held.contains { ($0.text?.stamp ?? $0.presence.stamp) >= stamp }
+            func exempt<Value>(_ versions: inout [Version<Value>], _ stamp: (Row) -> Stamp) {
+                exemptedCount += Self.exempt(&versions) { version in
+                    stamp(row) >= version && !held.contains { stamp($0) >= version }
+                }
             }
-            exemptedCount += Self.exempt(&todo.completed, node) { stamp in
-                held.contains { ($0.completed?.stamp ?? $0.presence.stamp) >= stamp }
-            }
+            exempt(&todo.presence) { $0.presence.stamp }
+            exempt(&todo.text) { $0.text?.stamp ?? $0.presence.stamp }
+            exempt(&todo.completed) { $0.completed?.stamp ?? $0.presence.stamp }
             todos[key] = todo
         }
     }
 
-    private static func exempt<Value>(
-        _ versions: inout [Version<Value>], _ node: Int, unless survives: (Stamp) -> Bool
-    ) -> Int {
+    private static func exempt<Value>(_ versions: inout [Version<Value>], where isGone: (Stamp) -> Bool) -> Int {
         var count = 0
-        for index in versions.indices
-        where versions[index].isAcknowledged && versions[index].node == node && !survives(versions[index].stamp) {
+        for index in versions.indices where versions[index].isAcknowledged && isGone(versions[index].stamp) {
             versions[index].isAcknowledged = false
             count += 1
         }

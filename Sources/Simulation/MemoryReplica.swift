@@ -33,7 +33,7 @@ package struct MemoryReplica: Sendable {
     package mutating func restart(wallMilliseconds: Int64, forgetsBound: Bool = false) -> HybridTime {
         var latest = HybridTime.zero
         for row in rows.values { latest = max(latest, row.latestStamp.time) }
-        clock = HybridClock(bound: forgetsBound ? .zero : durableBound, latest: forgetsBound ? .zero : latest)
+        clock = HybridClock(bound: forgetsBound ? .zero : durableBound, latest: latest)
         let start = clock.next(wallMilliseconds: wallMilliseconds)
         commit()
         return start

@@ -7,8 +7,13 @@ package struct MutationCheck: Sendable {
         package var transport: TransportKind
         package var nodeCount: Int
         package var seconds: Int
+        var writesPerSecond: Double
 
-        init(_ mechanism: Mechanism, _ faults: String, _ transport: TransportKind, nodes: Int = 5, seconds: Int = 30) {
+        init(
+            _ mechanism: Mechanism, _ faults: String, _ transport: TransportKind, nodes: Int = 5, seconds: Int = 30,
+            writes: Double = 20
+        ) {
+            writesPerSecond = writes
             self.mechanism = mechanism
             self.faults = faults
             self.transport = transport
@@ -35,11 +40,12 @@ package struct MutationCheck: Sendable {
         Scene(.gapPull, "loss", .udp, nodes: 12),
         Scene(.eagerBroadcast, "none", .udp),
         Scene(.eagerBroadcast, "none", .zmq),
-        Scene(.relays, "loss", .udp, nodes: 40, seconds: 15),
+        Scene(.relays, "loss", .udp, nodes: 40, seconds: 10),
         Scene(.heartbeats, "loss", .udp, nodes: 12),
         Scene(.readiness, "crashes", .udp),
         Scene(.failover, "donors", .udp),
-        Scene(.durableClock, "clocks", .udp),
+        // Where many are written, rows tell how late it is.
+        Scene(.durableClock, "clocks", .udp, nodes: 3, seconds: 180, writes: 0.1),
         Scene(.refutation, "pauses", .udp, seconds: 90),
         Scene(.suspicion, "pauses", .udp, seconds: 60),
         Scene(.pauseClock, "distant", .udp, seconds: 90),
@@ -54,6 +60,7 @@ package struct MutationCheck: Sendable {
         plan.options.nodeCount = scene.nodeCount
         plan.options.without = isOff ? [scene.mechanism] : []
         plan.chaosTime = .seconds(scene.seconds)
+        plan.writesPerSecond = scene.writesPerSecond
         plan.healTime = .seconds(30)
         return plan
     }

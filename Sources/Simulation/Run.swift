@@ -70,6 +70,10 @@ package struct Run {
         let healedAfter = heal()
         world.checkData()
         world.checkSpread()
+        for node in world.nodes {
+            let root = node.replica.summary.root
+            world.trace.note(UInt64(truncatingIfNeeded: root), UInt64(truncatingIfNeeded: root >> 64))
+        }
         return Result(
             seed: seed, violations: world.violations, stats: world.stats,
             acknowledgedCount: world.ledger.acknowledgedCount, refusedCount: world.ledger.refusedCount,
@@ -83,10 +87,11 @@ package struct Run {
         let start = world.now
         while world.now < start + plan.healTime {
             world.run(until: world.now + .milliseconds(50))
-            if world.areReady, world.areEqual, world.isWhole, world.isQuiet { return world.now - start }
+            if world.areSynced, world.areEqual, world.isWhole, world.isQuiet { return world.now - start }
         }
         if !world.isWhole { world.violate(.notWhole, "after \(plan.healTime)") }
-        if !world.areReady { world.violate(.notWhole, "not all are ready after \(plan.healTime)") }
+        if !world.areReady { world.violate(.notWhole, "not all are open after \(plan.healTime)") }
+        if !world.areSynced { world.violate(.notWhole, "not all are synced after \(plan.healTime)") }
         return nil
     }
 }
@@ -133,6 +138,11 @@ extension World {
     /// ahead, all clocks now go on from later, so that nothing has to wait for them.
     func mend() {
         isMended = true
+        // Clocks that drift have gone further than they jumped.
+        for node in nodes {
+            let ahead = node.clock.milliseconds(at: now) - NodeClock().milliseconds(at: now)
+            furthestJump = max(furthestJump, ahead)
+        }
         network.mendAll(at: now)
         cancelActions()
         for node in nodes {

@@ -76,7 +76,7 @@ final class SimulatedProcess {
     var openSince: EngineInstant?
     var hasServed = false
     /// What all open nodes had when it started, and those of them that it was told to look for.
-    var promised: [ByteString: Stamp] = [:]
+    var promised: [ByteString: PromisedRow] = [:]
     var promisers: [Int] = []
     /// Where its first sync began.
     var firstDonor: NodeID?
@@ -94,6 +94,38 @@ final class SimulatedProcess {
 
     var nextDeadline: EngineInstant? {
         [replication.nextDeadline, membership.nextDeadline, transport.nextDeadline].compactMap { $0 }.min()
+    }
+}
+
+/// The least that a row may be, register by register; `nil` where nothing is promised.
+struct PromisedRow {
+    var presence: Stamp
+    var text: Stamp?
+    var completed: Stamp?
+
+    init(_ row: Row) {
+        presence = row.presence.stamp
+        text = row.text?.stamp
+        completed = row.completed?.stamp
+    }
+
+    var latest: Stamp { max(presence, max(text ?? presence, completed ?? presence)) }
+
+    mutating func lower(to other: PromisedRow) {
+        presence = min(presence, other.presence)
+        text = text.flatMap { text in other.text.map { min(text, $0) } }
+        completed = completed.flatMap { completed in other.completed.map { min(completed, $0) } }
+    }
+
+    /// A later delete ends what was promised of text and tick.
+    func isHeld(by row: Row) -> Bool {
+        guard row.presence.stamp >= presence else { return false }
+        let end = row.isDeleted ? row.presence.stamp : nil
+        func isThere(_ needed: Stamp?, _ held: Stamp?) -> Bool {
+            guard let needed else { return true }
+            return (held.map { $0 >= needed } ?? false) || (end.map { $0 >= needed } ?? false)
+        }
+        return isThere(text, row.text?.stamp) && isThere(completed, row.completed?.stamp)
     }
 }
 

@@ -65,7 +65,7 @@ extension World {
                 guard let row = apply(write, on: node, wall) else { return .refused }
                 check(stamp: row.latestStamp, of: node)
                 check(row, after: before, on: node)
-                ledger.committed(row, on: node.index, isAcknowledged: isAcknowledged)
+                ledger.committed(row, isAcknowledged: isAcknowledged)
                 spread?.committed(row.key, at: now)
                 return .committed(row)
             case .merge(_, let rows), .walkMerge(_, _, let rows):

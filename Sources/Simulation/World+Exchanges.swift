@@ -82,7 +82,8 @@ extension World {
         if chance(options.faults.loss) { delay += .milliseconds(220) }
         let arrival = max(exchange.sides[other].lastArrival, now + delay)
         exchanges[number]?.sides[other].lastArrival = arrival
-        trace.note(3, UInt64(message.count), UInt64(number), UInt64(side))
+        trace.note(3, UInt64(number), UInt64(side), now.nanoseconds)
+        trace.note(message)
         schedule(.exchange(.message(number, side: other, message)), at: arrival)
     }
 

@@ -20,7 +20,7 @@ extension World {
         if neverPaused(subject) { stats.healthyFailures += 1 }
         let isOwn = accuser == nodes[observer].name
         let since = now + (.zero - (isOwn ? Self.ownTrouble : Self.toldTrouble))
-        guard now - .zero > Self.toldTrouble, let accuserIndex = nodes.firstIndex(where: { $0.name == accuser }),
+        guard since > .zero, let accuserIndex = nodes.firstIndex(where: { $0.name == accuser }),
             subject.hasRun(since: since), subject.longPauseEnd.map({ $0 < since }) ?? true,
             subject.process?.pausedSince.map({ now - $0 <= Self.longestPause }) ?? true,
             couldTalk(accuserIndex, index, since: since)
@@ -53,7 +53,11 @@ extension World {
             let failedAt = failedViews.removeValue(forKey: FailedView(observer: observer, member: index))
         else { return }
         let node = nodes[index]
-        let wellSince = max(failedAt, max(node.lastPauseEnd ?? .zero, node.process?.startedAt ?? .zero))
+        // A node that stands still itself sees nobody return.
+        let wellSince = [
+            failedAt, node.lastPauseEnd ?? .zero, node.process?.startedAt ?? .zero,
+            nodes[observer].lastPauseEnd ?? .zero,
+        ].reduce(.zero, max)
         stats.slowestReturn = max(stats.slowestReturn, now - wellSince)
         stats.returns += 1
     }

@@ -8,7 +8,8 @@ extension World {
         guard let to = SimulatedNode.index(packet.destination), to < nodes.count else { return }
         stats.packets += 1
         stats.packetBytes += packet.content.count
-        trace.note(UInt64(packet.content.count), UInt64(from), UInt64(to), now.nanoseconds)
+        trace.note(UInt64(from), UInt64(to), now.nanoseconds)
+        trace.note(packet.content)
         switch options.transport {
         case .udp: transmitDatagram(packet.content, from, to)
         case .zmq: transmitFrame(packet.content, from, to)

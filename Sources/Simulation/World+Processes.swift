@@ -40,6 +40,7 @@ extension World {
         case .zmq: model = StreamModel(stream: generator.next())
         }
         replication.maxMessageBytes = model.maxMessageBytes
+        if options.without.contains(.gapPull) { replication.maxPulls = 0 }
         return SimulatedProcess(
             membership: MembershipEngine(
                 configuration: membershipConfiguration, local: local, seed: generator.next(), at: now),
@@ -153,6 +154,14 @@ extension World {
         if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
             // In large clusters many newcomers share one turn: each turn costs as much as there are peers.
             if nodes.count <= Self.promptPeers { changePeers(index) } else { planPeerChange(index) }
+        } else if !isServing(index),
+            effects.contains(where: { if case .emit(.memberHeard) = $0 { true } else { false } })
+        {
+            if nodes.count <= Self.promptPeers {
+                passPeersOn(index, livingPeers(of: index))
+            } else {
+                planPeerChange(index)
+            }
         }
         for effect in effects { carryOut(effect, of: index) }
     }
@@ -244,7 +253,9 @@ extension World {
             member.nodeID.map { ReplicationPeer(nodeID: $0, address: member.address) }
         }
         prepare(index)
-        carryOut(nodes[index].process?.replication.setPeers(peers, at: now) ?? [], of: index)
+        let effects = nodes[index].process?.replication.setPeers(
+            peers, areComplete: nodes[index].process?.membership.unconfirmedCount == 0, at: now)
+        carryOut(effects ?? [], of: index)
     }
 
     func carryOut(_ effects: [ReplicationEngine.Effect], of index: Int) {
@@ -254,10 +265,10 @@ extension World {
                 // Heartbeats begin with 2, changes with 1.
                 let isHeartbeat = message.first == 2
                 if self.options.without.contains(isHeartbeat ? .heartbeats : .eagerBroadcast) { continue }
+                // What is passed on is not for those who have it.
+                if self.options.without.contains(.relays), !options.skipping.isEmpty { continue }
                 nodes[index].process?.transport.broadcast(message, on: .replication, options: options)
             case .send(let message, let peer):
-                // Pulls begin with 3, what answers them with 1.
-                if self.options.without.contains(.gapPull), message.first == 3 { continue }
                 nodes[index].process?.transport.send(message, on: .replication, to: peer)
             case .push(let message, let peers):
                 for peer in peers { open(.push(message), from: index, to: peer) }
@@ -293,7 +304,10 @@ extension World {
 
     private func note(_ event: ReplicationEvent, of index: Int) {
         say("\(nodes[index].name): \(event.summary)")
-        if case .becameReady = event { nodes[index].process?.openSince = now }
+        if case .becameReady(let isSynced) = event {
+            nodes[index].process?.openSince = now
+            if isSynced { checkStart(of: nodes[index]) }
+        }
         if case .syncStarted(let donor) = event, !isMended, chance(options.faults.donorDeaths),
             let victim = SimulatedNode.index(donor.address), victim < nodes.count
         {

@@ -216,4 +216,9 @@ struct Trace: Sendable {
     mutating func note(_ words: UInt64...) {
         for word in words { value = (value ^ word) &* 0x0000_0100_0000_01b3 }
     }
+
+    mutating func note(_ bytes: [UInt8]) {
+        note(UInt64(bytes.count))
+        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    }
 }

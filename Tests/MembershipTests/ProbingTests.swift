@@ -193,6 +193,32 @@ struct ProbingTests {
         #expect(engine.members.map(\.status) == [.alive, .alive, .alive])
     }
 
+    @Test("An accuser that cannot reach the suspect asks its helpers, and who knows the refutation passes it on")
+    func refutationThroughHelpers() throws {
+        var accuser = MembershipEngine.joined(["b", "c", "d"])
+        let trace = accuser.run(to: milliseconds(3_000), respond: answering(except: ["c"]))
+        let question = accusation("c", from: "a")
+        let asked = trace.compactMap { entry -> PeerAddress? in
+            if case .send(.suspect(question), let peer) = entry.effect, peer != address(of: "c") { peer } else { nil }
+        }
+        #expect(Set(asked) == [address(of: "b"), address(of: "d")])
+
+        var helper = MembershipEngine.joined(["a", "c", "d"])
+        let before = helper.receive(.suspect(question), from: address(of: "d"), at: .zero)
+        #expect(!before.contains { if case .send(.alive, _) = $0 { true } else { false } })
+        var refutation = alive("c")
+        refutation.incarnation = question.incarnation + 1
+        _ = helper.receive(.alive(refutation), from: address(of: "c"), at: milliseconds(10))
+        let answer = helper.receive(.suspect(question), from: address(of: "a"), at: milliseconds(20))
+        #expect(answer == [.send(.alive(refutation), to: address(of: "a"))])
+        #expect(helper.receive(.suspect(question), from: address(of: "d"), at: milliseconds(30)).isEmpty)
+        var answers = 0
+        for tick: UInt64 in 0..<100 {
+            answers += helper.receive(.suspect(question), from: address(of: "a"), at: milliseconds(40 + tick)).count
+        }
+        #expect(answers == MembershipEngine.maxAnswersPerSecond - 1)
+    }
+
     @Test("A pause holds running suspicions: the suspect has the rest of its time after it")
     func pauseDuringSuspicion() {
         var engine = MembershipEngine.joined(["b", "c"])

@@ -156,6 +156,49 @@ struct FirstSyncTests {
         }
     }
 
+    @Test("who was heard of and is being asked may be synced: the start waits for it, two seconds at most")
+    func hearsay() {
+        for isAnswered in [true, false] {
+            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            _ = engine.setPeers([peer(2)], areComplete: false, at: .zero)
+            _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
+            _ = engine.decided(.joined, at: .zero)
+            var effects = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(5))
+            #expect(!engine.isReady && !effects.contains(where: isWalk))
+            if isAnswered {
+                effects = engine.setPeers([peer(2), peer(3)], at: milliseconds(9))
+                effects += engine.receive([heartbeat(from: 3)], at: milliseconds(10))
+                #expect(effects.contains(.walk(peer(3))))
+            } else {
+                effects = run(&engine, to: milliseconds(1_999))
+                #expect(!engine.isReady)
+                effects += run(&engine, to: milliseconds(2_001))
+                #expect(engine.isReady)
+            }
+        }
+    }
+
+    @Test("a large cluster that starts as a whole comes to be synced: once what each peer had is here")
+    func wholeClusterStarts() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        let others: [UInt64] = [2, 3, 4, 5, 6]
+        _ = engine.setPeers(others.map(peer), at: .zero)
+        for node in others { _ = engine.receive([heartbeat(from: node, isReady: false)], at: .zero) }
+        var effects = engine.decided(.joined, at: .zero)
+        var walked: Set<NodeID> = []
+        while case .walk(let donor)? = effects.first(where: isWalk), walked.count < 3 {
+            walked.insert(donor.nodeID)
+            effects = engine.walkFinished(with: donor.nodeID, WalkOutcome(), at: milliseconds(UInt64(walked.count)))
+        }
+        #expect(walked.count == 3 && engine.isReady && !engine.isSynced)
+        engine.summary = TreeSummary(root: 9, count: 1)
+        for node in others where !walked.contains(NodeID(node)) {
+            #expect(!engine.isSynced)
+            _ = engine.receive([heartbeat(from: node, isReady: false)], at: milliseconds(100))
+        }
+        #expect(engine.isSynced)
+    }
+
     @Test("a first sync that had to leave rows out, since they are ahead of this node's clock, leaves it unsynced")
     func aheadRows() {
         var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)

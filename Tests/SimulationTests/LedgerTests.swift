@@ -29,17 +29,17 @@ struct LedgerTests {
     @Test("what is there, or superseded by a later write, is no fault")
     func allowed() {
         var ledger = Ledger()
-        ledger.committed(created(1), on: 0, isAcknowledged: true)
+        ledger.committed(created(1), isAcknowledged: true)
         #expect(faults(ledger, replica(created(1))).isEmpty)
         var edited = created(1)
         edited.text = Register("later", stamp(5, 2))
-        ledger.committed(edited, on: 1, isAcknowledged: true)
+        ledger.committed(edited, isAcknowledged: true)
         #expect(faults(ledger, replica(edited)).isEmpty)
         let deleted = edited.deleted(at: stamp(9))
-        ledger.committed(deleted, on: 0, isAcknowledged: true)
+        ledger.committed(deleted, isAcknowledged: true)
         #expect(faults(ledger, replica(deleted)).isEmpty)
         // Committed, but nobody was told: it may be there or not.
-        ledger.committed(created(11), on: 0, isAcknowledged: false)
+        ledger.committed(created(11), isAcknowledged: false)
         #expect(faults(ledger, replica(deleted)).isEmpty)
         #expect(faults(ledger, replica(created(11))).isEmpty)
     }
@@ -47,40 +47,40 @@ struct LedgerTests {
     @Test("an acknowledged create, edit or tick that is not there is a lost write")
     func lost() {
         var ledger = Ledger()
-        ledger.committed(created(1), on: 0, isAcknowledged: true)
+        ledger.committed(created(1), isAcknowledged: true)
         #expect(faults(ledger, replica()) == [.lostWrite])
         var edited = created(1)
         edited.text = Register("later", stamp(5))
-        ledger.committed(edited, on: 0, isAcknowledged: true)
+        ledger.committed(edited, isAcknowledged: true)
         #expect(faults(ledger, replica(created(1))) == [.lostWrite])
         var ticked = edited
         ticked.completed = Register(true, stamp(6))
-        ledger.committed(ticked, on: 0, isAcknowledged: true)
+        ledger.committed(ticked, isAcknowledged: true)
         #expect(faults(ledger, replica(edited)) == [.lostWrite])
         #expect(faults(ledger, replica(ticked)).isEmpty)
         // Later than the delete: it must still be kept.
         let deleted = ticked.deleted(at: stamp(7))
         var late = deleted
         late.text = Register("after", stamp(8, 2))
-        ledger.committed(deleted, on: 0, isAcknowledged: true)
-        ledger.committed(late, on: 1, isAcknowledged: true)
+        ledger.committed(deleted, isAcknowledged: true)
+        ledger.committed(late, isAcknowledged: true)
         #expect(faults(ledger, replica(deleted)) == [.lostWrite])
     }
 
     @Test("a todo that is there although its delete was acknowledged is back from the dead")
     func resurrected() {
         var ledger = Ledger()
-        ledger.committed(created(1), on: 0, isAcknowledged: true)
-        ledger.committed(created(1).deleted(at: stamp(2)), on: 0, isAcknowledged: true)
+        ledger.committed(created(1), isAcknowledged: true)
+        ledger.committed(created(1).deleted(at: stamp(2)), isAcknowledged: true)
         #expect(faults(ledger, replica(created(1))) == [.resurrection])
-        ledger.committed(created(3), on: 0, isAcknowledged: true)
+        ledger.committed(created(3), isAcknowledged: true)
         #expect(faults(ledger, replica(created(3))).isEmpty)
     }
 
     @Test("what nobody wrote, in the key, the value or the stamp, is invented")
     func invented() {
         var ledger = Ledger()
-        ledger.committed(created(1), on: 0, isAcknowledged: true)
+        ledger.committed(created(1), isAcknowledged: true)
         #expect(faults(ledger, replica(created(1, text: "b"))) == [.inventedWrite])
         var ticked = created(1)
         ticked.completed = Register(true, stamp(4))
@@ -92,11 +92,13 @@ struct LedgerTests {
     @Test("what only a lost database had may be gone; what others have may not")
     func exempt() {
         var ledger = Ledger()
-        ledger.committed(created(1), on: 0, isAcknowledged: true)
+        ledger.committed(created(1), isAcknowledged: true)
         var kept = ledger
-        kept.exempt(node: 0, survivors: [replica(created(1))])
+        kept.exempt(replica(created(1)), survivors: [replica(created(1))])
         #expect(kept.exemptedCount == 0 && faults(kept, replica()) == [.lostWrite])
-        ledger.exempt(node: 0, survivors: [replica()])
+        ledger.exempt(replica(), survivors: [replica()])
+        #expect(ledger.exemptedCount == 0, "it was lost before")
+        ledger.exempt(replica(created(1)), survivors: [replica()])
         #expect(ledger.exemptedCount == 3 && faults(ledger, replica()).isEmpty)
     }
 }

@@ -144,10 +144,16 @@ actor MembershipDriver {
             self.decision = decision
             changes.append([()])
         }
-        if event.changesPeers {
+        if event.changesPeers || (isHearsay(event) && !replication.readiness.isSet) {
             arePeersNew = true
             changes.append([()])
         }
+    }
+
+    /// Until the node is open, replication also wants to know whether somebody else may be there.
+    private func isHearsay(_ event: MembershipEvent) -> Bool {
+        if case .memberHeard = event { return true }
+        return false
     }
 
     // MARK: - Peers
@@ -157,7 +163,9 @@ actor MembershipDriver {
         while await changes.next() != nil {
             if arePeersNew {
                 arePeersNew = false
-                await replication.setPeers(engine.livingMembers.compactMap(Self.replicationPeer))
+                await replication.setPeers(
+                    engine.livingMembers.compactMap(Self.replicationPeer),
+                    areComplete: engine.unconfirmedCount == 0)
                 saves.append([()])
             }
             if let decision {

@@ -50,9 +50,9 @@ actor ReplicationDriver {
     }
 
     /// The replicating members as membership knows them now.
-    func setPeers(_ peers: [ReplicationPeer]) {
+    func setPeers(_ peers: [ReplicationPeer], areComplete: Bool) {
         prepare()
-        _ = carryOut(engine.setPeers(peers, at: clock.now))
+        _ = carryOut(engine.setPeers(peers, areComplete: areComplete, at: clock.now))
     }
 
     /// Membership has decided how this start stands.

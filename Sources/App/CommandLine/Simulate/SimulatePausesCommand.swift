@@ -29,8 +29,8 @@ struct SimulatePausesCommand: AsyncParsableCommand {
         guard (0...1).contains(share), (0...0.9).contains(loss) else {
             throw ValidationError("--share must be 0 to 1 and --loss 0 to 0.9")
         }
-        guard pause > 0, pause <= 600, rate > 0, rate <= 60 else {
-            throw ValidationError("--pause must be above 0 and at most 600, --rate above 0 and at most 60")
+        guard pause > 0, pause <= 600, rate >= 0.001, rate <= 60 else {
+            throw ValidationError("--pause must be above 0 and at most 600, --rate 0.001 to 60")
         }
         var options = PauseStudy.Options()
         options.nodeCount = nodes

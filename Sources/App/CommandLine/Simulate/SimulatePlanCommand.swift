@@ -10,8 +10,9 @@ struct SimulatePlanCommand: AsyncParsableCommand {
             Each cluster forms, stands idle for a quarter of the time, takes writes for half of it, and loses three \
             nodes (a third of a small one) in the last. The columns: until everybody saw everybody; until half of the \
             nodes, 99 % and all of them had the median write, and all had the slowest; writes that were not everywhere; \
-            messages that came again for each that was new; bytes per second and node, headers included, idle and under \
-            writes; until the slowest death was suspected, declared, and known to all; living members declared failed.
+            messages that came again for each that was new; bytes per second and node, idle and under \
+            writes; until the slowest death was suspected, declared, and known to all; living members declared failed. Bytes are \
+            those of packets with their headers, and of exchanges without.
             """, helpNames: CommandLineNames.help)
 
     @Option(help: "Numbers of nodes.") var nodes = "10,100,1000"

@@ -34,12 +34,16 @@ struct SimulateRunCommand: AsyncParsableCommand {
         let plan = try makePlan()
         let range = try seeds.map(Self.range) ?? seed...seed
         let nodeRange = try Self.range(nodes)
+        guard Self.nodeCounts.contains(nodeRange.lowerBound), Self.nodeCounts.contains(nodeRange.upperBound) else {
+            throw ValidationError("--nodes must be 1 to 1000")
+        }
         let isVerbose = verbose || range.count == 1
         if watch {
             guard range.count == 1 else { throw ValidationError("--watch takes one seed") }
             let single = Self.plan(plan, nodeRange, seed: range.lowerBound)
             let result = try await OwnThread.run { Run.result(of: single, seed: range.lowerBound) { print($0) } }
             print(Self.describe(result))
+            if !result.violations.isEmpty { throw ExitCode(1) }
             return
         }
         let summary = try await OwnThread.run {
@@ -100,12 +104,16 @@ struct SimulateRunCommand: AsyncParsableCommand {
         return plan
     }
 
+    private static let maxRange: UInt64 = 1_000_000_000
+    private static let nodeCounts: ClosedRange<UInt64> = 1...1_000
+
     static func range(_ text: String) throws -> ClosedRange<UInt64> {
         let parts = text.split(separator: ".", omittingEmptySubsequences: true).compactMap { UInt64($0) }
         if parts.count == 1, UInt64(text) != nil { return parts[0]...parts[0] }
         guard parts.count == 2, text == "\(parts[0])..\(parts[1])", parts[0] <= parts[1] else {
             throw ValidationError("\(text) is neither a number nor a range such as 1..1000")
         }
+        guard parts[1] - parts[0] < maxRange else { throw ValidationError("\(text) is more than \(maxRange) numbers") }
         return parts[0]...parts[1]
     }
 
