@@ -1,10 +1,10 @@
-package import Transport
+public import Transport
 
 /// A binary heap of what is to be done when; at equal instants first in, first out, so that runs repeat exactly.
 ///
 /// Entries are not removed when they lose their meaning: whoever takes one checks whether it still holds. `compact`
-/// throws the dead ones out. Inlinable, so that other modules get one made for their kind of timer.
-package struct TimerQueue<Timer: Sendable>: Sendable {
+/// throws the dead ones out. Public and inlinable, since other modules get one made for their kind of timer only so.
+public struct TimerQueue<Timer: Sendable>: Sendable {
     @usableFromInline struct Entry: Sendable {
         @usableFromInline let instant: EngineInstant
         @usableFromInline let order: UInt64
@@ -25,22 +25,22 @@ package struct TimerQueue<Timer: Sendable>: Sendable {
     @usableFromInline var nextOrder: UInt64 = 0
 
     /// An empty queue.
-    @inlinable package init() {}
+    @inlinable public init() {}
 
     /// Timers waiting, those that lost their meaning included.
-    @inlinable package var count: Int { heap.count }
+    @inlinable public var count: Int { heap.count }
     /// When the first timer is due.
-    @inlinable package var earliest: EngineInstant? { heap.first?.instant }
+    @inlinable public var earliest: EngineInstant? { heap.first?.instant }
 
     /// Adds a timer, behind those of the same instant.
-    @inlinable package mutating func add(_ timer: Timer, at instant: EngineInstant) {
+    @inlinable public mutating func add(_ timer: Timer, at instant: EngineInstant) {
         nextOrder += 1
         heap.append(Entry(instant: instant, order: nextOrder, timer: timer))
         siftUp(heap.count - 1)
     }
 
     /// The first timer that is due at `now`.
-    @inlinable package mutating func takeDue(at now: EngineInstant) -> Timer? {
+    @inlinable public mutating func takeDue(at now: EngineInstant) -> Timer? {
         guard let first = heap.first, first.instant <= now else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {
@@ -51,7 +51,7 @@ package struct TimerQueue<Timer: Sendable>: Sendable {
     }
 
     /// Keeps only the timers that `isNeeded` holds for.
-    @inlinable package mutating func compact(_ isNeeded: (Timer) -> Bool) {
+    @inlinable public mutating func compact(_ isNeeded: (Timer) -> Bool) {
         heap.removeAll { !isNeeded($0.timer) }
         // A sorted array is a heap.
         heap.sort { $0.precedes($1) }

@@ -1,20 +1,22 @@
 /// A first-in-first-out queue whose operations are constant-time on average.
-package struct FIFO<Element> {
+///
+/// Public and inlinable, since other modules get one made for their kind of element only so.
+public struct FIFO<Element> {
     @usableFromInline var elements: [Element?] = []
     @usableFromInline var head = 0
 
     /// Empty.
-    @inlinable package init() {}
+    @inlinable public init() {}
 
     /// Whether there is nothing to pop.
-    @inlinable package var isEmpty: Bool { head == elements.count }
+    @inlinable public var isEmpty: Bool { head == elements.count }
     /// Elements waiting.
-    @inlinable package var count: Int { elements.count - head }
+    @inlinable public var count: Int { elements.count - head }
     /// The element that `popFirst` would give.
-    @inlinable package var first: Element? { isEmpty ? nil : elements[head] }
+    @inlinable public var first: Element? { isEmpty ? nil : elements[head] }
 
     /// The element with `index` others before it, which must be there.
-    @inlinable package subscript(index: Int) -> Element {
+    @inlinable public subscript(index: Int) -> Element {
         guard index >= 0, index < count, let element = elements[head + index] else {
             preconditionFailure("element \(index) of \(count)")
         }
@@ -22,10 +24,10 @@ package struct FIFO<Element> {
     }
 
     /// Adds at the end.
-    @inlinable package mutating func append(_ element: Element) { elements.append(element) }
+    @inlinable public mutating func append(_ element: Element) { elements.append(element) }
 
     /// Takes the oldest element.
-    @inlinable package mutating func popFirst() -> Element? {
+    @inlinable public mutating func popFirst() -> Element? {
         guard head < elements.count else { return nil }
         let element = elements[head]
         elements[head] = nil
@@ -41,7 +43,7 @@ package struct FIFO<Element> {
     }
 
     /// Takes out all that match; costs as much as there are elements.
-    @inlinable package mutating func removeAll(where isUnwanted: (Element) -> Bool) {
+    @inlinable public mutating func removeAll(where isUnwanted: (Element) -> Bool) {
         elements = elements[head...].filter { $0.map { !isUnwanted($0) } ?? false }
         head = 0
     }
