@@ -151,17 +151,16 @@ struct HTTPApplicationTests {
             let post = "POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
             for text in ["", "GET /health", "GET /todos HTTP/1.1\r\nX: ", post, post + "{"] {
                 try await RawClient.connect(port: port) { connection in
-                    if !text.isEmpty { try await connection.send(text) }
+                    // On a busy machine the server may have given this client up before it says anything.
+                    if !text.isEmpty { try? await connection.send(text) }
                     #expect(try await connection.receiveAll().contains(" 200 ") == false)
                 }
             }
             try await RawClient.connect(port: port) { connection in
                 try await connection.send(post)
-                for _ in 0..<12 {
-                    try? await connection.send(" ")
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-                #expect(try await connection.receiveAll().hasPrefix("HTTP/1.1 408"))
+                let answer = try await connection.receive(
+                    until: "\r\n", whileSending: " ", every: .milliseconds(100))
+                #expect(answer?.hasPrefix("HTTP/1.1 408") == true)
             }
         }
         // With the default limits it would take minutes.

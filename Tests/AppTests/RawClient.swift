@@ -48,6 +48,21 @@ enum RawClient {
             return received
         }
 
+        /// The same while something is sent again and again. What comes is read at once: who goes on sending to a server that
+        /// has closed is reset, and loses what it had not read.
+        mutating func receive(
+            until end: String, whileSending text: String, every interval: Duration
+        ) async throws -> String? {
+            let outbound = outbound
+            let sender = Task {
+                while !Task.isCancelled, (try? await outbound.write(ByteBuffer(string: text))) != nil {
+                    try? await Task.sleep(for: interval)
+                }
+            }
+            defer { sender.cancel() }
+            return try await receive(until: end)
+        }
+
         /// What came until the server closed, be it with a reset because it was still being sent to.
         mutating func receiveAll() async throws -> String {
             do {
