@@ -197,24 +197,25 @@ struct ProbingTests {
     func refutationThroughHelpers() throws {
         var accuser = MembershipEngine.joined(["b", "c", "d"])
         let trace = accuser.run(to: milliseconds(3_000), respond: answering(except: ["c"]))
-        let question = accusation("c", from: "a")
+        let own = accusation("c", from: "a")
         let asked = trace.compactMap { entry -> PeerAddress? in
-            if case .send(.suspect(question), let peer) = entry.effect, peer != address(of: "c") { peer } else { nil }
+            if case .send(.suspect(own), let peer) = entry.effect, peer != address(of: "c") { peer } else { nil }
         }
         #expect(Set(asked) == [address(of: "b"), address(of: "d")])
 
-        var helper = MembershipEngine.joined(["a", "c", "d"])
+        var helper = MembershipEngine.joined(["b", "c", "d"])
+        let question = accusation("c", from: "b")
         let before = helper.receive(.suspect(question), from: address(of: "d"), at: .zero)
         #expect(!before.contains { if case .send(.alive, _) = $0 { true } else { false } })
         var refutation = alive("c")
         refutation.incarnation = question.incarnation + 1
         _ = helper.receive(.alive(refutation), from: address(of: "c"), at: milliseconds(10))
-        let answer = helper.receive(.suspect(question), from: address(of: "a"), at: milliseconds(20))
-        #expect(answer == [.send(.alive(refutation), to: address(of: "a"))])
+        let answer = helper.receive(.suspect(question), from: address(of: "b"), at: milliseconds(20))
+        #expect(answer == [.send(.alive(refutation), to: address(of: "b"))])
         #expect(helper.receive(.suspect(question), from: address(of: "d"), at: milliseconds(30)).isEmpty)
         var answers = 0
         for tick: UInt64 in 0..<100 {
-            answers += helper.receive(.suspect(question), from: address(of: "a"), at: milliseconds(40 + tick)).count
+            answers += helper.receive(.suspect(question), from: address(of: "b"), at: milliseconds(40 + tick)).count
         }
         #expect(answers == MembershipEngine.maxAnswersPerSecond - 1)
     }
