@@ -96,6 +96,9 @@ package struct Faults: Hashable, Sendable {
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
     ]
 
+    /// Rates that are shares, of packets or of starts; the others are per minute and cluster.
+    package static let shares: Set<String> = ["loss", "duplication", "corruption", "tails", "donor-deaths"]
+
     private static let loss = Faults {
         $0.loss = 0.05
         $0.duplication = 0.02

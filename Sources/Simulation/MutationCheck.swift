@@ -40,7 +40,7 @@ package struct MutationCheck: Sendable {
         Scene(.gapPull, "loss", .udp, nodes: 12),
         Scene(.eagerBroadcast, "none", .udp),
         Scene(.eagerBroadcast, "none", .zmq),
-        Scene(.relays, "loss", .udp, nodes: 40, seconds: 10),
+        Scene(.relays, "loss", .udp, nodes: 40, seconds: 20),
         Scene(.heartbeats, "loss", .udp, nodes: 12),
         Scene(.readiness, "crashes", .udp),
         Scene(.failover, "donors", .udp),

@@ -21,6 +21,8 @@ final class SimulatedNode {
     var epoch = 0
     /// When it last went on after standing still, and after standing still for so long that it may be seen as failed.
     var lastPauseEnd: EngineInstant?
+    /// Since when it has been standing still, but for moments.
+    var stillSince: EngineInstant?
     var longPauseEnd: EngineInstant?
 
     init(index: Int, nodeID: NodeID) {

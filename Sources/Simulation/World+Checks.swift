@@ -59,7 +59,7 @@ extension World {
     }
 
     /// How soon a write is everywhere, though packets are lost: every one while few are, every one while up to one in
-    /// twenty is, so that heartbeats are too; half of them while few are, and nine of ten.
+    /// twenty is, so that heartbeats are too; half of them sooner, and in small clusters nine of ten.
     private static let longestSpread: Duration = .seconds(2)
     private static let longestSpreadUnderLoss: Duration = .seconds(4)
     private static let usualSpread: Duration = .milliseconds(400)
@@ -70,13 +70,14 @@ extension World {
     private static let highestLoss = 0.05
 
     func checkSpread() {
-        guard let times = spread?.allTimes, let slowest = times.last, options.faults.loss <= Self.highestLoss else {
-            return
-        }
-        let limit = options.faults.loss <= Self.lowLoss ? Self.longestSpread : Self.longestSpreadUnderLoss
+        let faults = options.faults
+        // Damaged is lost, and what comes late enough is as good as lost for a while.
+        let loss = max(faults.loss, max(faults.corruption, faults.tailRate))
+        guard let times = spread?.allTimes, let slowest = times.last, loss <= Self.highestLoss else { return }
+        let limit = loss <= Self.lowLoss ? Self.longestSpread : Self.longestSpreadUnderLoss
         if slowest > limit { violate(.lateWrite, "the slowest write took \(slowest)") }
         let median = times[times.count / 2]
-        if options.faults.loss <= Self.lowLoss, median > Self.medianSpread {
+        if median > (loss <= Self.lowLoss ? Self.medianSpread : Self.usualSpread) {
             violate(.lateWrite, "half of them took \(median) or more")
         }
         // Each node more is one more that may have missed it, and where little is written its loss shows late.
@@ -116,8 +117,9 @@ extension World {
     /// The node opens, or serves: it has what it must, unless it says itself that it may not.
     func checkStart(of node: SimulatedNode) {
         guard let process = node.process else { return }
-        // Nodes on copies of one database exchange nothing. A database thrown away since may have been the only one to have something; in a cut cluster nobody knows what
-        // others have; and who finds none of its seeds has to take itself for the first.
+        // Nodes on copies of one database exchange nothing. A database thrown away since may have been the only one to have
+        // something; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take itself for
+        // the first.
         guard process.replication.isSynced || !process.replication.isReady, discardedAt ?? .zero < process.startedAt,
             !nodes.contains(where: \.isCopy),
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),

@@ -22,7 +22,7 @@ extension World {
         let since = now + (.zero - (isOwn ? Self.ownTrouble : Self.toldTrouble))
         guard since > .zero, let accuserIndex = nodes.firstIndex(where: { $0.name == accuser }),
             subject.hasRun(since: since), subject.longPauseEnd.map({ $0 < since }) ?? true,
-            subject.process?.pausedSince.map({ now - $0 <= Self.longestPause }) ?? true,
+            !subject.isPausedNow || subject.stillSince.map({ now - $0 <= Self.longestPause }) ?? true,
             couldTalk(accuserIndex, index, since: since)
         else { return }
         // A verdict that waited in a process which stood still is an old one.
@@ -31,18 +31,18 @@ extension World {
         violate(.falseFailure, "\(nodes[observer].name) declared \(member.name) failed, accused by \(accuser)")
     }
 
-    /// Where packets are neither lost nor late, and the cluster does not fall apart, nobody suspects a member that is well and in reach, if only by way of
-    /// others.
+    /// Where packets are neither lost nor late, and no two nodes are cut off from each other altogether, nobody suspects a
+    /// member that is well and in reach, if only by way of others. (Of two that were cut off the one's verdict, though old,
+    /// is a suspicion for whoever gets its list of members later.)
     func noteSuspicion(of member: Member, by accuser: String, seenBy observer: Int) {
         let faults = options.faults
         guard options.transport == .udp, faults.loss == 0, faults.tailRate == 0, faults.corruption == 0,
-            faults.splits == 0,
             accuser == nodes[observer].name, let index = SimulatedNode.index(member.address), index < nodes.count
         else { return }
         let since = now + (.zero - Self.ownTrouble)
         // That the observer itself stood still is no excuse.
         guard nodes[index].hasBeenWell(since: since), nodes[observer].hasRun(since: since),
-            couldTalk(observer, index, since: since)
+            couldProbe(observer, index, since: since), couldAllTalk(since: now + (.zero - Self.toldTrouble))
         else { return }
         violate(.falseSuspicion, "\(accuser) suspects \(member.name)")
     }
@@ -82,7 +82,16 @@ extension World {
         detections[index] = detection
     }
 
-    func isLongPause(_ time: Duration) -> Bool { time > Self.longestPause }
+    /// A moment between two pauses is too short to answer in: both are one.
+    private static let breath: Duration = .seconds(1)
+
+    func notePause(of node: SimulatedNode) {
+        if let end = node.lastPauseEnd, now - end < Self.breath { return }
+        node.stillSince = now
+    }
+
+    /// Whether a pause that ends now was so long, with those just before it, that the member may be seen as failed.
+    func wasLong(_ node: SimulatedNode) -> Bool { node.stillSince.map { now - $0 > Self.longestPause } ?? false }
 
     private func neverPaused(_ node: SimulatedNode) -> Bool {
         node.process != nil && node.lastPauseEnd == nil && !node.isPausedNow
@@ -90,11 +99,28 @@ extension World {
 
     /// Whether the two have been able to hear each other since then, at least by way of a node that was well.
     private func couldTalk(_ first: Int, _ second: Int, since instant: EngineInstant) -> Bool {
-        if first == second || network.hasConnected(first, second, since: instant) { return true }
-        return nodes.contains { relay in
+        first == second || network.hasConnected(first, second, since: instant)
+            || relayCount(first, second, since: instant) > 0
+    }
+
+    /// Whether any helpers that the one may have asked to probe the other were of use.
+    private func couldProbe(_ first: Int, _ second: Int, since instant: EngineInstant) -> Bool {
+        if network.hasConnected(first, second, since: instant) { return true }
+        let useful = relayCount(first, second, since: instant)
+        return useful > 0 && nodes.count - 2 - useful < options.membership.indirectProbeCount
+    }
+
+    private func relayCount(_ first: Int, _ second: Int, since instant: EngineInstant) -> Int {
+        nodes.count { relay in
             relay.index != first && relay.index != second && relay.hasBeenWell(since: instant)
                 && network.hasConnected(first, relay.index, since: instant)
                 && network.hasConnected(relay.index, second, since: instant)
+        }
+    }
+
+    private func couldAllTalk(since instant: EngineInstant) -> Bool {
+        nodes.indices.allSatisfy { first in
+            nodes.indices.allSatisfy { second in second <= first || couldTalk(first, second, since: instant) }
         }
     }
 

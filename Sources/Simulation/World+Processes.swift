@@ -96,14 +96,15 @@ extension World {
         guard let process = nodes[index].process, !process.isPaused else { return }
         say("\(nodes[index].name) stands still for \(time.inSeconds) s")
         nodes[index].process?.pausedSince = now
-        schedule(.resume(index, epoch: nodes[index].epoch, isLong: isLongPause(time)), in: time)
+        notePause(of: nodes[index])
+        schedule(.resume(index, epoch: nodes[index].epoch), in: time)
     }
 
-    func resume(_ index: Int, isLong: Bool) {
+    func resume(_ index: Int) {
         guard nodes[index].process?.isPaused == true else { return }
         nodes[index].process?.pausedSince = nil
         nodes[index].lastPauseEnd = now
-        if isLong { nodes[index].longPauseEnd = now }
+        if wasLong(nodes[index]) { nodes[index].longPauseEnd = now }
         // Its threads go on in any order: timers may run before those that read the sockets have handed over.
         if chance(0.5) {
             readUnread(index)

@@ -58,7 +58,7 @@ package final class World {
         case commit(Int, epoch: Int)
         case exchange(ExchangeEvent)
         case connection(from: Int, to: Int)
-        case resume(Int, epoch: Int, isLong: Bool)
+        case resume(Int, epoch: Int)
         case unread(Int, epoch: Int)
         case peers(Int, epoch: Int)
         case action(Int)
@@ -171,8 +171,8 @@ package final class World {
             if nodes[index].epoch == epoch { finishCommit(index) }
         case .exchange(let event): handle(event)
         case .connection(let from, let to): proceedConnection(from, to)
-        case .resume(let index, let epoch, let isLong):
-            if nodes[index].epoch == epoch { resume(index, isLong: isLong) }
+        case .resume(let index, let epoch):
+            if nodes[index].epoch == epoch { resume(index) }
         case .unread(let index, let epoch):
             if nodes[index].epoch == epoch { readUnread(index) }
         case .peers(let index, let epoch):

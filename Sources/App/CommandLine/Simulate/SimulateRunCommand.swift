@@ -17,7 +17,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
     var faults = "chaos"
     @Option(
         help: ArgumentHelp(
-            "Another rate of one fault, per minute and cluster, or per packet: \(Faults.rates.keys.sorted().joined(separator: ", ")).",
+            Self.rateHelp,
             valueName: "fault=rate")
     ) var rate: [String] = []
     @Option(help: "udp or zmq.") var transport = "udp"
@@ -58,11 +58,12 @@ struct SimulateRunCommand: AsyncParsableCommand {
                 defer { progress.show(summary.count) }
                 if isVerbose || !result.violations.isEmpty { print(Self.describe(result)) }
                 for violation in result.violations { print("    \(violation)") }
-                return summary.failed.count < 20
+                return summary.failed.count < Self.maxFailed
             }
             progress.clear()
             return summary
         }
+        if summary.count < range.count { print("stopped after \(summary.count) of \(range.count) seeds") }
         print(summary.text)
         guard let first = summary.failed.first else { return }
         print("again: auto-cluster-sync simulate \(replayArguments(seed: first))")
@@ -90,10 +91,11 @@ struct SimulateRunCommand: AsyncParsableCommand {
 
     private static func apply(_ setting: String, to faults: inout Faults) throws {
         let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
-        guard parts.count == 2, let path = Faults.rates[parts[0]], let rate = Double(parts[1]), (0...10_000) ~= rate
-        else {
-            throw ValidationError("--rate: \(setting) is not a fault and a rate from 0 to 10000, such as crashes=6")
+        guard parts.count == 2, let path = Faults.rates[parts[0]], let rate = Double(parts[1]) else {
+            throw ValidationError("--rate: \(setting) is not a fault and its rate, such as crashes=6")
         }
+        let highest = Faults.shares.contains(parts[0]) ? 0.9 : 10_000
+        guard (0...highest) ~= rate else { throw ValidationError("--rate: \(parts[0]) must be 0 to \(highest.short)") }
         faults[keyPath: path] = rate
     }
 
@@ -104,6 +106,14 @@ struct SimulateRunCommand: AsyncParsableCommand {
         return plan
     }
 
+    private static let rateHelp: String = {
+        let names = Faults.rates.keys.sorted()
+        let shares = names.filter(Faults.shares.contains).joined(separator: ", ")
+        let perMinute = names.filter { !Faults.shares.contains($0) }.joined(separator: ", ")
+        return "Another rate of one fault. Shares of packets, or of first syncs: \(shares). A minute: \(perMinute)."
+    }()
+    /// Failing seeds after which the others are not worth their time.
+    private static let maxFailed = 20
     private static let maxRange: UInt64 = 1_000_000_000
     private static let nodeCounts: ClosedRange<UInt64> = 1...1_000
 
@@ -145,7 +155,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         var count = 0
         var failed: [UInt64] = []
         var acknowledged = 0
-        var slowest: Duration = .zero
+        var slowest: Duration?
         var checkers: [String: Int] = [:]
 
         mutating func note(_ result: Run.Result) {
@@ -153,13 +163,13 @@ struct SimulateRunCommand: AsyncParsableCommand {
             acknowledged += result.acknowledgedCount
             if !result.violations.isEmpty { failed.append(result.seed) }
             for checker in Set(result.violations.map(\.checker.rawValue)) { checkers[checker, default: 0] += 1 }
-            if let healed = result.healedAfter { slowest = max(slowest, healed) }
+            if let healed = result.healedAfter { slowest = max(slowest ?? healed, healed) }
         }
 
         var text: String {
             let noticed = checkers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             return "\(count) seeds, \(failed.count) failed\(noticed.isEmpty ? "" : " (\(noticed))"), "
-                + "\(acknowledged) acknowledged writes, slowest healing \(slowest)"
+                + "\(acknowledged) acknowledged writes, slowest healing \(slowest.map { "\($0)" } ?? "never")"
         }
     }
 }
