@@ -15,38 +15,6 @@ package struct WorldOptions: Sendable {
     package init() {}
 }
 
-/// A mechanism that can be switched off: what nobody notices the absence of is either untested or not needed.
-package enum Mechanism: String, Sendable, CaseIterable {
-    /// Walks of the hash tree.
-    case walks
-    /// Members that are accused contradict.
-    case refutation
-    /// Time between suspicion and failure.
-    case suspicion
-    /// Probing through others, and over streams.
-    case indirectProbes
-    /// The clock's bound survives restarts.
-    case durableClock
-    /// The todo endpoints wait for the first sync.
-    case readiness
-    /// Broadcasts are repeated and passed on.
-    case relays
-    /// Changes are told at once.
-    case eagerBroadcast
-    /// A first sync goes on with another donor when one dies.
-    case failover
-    /// Lifeguard: local health, and suspicions that last longer while nobody confirms them.
-    case lifeguard
-    /// The time in which a process stood still does not count for its timers.
-    case pauseClock
-    /// Small holes in a stream are asked for.
-    case gapPull
-    /// Heartbeats of replication.
-    case heartbeats
-    /// Seeds and failed members are tried again.
-    case rejoining
-}
-
 /// One cluster in one process, in virtual time, from one seed: everything above sockets and disks is the real thing.
 ///
 /// The same options and seed give the same trace on every run, in debug and in release: nothing here may depend on wall
@@ -181,44 +149,5 @@ package final class World {
             let action = actions.removeValue(forKey: number)
             action?(self)
         }
-    }
-}
-
-/// What happened, in numbers.
-package struct WorldStats: Hashable, Sendable {
-    package var events = 0
-    package var packets = 0
-    package var packetBytes = 0
-    package var lostPackets = 0
-    package var crashes = 0
-    /// Views of a member as failed; those of members that never stood still; and those for no good reason.
-    package var failures = 0
-    package var healthyFailures = 0
-    package var falseFailures = 0
-    /// Members that were seen as failed although they ran, and are seen as alive again; the slowest of these returns.
-    package var returns = 0
-    package var slowestReturn: Duration = .zero
-    package var suspicions = 0
-    package var violations = 0
-    /// Datagrams with damaged bytes, as the checksum noticed.
-    package var damagedPackets = 0
-    package var exchangeBytes = 0
-    package var walks = 0
-    package var failedWalks = 0
-    package var commits = 0
-    package var faults = 0
-}
-
-/// A digest of a run: equal for equal runs (FNV-1a over 64-bit words).
-struct Trace: Sendable {
-    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    mutating func note(_ words: UInt64...) {
-        for word in words { value = (value ^ word) &* 0x0000_0100_0000_01b3 }
-    }
-
-    mutating func note(_ bytes: [UInt8]) {
-        note(UInt64(bytes.count))
-        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     }
 }
