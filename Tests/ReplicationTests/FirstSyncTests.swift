@@ -126,11 +126,6 @@ struct FirstSyncTests {
         return effects
     }
 
-    private func isWalk(_ effect: Effect) -> Bool {
-        if case .walk = effect { return true }
-        return false
-    }
-
     @Test("a donor that is open but not synced is not enough; when all were walked with, the cluster starts as a whole")
     func unsyncedDonor() {
         for hasLostPeer in [false, true] {
@@ -215,14 +210,6 @@ struct FirstSyncTests {
     private func isHeartbeat(_ effect: Effect) -> Bool {
         if case .broadcast(_, let options) = effect { return options.replacing == "heartbeat" }
         return false
-    }
-
-    private func milliseconds(_ count: UInt64) -> EngineInstant { .zero + .milliseconds(count) }
-
-    private func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
-
-    private func peer(_ node: UInt64) -> ReplicationPeer {
-        ReplicationPeer(nodeID: NodeID(node), address: address(node))
     }
 
     private func heartbeat(from node: UInt64, isReady: Bool = true) -> Arrival {

@@ -144,29 +144,11 @@ struct PullTests {
         effects.compactMap { if case .send(let message, let peer) = $0 { (message, peer) } else { nil } }
     }
 
-    private func isWalk(_ effect: Effect) -> Bool { if case .walk = effect { true } else { false } }
-
     private func arrival(_ pull: ReplicationMessage.Pull, from node: UInt64) -> Arrival {
         Arrival(message: ReplicationMessage.encode(pull), sender: address(node), delivery: .unicast)
     }
 
-    private func milliseconds(_ count: Int) -> EngineInstant { .zero + .milliseconds(count) }
-
-    private func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
-
-    private func peer(_ node: UInt64) -> ReplicationPeer {
-        ReplicationPeer(nodeID: NodeID(node), address: address(node))
-    }
-
-    private func row(_ key: ByteString, text: String = "t") -> Row {
-        let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))
-        return .created(key: key, text: ByteString(text), atMilliseconds: 1, stamp: stamp)
-    }
-
     private func changes(from node: UInt64, sequence: UInt64) -> [UInt8] {
-        var bytes = ReplicationMessage.changesHeader(
-            stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
-        RowCodec.append(row("k\(sequence)"), to: &bytes)
-        return bytes
+        ReplicationTests.changes(from: node, sequence: sequence, rows: [row("k\(sequence)")])
     }
 }

@@ -339,35 +339,10 @@ struct ReplicationEngineTests {
         return effects
     }
 
-    private func isWalk(_ effect: Effect) -> Bool {
-        if case .walk = effect { return true }
-        return false
-    }
-
     private func mergeToken(_ effects: [Effect]) -> ReplicationEngine.MergeToken {
         for case .merge(let token, _) in effects { return token }
         Issue.record("no merge in \(effects)")
         return ReplicationEngine.MergeToken(number: 0)
-    }
-
-    private func milliseconds(_ count: Int) -> EngineInstant { .zero + .milliseconds(count) }
-
-    private func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
-
-    private func peer(_ node: UInt64) -> ReplicationPeer {
-        ReplicationPeer(nodeID: NodeID(node), address: address(node))
-    }
-
-    private func row(_ key: ByteString, text: String = "t") -> Row {
-        let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))
-        return .created(key: key, text: ByteString(text), atMilliseconds: 1, stamp: stamp)
-    }
-
-    private func changes(from node: UInt64, sequence: UInt64, rows: [Row]) -> [UInt8] {
-        var bytes = ReplicationMessage.changesHeader(
-            stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
-        for row in rows { RowCodec.append(row, to: &bytes) }
-        return bytes
     }
 
     private func heartbeat(

@@ -1,0 +1,26 @@
+import Replication
+import Transport
+
+// What the tests of the engine speak of: peers by small numbers, and times in milliseconds.
+
+func milliseconds(_ count: some BinaryInteger) -> EngineInstant { .zero + .milliseconds(count) }
+
+func address(_ node: UInt64) -> PeerAddress { PeerAddress(host: .v4(0x7f00_0001), port: UInt16(node)) }
+
+func peer(_ node: UInt64) -> ReplicationPeer { ReplicationPeer(nodeID: NodeID(node), address: address(node)) }
+
+/// A todo that node 1 created at the first millisecond.
+func row(_ key: ByteString, text: String = "t") -> Row {
+    let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(1))
+    return .created(key: key, text: ByteString(text), atMilliseconds: 1, stamp: stamp)
+}
+
+/// A changes message of a node's first start.
+func changes(from node: UInt64, sequence: UInt64, rows: [Row]) -> [UInt8] {
+    var bytes = ReplicationMessage.changesHeader(
+        stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
+    for row in rows { RowCodec.append(row, to: &bytes) }
+    return bytes
+}
+
+func isWalk(_ effect: ReplicationEngine.Effect) -> Bool { if case .walk = effect { true } else { false } }
