@@ -12,6 +12,11 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// How soon a heartbeat follows when the transport has connected a peer, and after the first one of a peer: many that
     /// come at once share one.
     package var connectHeartbeatDelay: Duration = .milliseconds(10)
+    /// Streams of others whose heads one heartbeat tells, those that moved within `headsInterval`; 0 for none. In a large
+    /// cluster a heartbeat reaches a few, and who missed a change learns of it from whoever has it.
+    package var maxHeads = 32
+    /// Two heartbeats, so that each node tells a head at least once.
+    package var headsInterval: Duration = .seconds(2)
     /// How long a hole in a stream may be reordering before it counts as a loss.
     package var gapGrace: Duration = .milliseconds(150)
     /// Spread of the delay before a pull of what a hole lacks, so that what is only late is not asked for, and many nodes

@@ -73,12 +73,14 @@ extension ReplicationEngine {
         openWindow(heartbeat.stream, head: heartbeat.head)
         correctWindow(by: heartbeat, at: now)
         guard let followed = windows[node], followed.start == heartbeat.stream.start else { return [] }
+        if heartbeat.head > followed.window.end { moved[node] = now }
         windows[node]?.window.noteEnd(heartbeat.head)
         // Equal roots prove that nothing is missing, whatever was lost on the way.
         if heartbeat.summary == summary {
             windows[node]?.window.repaired(upTo: heartbeat.head, lossCount: followed.window.lossCount)
         }
         noteGap(node, at: now)
+        note(heartbeat.others, at: now)
 
         var state = progress[node] ?? PeerProgress()
         if state.lastHeartbeat == nil {

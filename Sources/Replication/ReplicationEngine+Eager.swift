@@ -149,9 +149,11 @@ extension ReplicationEngine {
         // A message of an earlier start of the origin is rare and late.
         if let known = windows[id.origin], known.start > id.start { return true }
         openWindow(id, head: sequence - 1)
-        let head = windows[id.origin]?.window.head
+        let before = windows[id.origin]?.window
         let isNew = windows[id.origin]?.window.insert(sequence) ?? true
-        if windows[id.origin]?.window.head != head { windows[id.origin]?.pulls = 0 }
+        let after = windows[id.origin]?.window
+        if after?.head != before?.head { windows[id.origin]?.pulls = 0 }
+        if after?.end != before?.end { moved[id.origin] = now }
         noteGap(id.origin, at: now)
         return isNew
     }

@@ -49,6 +49,8 @@ package struct ReplicationEngine: Sendable {
     var merges: [MergeToken: [MergingMessage]] = [:]
     var mergeCount: UInt64 = 0
     var nextHeartbeat = EngineInstant.zero
+    /// Streams that moved lately, and when: heartbeats tell their heads.
+    var moved: [NodeID: EngineInstant] = [:]
     /// What peers may still ask for.
     var recent: RecentChanges
     var pullWindowEnd = EngineInstant.zero
@@ -71,6 +73,7 @@ package struct ReplicationEngine: Sendable {
                 limit: StreamWindow.maxPending),
             Occupancy("peers in progress", progress.count, limit: peers.count),
             Occupancy("peers with something due", due.count, limit: peers.count),
+            Occupancy("streams that moved", moved.count, limit: configuration.maxStreams),
             Occupancy("walks led", walking.count, limit: configuration.maxWalks + 1),
             Occupancy("bytes of recent changes", recent.bytes, limit: configuration.maxRecentBytes),
         ]
@@ -151,7 +154,9 @@ package struct ReplicationEngine: Sendable {
     mutating func heartbeat(at now: EngineInstant) -> Effect {
         nextHeartbeat = now + configuration.heartbeatInterval
         let message = ReplicationMessage.encode(
-            .init(stream: stream, head: sequence, summary: summary, isReady: isReady, isSynced: isSynced))
+            .init(
+                stream: stream, head: sequence, summary: summary, isReady: isReady, isSynced: isSynced,
+                others: movedHeads(at: now)))
         return .broadcast(message, BroadcastOptions(replacing: "heartbeat", isRepeated: false))
     }
 

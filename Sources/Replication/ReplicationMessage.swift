@@ -3,7 +3,8 @@ package import Transport
 /// What replication sends outside of walks. Integers are big-endian.
 ///
 ///     changes    u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
-///     heartbeat  u8 2, origin u64, start u64, head u64, root u128, count u64, flags u8 (bit 0 ready, bit 1 synced)
+///     heartbeat  u8 2, origin u64, start u64, head u64, root u128, count u64, flags u8 (bit 0 ready, bit 1 synced),
+///                then heads of others: origin u64, start u64, head u64 each
 ///     pull       u8 3, origin u64, start u64, then per range of numbers: first u64, count u8
 ///
 /// A pull asks the origin for changes again, which come as they were, to the asker alone.
@@ -29,6 +30,14 @@ package enum ReplicationMessage: Hashable, Sendable {
         package var isReady: Bool
         /// It has everything that was there when it started, as far as it could reach anybody.
         package var isSynced: Bool
+        /// How far the streams of others have come that moved lately.
+        package var others: [StreamHead] = []
+    }
+
+    /// The last number of a stream that somebody knows of.
+    package struct StreamHead: Hashable, Sendable {
+        package var stream: StreamID
+        package var head: UInt64
     }
 
     /// Asks for changes that were lost.
@@ -67,6 +76,11 @@ package enum ReplicationMessage: Hashable, Sendable {
         bytes.append(bigEndian: heartbeat.summary.root)
         bytes.append(bigEndian: heartbeat.summary.count)
         bytes.append((heartbeat.isReady ? 1 : 0) | (heartbeat.isSynced ? 2 : 0))
+        for other in heartbeat.others {
+            bytes.append(bigEndian: other.stream.origin.rawValue)
+            bytes.append(bigEndian: other.stream.start)
+            bytes.append(bigEndian: other.head)
+        }
         return bytes
     }
 
@@ -107,10 +121,14 @@ package enum ReplicationMessage: Hashable, Sendable {
             let root = try reader.integer(UInt128.self)
             let count = try reader.integer(UInt64.self)
             let flags = try reader.integer(UInt8.self)
+            var others: [StreamHead] = []
+            while !reader.isAtEnd {
+                others.append(StreamHead(stream: try StreamID(from: &reader), head: try reader.integer()))
+            }
             return .heartbeat(
                 Heartbeat(
                     stream: stream, head: head, summary: TreeSummary(root: root, count: count),
-                    isReady: flags & 1 != 0, isSynced: flags & 2 != 0))
+                    isReady: flags & 1 != 0, isSynced: flags & 2 != 0, others: others))
         case 3: return .pull(try readPull(&reader))
         default: throw Failure.unknownKind
         }

@@ -26,6 +26,8 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case gapPull
     /// Heartbeats of replication.
     case heartbeats
+    /// Heads of others in heartbeats.
+    case heads
     /// Seeds and failed members are tried again.
     case rejoining
 }

@@ -41,6 +41,7 @@ extension World {
         }
         replication.maxMessageBytes = model.maxMessageBytes
         if options.without.contains(.gapPull) { replication.maxPulls = 0 }
+        if options.without.contains(.heads) { replication.maxHeads = 0 }
         return SimulatedProcess(
             membership: MembershipEngine(
                 configuration: membershipConfiguration, local: local, seed: generator.next(), at: now),

@@ -89,8 +89,13 @@ extension RandomValues {
         }
         guard int(4) > 0 else {
             let summary = TreeSummary(root: number(), count: number())
+            let others = (0..<int(4)).map { _ in
+                ReplicationMessage.StreamHead(
+                    stream: StreamID(origin: NodeID(UInt64(1 + int(5))), start: number()), head: number())
+            }
             return ReplicationMessage.encode(
-                .init(stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool()))
+                .init(
+                    stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(), others: others))
         }
         var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
         for row in rows(upTo: 5) { RowCodec.append(row, to: &bytes) }

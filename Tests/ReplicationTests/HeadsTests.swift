@@ -1,0 +1,113 @@
+@testable import Replication
+import TestSupport
+import Testing
+import Transport
+
+@Suite("Heads of others in heartbeats")
+struct HeadsTests {
+    @Test("what moved within two heartbeats is told, for as long and no longer")
+    func told() throws {
+        var engine = engine()
+        #expect(try beat(&engine, at: .zero) == [])
+        _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(100))
+        #expect(try beat(&engine, at: milliseconds(1_000)) == [head(2, 1)])
+        _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(1_900))
+        #expect(try beat(&engine, at: milliseconds(2_000)) == [head(2, 1)])
+        #expect(try beat(&engine, at: milliseconds(2_100)) == [], "a duplicate is no news")
+    }
+
+    @Test("who missed a change of one peer learns of it from another, asks the writer, and tells it in turn")
+    func learnt() throws {
+        var engine = engine()
+        _ = engine.receive([heartbeat(from: 2)], at: .zero)
+        _ = engine.receive([heartbeat(from: 3, telling: [head(2, 1)])], at: milliseconds(10))
+        #expect(engine.windows[NodeID(2)]?.window.hasGap == true)
+        let effects = engine.advance(to: milliseconds(90))
+        #expect(effects.contains { if case .send(_, address(2)) = $0 { true } else { false } })
+        #expect(try beat(&engine, at: milliseconds(100)) == [head(2, 1)])
+    }
+
+    @Test("a head of nobody, of this node, of another start or of the past changes nothing")
+    func ignored() throws {
+        var engine = engine()
+        _ = engine.receive([heartbeat(from: 2, head: 5)], at: .zero)
+        let before = engine.windows
+        let told = [head(2, 5), head(2, 0), head(2, .max, start: 2), head(1, 9), head(9, 9), head(3, 9)]
+        _ = engine.receive([heartbeat(from: 4, telling: told)], at: milliseconds(10))
+        for node: UInt64 in [1, 2, 3, 9] { #expect(engine.windows[NodeID(node)] == before[NodeID(node)]) }
+    }
+
+    @Test("a head that was invented is forgotten once the writer has contradicted it")
+    func invented() {
+        var engine = engine()
+        _ = engine.receive([heartbeat(from: 2, head: 5)], at: .zero)
+        _ = engine.receive([heartbeat(from: 4, telling: [head(2, .max)])], at: .zero)
+        for second in 1...4 { _ = engine.receive([heartbeat(from: 2, head: 5)], at: milliseconds(second * 1_000)) }
+        #expect(engine.windows[NodeID(2)]?.window.end == 5)
+    }
+
+    @Test("of many that moved a heartbeat tells 32, others each time, and fits into a message")
+    func bounded() throws {
+        var engine = engine(peerCount: 400)
+        for node: UInt64 in 2...401 {
+            _ = engine.receive([arrival(changes(from: node, sequence: 1, rows: [row("k")]))], at: .zero)
+        }
+        var seen: Set<UInt64> = []
+        for beatNumber in 1...5 {
+            let told = try beat(&engine, at: milliseconds(beatNumber * 10))
+            #expect(told.count == 32)
+            seen.formUnion(told.map(\.stream.origin.rawValue))
+        }
+        #expect(seen.count > 100)
+        guard case .broadcast(let message, _) = engine.heartbeat(at: milliseconds(60)) else { return }
+        #expect(message.count <= ReplicationConfiguration().maxMessageBytes)
+    }
+
+    @Test("a heartbeat with half a head is malformed")
+    func torn() {
+        let whole = heartbeat(from: 2, telling: [head(3, 1)]).message
+        for length in (whole.count - 23)..<whole.count {
+            #expect(throws: ReplicationMessage.Failure.malformed) {
+                _ = try ReplicationMessage.decode(whole[..<length])
+            }
+        }
+    }
+
+    // MARK: - Helpers
+
+    private func engine(peerCount: UInt64 = 3) -> ReplicationEngine {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers((2...(peerCount + 1)).map(peer), at: .zero)
+        _ = engine.decided(.first, at: .zero)
+        return engine
+    }
+
+    /// What the engine's heartbeat at `now` tells of others.
+    private func beat(_ engine: inout ReplicationEngine, at now: EngineInstant) throws -> [ReplicationMessage.StreamHead] {
+        guard case .broadcast(let message, _) = engine.heartbeat(at: now),
+            case .heartbeat(let heartbeat) = try ReplicationMessage.decode(message[...])
+        else {
+            Issue.record("no heartbeat")
+            return []
+        }
+        return heartbeat.others
+    }
+
+    private func head(_ node: UInt64, _ head: UInt64, start: UInt64 = 1) -> ReplicationMessage.StreamHead {
+        .init(stream: StreamID(origin: NodeID(node), start: start), head: head)
+    }
+
+    private func heartbeat(
+        from node: UInt64, head: UInt64 = 0, telling others: [ReplicationMessage.StreamHead] = []
+    ) -> Arrival {
+        arrival(
+            ReplicationMessage.encode(
+                .init(
+                    stream: StreamID(origin: NodeID(node), start: 1), head: head, summary: .empty, isReady: true,
+                    isSynced: true, others: others)))
+    }
+
+    private func arrival(_ message: [UInt8]) -> Arrival {
+        Arrival(message: message, sender: address(2), delivery: .broadcast(reachedEveryone: true))
+    }
+}
