@@ -15,6 +15,8 @@ struct MemberRecord: Sendable {
     var status: MemberStatus = .alive
     /// It answered us, or a push/pull that we dialled.
     var isConfirmed = false
+    /// Its cluster may not know of it yet, as far as we can tell: the others are told once it is confirmed.
+    var isNews = true
     /// Pings it has left unanswered while unconfirmed.
     var unansweredPings = 0
     var lastSeen: EngineInstant?

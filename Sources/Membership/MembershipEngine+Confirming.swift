@@ -2,15 +2,19 @@ internal import Transport
 
 /// The lane for members known by hearsay. It is bounded in members and in rate, apart from ordinary probing, and what
 /// it finds out touches neither local health nor any formula: a flood of invented names costs this node
-/// `confirmationsPerInterval` pings per `confirmationInterval` and `maxUnconfirmedMembers` records, and no more.
+/// `confirmationsPerInterval` pings per `confirmationInterval`, in large clusters one for every eight members, and
+/// `maxUnconfirmedMembers` records, and no more.
 extension MembershipEngine {
     /// Lists a member that was not known. Returns `nil` when there is no room.
-    mutating func admit(_ alive: AliveBody, _ versions: ProtocolVersions, isVouched: Bool) -> Int? {
+    mutating func admit(
+        _ alive: AliveBody, _ versions: ProtocolVersions, isVouched: Bool, isNews: Bool = true
+    ) -> Int? {
         guard makeRoom(isVouched: isVouched) else {
             stats.refusedMembers += 1
             return nil
         }
-        let record = MemberRecord(alive, versions: versions, at: clock)
+        var record = MemberRecord(alive, versions: versions, at: clock)
+        record.isNews = isNews
         let slot = table.insert(record, in: isVouched ? .vouched : .plain, using: &generator)
         emit(.memberHeard(table[slot].member))
         return slot
@@ -21,7 +25,7 @@ extension MembershipEngine {
         guard !isLeaving, table.hasWaiting else { return }
         if clock >= confirmationWindowEnd {
             confirmationWindowEnd = clock + configuration.confirmationInterval
-            confirmationsLeft = configuration.confirmationsPerInterval
+            confirmationsLeft = max(configuration.confirmationsPerInterval, clusterSize / Self.membersPerConfirmation)
         }
         while confirmationsLeft > 0, let slot = table.waiting(using: &generator) {
             confirmationsLeft -= 1
@@ -68,7 +72,7 @@ extension MembershipEngine {
         table.move(slot, to: .live, using: &generator)
         joiner.memberSettled(table[slot].name)
         emit(.memberJoined(table[slot].member))
-        perform(.broadcast(.alive(table[slot].alive), about: table[slot].name))
+        if table[slot].isNews { perform(.broadcast(.alive(table[slot].alive), about: table[slot].name)) }
         takeStartDecision()
     }
 

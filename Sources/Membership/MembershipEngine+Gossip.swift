@@ -21,8 +21,9 @@ extension MembershipEngine {
         return takeEffects()
     }
 
-    /// What a member is said to say of itself. `peer` is who gets the answer if it is about us.
-    mutating func applyAlive(_ body: AliveBody, from peer: PeerAddress?, source: Source) {
+    /// What a member is said to say of itself. `peer` is who gets the answer if it is about us; `isNews`: others may not
+    /// know of a newcomer.
+    mutating func applyAlive(_ body: AliveBody, from peer: PeerAddress?, source: Source, isNews: Bool = true) {
         guard let (alive, versions) = usable(body) else {
             stats.ignoredMessages += 1
             return
@@ -33,7 +34,7 @@ extension MembershipEngine {
             applyKnownAlive(alive, versions, slot, source)
         } else if alive.incarnation > Self.highestFirstIncarnation(source) {
             stats.ignoredMessages += 1
-        } else if admit(alive, versions, isVouched: source >= .vouched) != nil {
+        } else if admit(alive, versions, isVouched: source >= .vouched, isNews: isNews) != nil {
             confirmWaiting()
         }
     }
@@ -56,9 +57,17 @@ extension MembershipEngine {
         return (alive, versions)
     }
 
+    /// What nearly every repetition is: nothing in it is new. Looked at in place, since a record costs more to copy than to
+    /// compare.
+    private func isOldNews(_ alive: AliveBody, _ slot: Int) -> Bool {
+        alive.incarnation <= table[slot].incarnation && table[slot].list != .plain
+            && alive.address == table[slot].address
+    }
+
     private mutating func applyKnownAlive(
         _ alive: AliveBody, _ versions: ProtocolVersions, _ slot: Int, _ source: Source
     ) {
+        guard !isOldNews(alive, slot) else { return }
         let record = table[slot]
         if alive.address != record.address {
             let nodeID = MemberTags(meta: alive.meta)?.nodeID

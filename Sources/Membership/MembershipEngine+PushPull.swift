@@ -46,7 +46,9 @@ extension MembershipEngine {
         } else {
             stats.pushPulls += 1
             let before = incarnation
-            for node in remote.nodes { apply(node, from: peer, weDialled: weDialled) }
+            // Whoever knows nobody else has nobody to tell but those in this very list.
+            let isNews = !weDialled || table.liveCount > 0
+            for node in remote.nodes { apply(node, from: peer, weDialled: weDialled, isNews: isNews) }
             // The peer listed us wrongly. A second exchange tells it for certain; a datagram could be lost.
             if weDialled && incarnation != before { perform(.pushPull(with: peer, isJoin: false)) }
         }
@@ -103,7 +105,7 @@ extension MembershipEngine {
         }
     }
 
-    private mutating func apply(_ node: PushPullNode, from peer: PeerAddress, weDialled: Bool) {
+    private mutating func apply(_ node: PushPullNode, from peer: PeerAddress, weDialled: Bool, isNews: Bool) {
         let member = node.member
         // An exchange that the peer opened comes from a port where it does not listen.
         let listener = weDialled ? peer : nil
@@ -120,7 +122,7 @@ extension MembershipEngine {
             }
         switch node.state {
         case .alive:
-            applyAlive(member, from: listener, source: source)
+            applyAlive(member, from: listener, source: source, isNews: isNews)
             // It answered our dial: no better proof.
             if weDialled, let slot = table.slot(named: member.node), table[slot].address == peer {
                 let now = clock

@@ -64,6 +64,9 @@ package struct MembershipEngine: Sendable {
     package static let addressRefutationInterval: Duration = .seconds(1)
     /// Claimants of taken names that are remembered, so that each is reported once.
     package static let maxReportedConflicts = 64
+    /// So many members allow one confirming ping more in each interval: a thousand that start together would otherwise
+    /// take a quarter of a minute to meet.
+    static let membersPerConfirmation = 8
     /// Between dials of whoever probes a node that knows nobody.
     static let askingWhoProbesInterval: Duration = .milliseconds(250)
     /// How often failed and left members are looked through for those to forget.
@@ -271,7 +274,8 @@ package struct MembershipEngine: Sendable {
         let pace = configuration.probeInterval / 2
         let windows = configuration.probeTimeout.wholeNanoseconds / configuration.confirmationInterval.wholeNanoseconds
         return Int(deadline.wholeNanoseconds / max(1, pace.wholeNanoseconds)) + 2
-            + configuration.confirmationsPerInterval * (Int(windows) + 2)
+            + max(configuration.confirmationsPerInterval, configuration.maxMembers / membersPerConfirmation)
+            * (Int(windows) + 2)
     }
 
     /// Timers that lost their meaning stay in the queue until their time; this keeps them from piling up when somebody

@@ -55,7 +55,7 @@ extension ReplicationEngine {
         var effects: [Effect] = []
         var rows: [Row] = []
         var messages: [MergingMessage] = []
-        for arrival in arrivals {
+        for arrival in arrivals where !isDuplicate(arrival.message) {
             do throws(ReplicationMessage.Failure) {
                 switch try ReplicationMessage.decode(arrival.message[...]) {
                 case .heartbeat(let heartbeat): effects += receive(heartbeat, at: now)
@@ -70,6 +70,18 @@ extension ReplicationEngine {
         }
         if let merge = beginMerge(rows, messages) { effects.append(merge) }
         return effects
+    }
+
+    /// Whether a message is a change that is here already, told by its head alone: in a large cluster most are. Counts it.
+    private mutating func isDuplicate(_ message: [UInt8]) -> Bool {
+        guard let (id, sequence) = ReplicationMessage.number(of: message[...]) else { return false }
+        let isKnown =
+            id.origin == stream.origin
+            || windows[id.origin].map { $0.start == id.start && $0.window.has(sequence) } ?? false
+        guard isKnown else { return false }
+        stats.receivedMessages += 1
+        stats.duplicateMessages += 1
+        return true
     }
 
     /// Changes that came by exchange, since they are too large to be broadcast.

@@ -95,6 +95,15 @@ package enum ReplicationMessage: Hashable, Sendable {
         return bytes
     }
 
+    /// Which stream a changes message belongs to, and its number there; `nil` for anything else.
+    package static func number(of bytes: ArraySlice<UInt8>) -> (stream: StreamID, sequence: UInt64)? {
+        var reader = ByteReader(bytes)
+        guard (try? reader.integer(UInt8.self)) == 1, let stream = try? StreamID(from: &reader),
+            let sequence = try? reader.integer(UInt64.self)
+        else { return nil }
+        return (stream, sequence)
+    }
+
     package static func decode(_ bytes: ArraySlice<UInt8>) throws(Failure) -> Self {
         do {
             return try read(ByteReader(bytes))

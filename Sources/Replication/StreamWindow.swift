@@ -41,9 +41,12 @@ package struct StreamWindow: Hashable, Sendable {
         return ranges
     }
 
+    /// Whether that number has arrived, or is known by a walk.
+    package func has(_ sequence: UInt64) -> Bool { sequence <= head || pending.contains(sequence) }
+
     /// Notes an arrival; `false` for a duplicate.
     package mutating func insert(_ sequence: UInt64) -> Bool {
-        guard sequence > head, !pending.contains(sequence) else { return false }
+        guard !has(sequence) else { return false }
         end = max(end, sequence)
         if sequence == head + 1 {
             head = sequence

@@ -41,14 +41,14 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
 
     /// See `Transport`. The message is in the queue of the peer, or lost, when this returns.
     public func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
-        let understands = lock.withLock { peers.first { $0.address == peer }?.channels.contains(channel) ?? true }
+        let understands = lock.withLock { peers.first { $0.address == peer }?.channels.has(channel) ?? true }
         guard understands else { return drop(.unsupported) }
         hand(message, on: channel, to: peer, delivery: .unicast)
     }
 
     /// See `Transport`. Every peer is reached directly; nothing is repeated.
     public func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
-        let targets = lock.withLock { peers.filter { $0.channels.contains(channel) } }
+        let targets = lock.withLock { peers.filter { $0.channels.has(channel) } }
         // As over UDP, where memberlist's own messages say nothing about how they were spread.
         let delivery: Arrival.Delivery = channel == .membership ? .unicast : .broadcast(reachedEveryone: true)
         guard message.count <= maxMessageBytes else { return drop(.tooLarge) }

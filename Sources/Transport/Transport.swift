@@ -58,15 +58,37 @@ public enum Channel: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     public var description: String { self == .membership ? "membership" : "replication" }
 }
 
+/// Some of the channels.
+public struct Channels: OptionSet, Hashable, Sendable {
+    /// A bit per channel, by its number.
+    public let rawValue: UInt8
+
+    /// From a bit per channel.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// One alone.
+    public init(_ channel: Channel) { rawValue = 1 << channel.rawValue }
+
+    /// That of members and probes.
+    public static let membership = Channels(.membership as Channel)
+    /// That of changes.
+    public static let replication = Channels(.replication as Channel)
+    /// Both.
+    public static let all: Channels = [.membership, .replication]
+
+    /// Whether `channel` is among them.
+    public func has(_ channel: Channel) -> Bool { contains(Channels(channel)) }
+}
+
 /// One peer that `broadcast` reaches.
 public struct Peer: Hashable, Sendable {
     /// Where it is reached.
     public var address: PeerAddress
     /// The channels whose messages this peer understands; nothing of another channel is sent to it.
-    public var channels: Set<Channel>
+    public var channels: Channels
 
     /// A peer that understands all channels unless told otherwise.
-    public init(address: PeerAddress, channels: Set<Channel> = Set(Channel.allCases)) {
+    public init(address: PeerAddress, channels: Channels = .all) {
         self.address = address
         self.channels = channels
     }

@@ -100,38 +100,54 @@ extension BroadcastQueue {
     /// Numbers of entries that were sent equally often, by length.
     private struct Bucket: Sendable {
         private struct Stack: Sendable {
-            var numbers: [Int] = []
+            var numbers: [Int]
             var isSorted = true
         }
 
-        private static let lengths = PacketCodec.maxPacketBytes + 1
-
-        private var stacks = [Stack](repeating: Stack(), count: lengths)
-        /// Bit per length: whether its stack holds something.
-        private var occupied = [UInt64](repeating: 0, count: lengths / 64 + 1)
+        /// Of the lengths that there are, in order: few, as most messages are alike.
+        private var stacks: [Stack] = []
+        /// Bit per length: whether there is a stack for it.
+        private var occupied = [UInt64](repeating: 0, count: PacketCodec.maxPacketBytes / 64 + 1)
 
         mutating func add(_ number: Int, length: Int) {
+            let place = place(of: length)
+            guard has(length) else {
+                occupied[length / 64] |= 1 << UInt64(length % 64)
+                stacks.insert(Stack(numbers: [number]), at: place)
+                return
+            }
             // Entries come back in the order of their sending, mostly the reverse of their age: sorting once when the
             // stack's turn comes is cheaper than inserting each at its place.
-            if let last = stacks[length].numbers.last, last > number { stacks[length].isSorted = false }
-            stacks[length].numbers.append(number)
-            occupied[length / 64] |= 1 << UInt64(length % 64)
+            if let last = stacks[place].numbers.last, last > number { stacks[place].isSorted = false }
+            stacks[place].numbers.append(number)
         }
 
         mutating func take(atMost length: Int) -> Int? {
-            guard let longest = longest(atMost: min(length, Self.lengths - 1)) else { return nil }
-            if !stacks[longest].isSorted {
-                stacks[longest].numbers.sort()
-                stacks[longest].isSorted = true
+            guard !stacks.isEmpty, let longest = longest(atMost: min(length, PacketCodec.maxPacketBytes)) else {
+                return nil
             }
-            defer { clearBitIfEmpty(longest) }
-            return stacks[longest].numbers.popLast()
+            let place = place(of: longest)
+            if !stacks[place].isSorted {
+                stacks[place].numbers.sort()
+                stacks[place].isSorted = true
+            }
+            defer { removeIfEmpty(place, length: longest) }
+            return stacks[place].numbers.popLast()
         }
 
         mutating func remove(_ number: Int, length: Int) {
-            guard let index = stacks[length].numbers.firstIndex(of: number) else { return }
-            stacks[length].numbers.remove(at: index)
-            clearBitIfEmpty(length)
+            let place = place(of: length)
+            guard has(length), let index = stacks[place].numbers.firstIndex(of: number) else { return }
+            stacks[place].numbers.remove(at: index)
+            removeIfEmpty(place, length: length)
+        }
+
+        private func has(_ length: Int) -> Bool { occupied[length / 64] & 1 << UInt64(length % 64) != 0 }
+
+        /// Where the stack of a length stands, or would: behind those of all shorter ones.
+        private func place(of length: Int) -> Int {
+            let shorter = occupied[..<(length / 64)].reduce(0) { $0 + $1.nonzeroBitCount }
+            return shorter + (occupied[length / 64] & ((1 << UInt64(length % 64)) - 1)).nonzeroBitCount
         }
 
         private func longest(atMost length: Int) -> Int? {
@@ -145,9 +161,9 @@ extension BroadcastQueue {
             return word * 64 + 63 - bits.leadingZeroBitCount
         }
 
-        private mutating func clearBitIfEmpty(_ length: Int) {
-            guard stacks[length].numbers.isEmpty else { return }
-            stacks[length].isSorted = true
+        private mutating func removeIfEmpty(_ place: Int, length: Int) {
+            guard stacks[place].numbers.isEmpty else { return }
+            stacks.remove(at: place)
             occupied[length / 64] &= ~(1 << UInt64(length % 64))
         }
     }

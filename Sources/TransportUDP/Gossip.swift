@@ -15,7 +15,7 @@ package struct Gossip: Sendable {
 
     private struct Destination: Sendable {
         /// `nil` where the address is not a peer: it gets what is sent to it and nothing more.
-        var channels: Set<Channel>?
+        var channels: Channels?
         var waiting: [FIFO<Int>] = [FIFO(), FIFO()]
         /// When the next packet would be due if all were evenly spaced; see `isPaced`.
         var nextDue = EngineInstant.zero
@@ -44,6 +44,9 @@ package struct Gossip: Sendable {
     private var ready = FIFO<Packet>()
     private var nextRound: EngineInstant?
     private var heldBackUntil: EngineInstant?
+    /// News of members that may still go out at once until `promptNewsEnd`.
+    private var promptNewsLeft: Int
+    private var promptNewsEnd = EngineInstant.zero
     private var drops: [DropCause: Int] = [:]
     private var countedDrops = 0
 
@@ -51,6 +54,7 @@ package struct Gossip: Sendable {
     package init(configuration: GossipConfiguration = GossipConfiguration(), seed: UInt64) {
         self.configuration = configuration
         generator = SeededGenerator(seed: seed)
+        promptNewsLeft = configuration.maxPromptNews
         waitingParts = Channel.allCases.map { WaitingParts(maxBytes: configuration.maxBytes(for: $0)) }
         queues = Channel.allCases.map { BroadcastQueue(maxBytes: configuration.maxBytes(for: $0)) }
     }
@@ -99,23 +103,39 @@ package struct Gossip: Sendable {
 extension Gossip {
     /// Replaces the list of peers. What already waits for one that is gone is still sent.
     package mutating func setPeers(_ list: [Peer]) {
-        var channels: [PeerAddress: Set<Channel>] = [:]
-        for peer in list { channels[peer.address, default: []].formUnion(peer.channels) }
-        let addresses = channels.keys.sorted().prefix(configuration.maxPeers)
-        for channel in Channel.allCases {
-            peers[index(channel)] = addresses.filter { channels[$0]?.contains(channel) ?? false }
+        var told: [PeerAddress: Channels] = Dictionary(minimumCapacity: list.count)
+        for peer in list { told[peer.address, default: []].formUnion(peer.channels) }
+        if told.count > configuration.maxPeers {
+            let kept = Set(told.keys.sorted().prefix(configuration.maxPeers))
+            told = told.filter { kept.contains($0.key) }
         }
-        peerAddressCount = addresses.count
-        for address in destinations.keys { destinations[address]?.channels = nil }
-        for address in addresses { destinations[address, default: Destination()].channels = channels[address] }
-        forgetIdleStrangers(keeping: 0)
+        // In a large cluster one comes or goes at a time: only what differs is touched, in an order that follows from
+        // the addresses.
+        let changed = told.filter { destinations[$0.key]?.channels != $0.value }.keys.sorted()
+        let known = changed.count { destinations[$0]?.channels != nil }
+        let hasLost = told.count < peerAddressCount + changed.count - known
+        if known > 0 || hasLost {
+            for address in destinations.keys where destinations[address]?.channels != told[address] {
+                destinations[address]?.channels = nil
+            }
+            for channel in Channel.allCases {
+                peers[index(channel)].removeAll { destinations[$0]?.channels == nil }
+            }
+        }
+        for address in changed {
+            guard let channels = told[address] else { continue }
+            destinations[address, default: Destination()].channels = channels
+            for channel in Channel.allCases where channels.has(channel) { peers[index(channel)].append(address) }
+        }
+        peerAddressCount = told.count
+        if hasLost { forgetIdleStrangers(keeping: 0) }
     }
 
     /// Sends one message to one address, which need not be a peer. A peer that does not understand `channel` gets
     /// nothing.
     package mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         guard let part = part(message, on: channel, kind: .unicast) else { return }
-        if let channels = destinations[peer]?.channels, !channels.contains(channel) {
+        if let channels = destinations[peer]?.channels, !channels.has(channel) {
             drops[.unsupported, default: 0] += 1
             return
         }
@@ -144,6 +164,12 @@ extension Gossip {
             queues[index(channel)].removeReplaced(by: key)
         }
         guard !targets.isEmpty else { return }
+        guard !options.isRepeated || !isStorm(on: channel) else {
+            // No packet of its own: the round that is due now, or others before it, take it.
+            queues[index(channel)].add(part, key: options.replacing, transmits: 0)
+            if nextRound == nil { nextRound = .zero }
+            return
+        }
         // It is queued for repetition when the last of these packets is made, so that none of them carries it twice.
         let isRepeated = options.isRepeated && targets.count < transmitLimit(peerCount: peerCount)
         enqueue(part, on: channel, key: options.replacing, isRepeated: isRepeated, to: targets)
@@ -152,6 +178,15 @@ extension Gossip {
     /// How often one broadcast is sent: memberlist's limit, 4 x ceil(log10(N + 1)), for N nodes with ourselves.
     package func transmitLimit(nodeCount: Int) -> Int {
         configuration.transmitFactor * Int(log10(Double(nodeCount + 1)).rounded(.up))
+    }
+
+    /// So much news of members came lately that more of it shares the packets of the next round, instead of having packets
+    /// of its own.
+    private mutating func isStorm(on channel: Channel) -> Bool {
+        guard channel == .membership, peerCount(on: channel) > configuration.directPeers else { return false }
+        guard promptNewsLeft > 0 else { return true }
+        promptNewsLeft -= 1
+        return false
     }
 
     private func transmitLimit(peerCount: Int) -> Int { transmitLimit(nodeCount: peerCount + 1) }
@@ -171,7 +206,7 @@ extension Gossip {
     }
 
     private func skippedCount(_ channel: Channel, _ skipping: [PeerAddress]) -> Int {
-        Set(skipping).count { destinations[$0]?.channels?.contains(channel) ?? false }
+        Set(skipping).count { destinations[$0]?.channels?.has(channel) ?? false }
     }
 
     /// The part for `message`, or `nil` (counted) when it cannot travel.
@@ -233,6 +268,10 @@ extension Gossip {
 extension Gossip {
     /// Packets that may go out at `now`, at most `limit`. Call until it gives none.
     package mutating func nextPackets(at now: EngineInstant, limit: Int) -> [Packet] {
+        if now >= promptNewsEnd {
+            promptNewsEnd = now + configuration.gossipInterval
+            promptNewsLeft = configuration.maxPromptNews
+        }
         if let round = nextRound, round <= now { runRound(at: now) }
         var packets: [Packet] = []
         while packets.count < limit, let packet = ready.popFirst() { packets.append(packet) }
@@ -316,9 +355,9 @@ extension Gossip {
     }
 
     /// Fills the rest of a packet with queued broadcasts: membership first, but half the room while replication waits.
-    private mutating func piggyback(on packet: inout PacketSpace, channels: Set<Channel>) {
-        let takesMembership = channels.contains(.membership) && !queues[index(.membership)].isEmpty
-        let takesReplication = channels.contains(.replication) && !queues[index(.replication)].isEmpty
+    private mutating func piggyback(on packet: inout PacketSpace, channels: Channels) {
+        let takesMembership = channels.has(.membership) && !queues[index(.membership)].isEmpty
+        let takesReplication = channels.has(.replication) && !queues[index(.replication)].isEmpty
         if takesMembership { piggyback(on: &packet, .membership, share: takesReplication ? packet.room / 2 : .max) }
         if takesReplication { piggyback(on: &packet, .replication, share: .max) }
         if takesMembership { piggyback(on: &packet, .membership, share: .max) }

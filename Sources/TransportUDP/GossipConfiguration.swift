@@ -9,6 +9,10 @@ package struct GossipConfiguration: Hashable, Sendable {
     package var directPeers = 30
     /// Fewest peers that a broadcast goes to at once when there are more. Default 4.
     package var minFanOut = 4
+    /// News of members that goes out at once in each `gossipInterval`, in clusters of more than `directPeers`; what is
+    /// more shares the packets of the next round. Default 4. A thousand nodes that start together would send a packet for
+    /// each member that each of them meets, to each of nine.
+    package var maxPromptNews = 4
     /// Transmissions of one broadcast per power of ten of nodes: RetransmitMult of memberlist. Default 4.
     package var transmitFactor = 4
     /// Time between gossip rounds while something is queued: GossipInterval of memberlist. Default 200 ms.
@@ -44,8 +48,7 @@ package struct GossipConfiguration: Hashable, Sendable {
         let counts = [
             ("directPeers", directPeers), ("minFanOut", minFanOut), ("transmitFactor", transmitFactor),
             ("gossipPeers", gossipPeers), ("gossipPacketsPerPeer", gossipPacketsPerPeer),
-            ("burstPackets", burstPackets),
-            ("maxPeers", maxPeers),
+            ("burstPackets", burstPackets), ("maxPromptNews", maxPromptNews), ("maxPeers", maxPeers),
         ]
         for (key, value) in counts where !(1...65_536).contains(value) {
             faults.append("gossip.\(key) is \(value), it must be between 1 and 65536")

@@ -95,7 +95,7 @@ struct BackOff {
 
 /// A peer of `setPeers`, and how far it is reached.
 struct PeerState {
-    var channels: Set<Channel>
+    var channels: Channels
     /// What its last welcome said.
     var hello: Hello?
     var subscription: Subscription?

@@ -7,7 +7,7 @@ extension ZMQLoop {
 
     /// Links and subscriptions follow the list: newcomers are dialled, those who are gone are disconnected.
     func setPeers(_ list: [Peer]) {
-        var wanted: [PeerAddress: Set<Channel>] = [:]
+        var wanted: [PeerAddress: Channels] = [:]
         for peer in list { wanted[peer.address] = peer.channels }
         for (address, state) in peers where wanted[address] == nil {
             if let subscription = state.subscription { close(subscription) }

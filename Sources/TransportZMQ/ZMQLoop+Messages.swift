@@ -9,7 +9,7 @@ extension ZMQLoop {
         guard !commands.isEmpty else { return }
         var packer = BroadcastPacker(
             channel: channel, version: broadcastVersion, stream: streamID, maxFrameBytes: Self.maxFrameBytes)
-        let deaf = peers.values.filter { !$0.channels.contains(channel) }.compactMap(\.hello?.stream)
+        let deaf = peers.values.filter { !$0.channels.has(channel) }.compactMap(\.hello?.stream)
         var used: [Dial] = []
         for command in commands {
             switch command {
@@ -30,7 +30,7 @@ extension ZMQLoop {
 
     /// `nil` when it goes nowhere.
     private func send(_ message: [UInt8], on channel: Channel, to address: PeerAddress) -> Dial? {
-        if let peer = peers[address], !peer.channels.contains(channel) {
+        if let peer = peers[address], !peer.channels.has(channel) {
             port.events.dropped(.unsupported)
             return nil
         }

@@ -24,7 +24,7 @@ struct PushPullTests {
 
     @Test("Who answers our dial is confirmed by it and told to all; the others in its list are pinged first")
     func dialledPeer() throws {
-        var engine = MembershipEngine.alone("a")
+        var engine = MembershipEngine.joined(["d"])
         let remote = list(
             PushPullNode(member: alive("b"), state: .alive), PushPullNode(member: alive("c"), state: .alive))
         let effects = engine.merge(remote, from: address(of: "b"), weDialled: true, at: .zero).effects
@@ -38,7 +38,39 @@ struct PushPullTests {
                 .emit(.memberJoined(try #require(engine.member(named: "c")))),
                 .broadcast(.alive(alive("c")), about: "c"),
             ])
+        #expect(engine.clusterSize == 4)
+    }
+
+    @Test("The first list that a node gets is no news to those in it, a second one is, and so is what gossip brings")
+    func firstList() throws {
+        var engine = MembershipEngine.alone("a")
+        func merge(_ names: String...) -> [MembershipEngine.Effect] {
+            let nodes = names.map { PushPullNode(member: alive($0), state: .alive) }
+            let remote = PushPull(isJoin: false, nodes: nodes)
+            var effects = engine.merge(remote, from: address(of: names[0]), weDialled: true, at: .zero).effects
+            for ping in effects.pings {
+                effects += engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
+            }
+            return effects
+        }
+        #expect(merge("b", "c").broadcasts.isEmpty)
         #expect(engine.clusterSize == 3)
+        #expect(merge("d", "e").broadcasts == [.alive(alive("d")), .alive(alive("e"))])
+        let heard = engine.receive(.alive(alive("f")), from: address(of: "b"), at: .zero)
+        let ping = try #require(heard.pings.first)
+        let after = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
+        #expect(after.broadcasts == [.alive(alive("f"))])
+    }
+
+    @Test("In a cluster of 800 a hundred members that were heard of are pinged at once, of two hundred the rest later")
+    func largeCluster() {
+        var engine = MembershipEngine.joined((0..<799).map { "m\($0)" })
+        let nodes = (0..<200).map { PushPullNode(member: alive("n\($0)"), state: .alive) }
+        let remote = PushPull(isJoin: false, nodes: nodes)
+        let effects = engine.merge(remote, from: address(of: "m0"), weDialled: true, at: .zero).effects
+        #expect(effects.pings.count == 100)
+        #expect(
+            engine.advance(to: .zero + .milliseconds(100)).pings.filter { $0.body.node.hasPrefix("n") }.count == 100)
     }
 
     @Test("Who dialled us is confirmed only by its answer to a ping")

@@ -83,7 +83,9 @@ struct HeadsTests {
     }
 
     /// What the engine's heartbeat at `now` tells of others.
-    private func beat(_ engine: inout ReplicationEngine, at now: EngineInstant) throws -> [ReplicationMessage.StreamHead] {
+    private func beat(_ engine: inout ReplicationEngine, at now: EngineInstant) throws -> [ReplicationMessage
+        .StreamHead]
+    {
         guard case .broadcast(let message, _) = engine.heartbeat(at: now),
             case .heartbeat(let heartbeat) = try ReplicationMessage.decode(message[...])
         else {

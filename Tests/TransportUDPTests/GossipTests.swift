@@ -52,6 +52,31 @@ struct GossipTests {
         #expect(drain(&gossip) == [.init(destination: peer(0), content: expected)])
     }
 
+    @Test("In a large cluster four news of members go out at once in 200 ms, more share the packets of the rounds")
+    func storm() {
+        func counts(peers: Int, on channel: Channel, type: UInt8) -> (packets: Int, parts: Int) {
+            var gossip = gossip(peers: peers)
+            var packets = drain(&gossip)
+            for number: UInt8 in 0..<50 {
+                gossip.broadcast([type, number], on: channel, options: BroadcastOptions(replacing: "\(number)"))
+                packets += drain(&gossip)
+            }
+            let first = packets.count
+            var now = EngineInstant.zero
+            while let next = gossip.nextDeadline, next < instant(60_000) {
+                now = max(now, next)
+                packets += drain(&gossip, at: now)
+            }
+            let parts = packets.reduce(0) { $0 + PacketCodec.decode($1.content[...]).parts.count }
+            return (first, parts)
+        }
+        #expect(counts(peers: 31, on: .membership, type: 4).packets == 4 * 6)
+        #expect(counts(peers: 30, on: .membership, type: 4).packets == 50 * 30)
+        #expect(counts(peers: 31, on: .replication, type: 9).packets == 50 * 6)
+        // However they go, each goes as often as it must.
+        #expect(counts(peers: 31, on: .membership, type: 4).parts == 50 * 8)
+    }
+
     @Test("Up to 30 peers a broadcast goes to each once and is marked so", arguments: [1, 3, 30])
     func direct(count: Int) {
         var gossip = gossip(peers: count)

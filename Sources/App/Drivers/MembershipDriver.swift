@@ -175,13 +175,13 @@ actor MembershipDriver {
         }
     }
 
-    static func channels(of member: Member) -> Set<Channel> {
+    static func channels(of member: Member) -> Channels {
         let tag = member.tags.values[MemberTags.Key.channels] ?? "m"
-        return tag.utf8.contains(UInt8(ascii: "r")) ? [.membership, .replication] : [.membership]
+        return tag.utf8.contains(UInt8(ascii: "r")) ? .all : .membership
     }
 
     private static func replicationPeer(_ member: Member) -> ReplicationPeer? {
-        guard let nodeID = member.nodeID, channels(of: member).contains(.replication) else { return nil }
+        guard let nodeID = member.nodeID, channels(of: member).has(.replication) else { return nil }
         return ReplicationPeer(nodeID: nodeID, address: member.address)
     }
 

@@ -43,7 +43,7 @@ package struct MutationCheck: Sendable {
         Scene(.relays, "loss", .udp, nodes: 40, seconds: 20),
         Scene(.heartbeats, "loss", .udp, nodes: 12),
         // Where little is written, no later change of the same writer shows the hole.
-        Scene(.heads, "none", .udp, nodes: 40, seconds: 120, writes: 4),
+        Scene(.heads, "none", .udp, nodes: 90, seconds: 40, writes: 4),
         Scene(.readiness, "crashes", .udp),
         Scene(.failover, "donors", .udp),
         // Where many are written, rows tell how late it is.

@@ -73,7 +73,9 @@ package struct PlanningStudy {
     private func run() -> Finding {
         let formed = form()
         let quarter = options.time / 4
-        let idle = bytesPerSecond(in: quarter) {}
+        // What is left of the start is no part of standing idle.
+        world.run(until: world.now + quarter / 2)
+        let idle = bytesPerSecond(in: quarter / 2) {}
         world.spread = Spread(nodeCount: count)
         let before = replicationCounts
         let loaded = bytesPerSecond(in: quarter * 2) { write(until: world.now + quarter * 2 + (.zero - .seconds(3))) }

@@ -94,8 +94,16 @@ final class SimulatedProcess {
         self.startedAt = startedAt
     }
 
-    var nextDeadline: EngineInstant? {
-        [replication.nextDeadline, membership.nextDeadline, transport.nextDeadline].compactMap { $0 }.min()
+    /// The first deadline of the three.
+    func nextDeadline() -> EngineInstant? {
+        // As an inout, since a property of a class is copied to be read, and an engine has many parts.
+        func deadline(_ engine: inout MembershipEngine) -> EngineInstant? { engine.nextDeadline }
+        func deadline(_ engine: inout ReplicationEngine) -> EngineInstant { engine.nextDeadline }
+        func deadline(_ model: inout any TransportModel) -> EngineInstant? { model.nextDeadline }
+        var earliest = deadline(&replication)
+        if let next = deadline(&membership), next < earliest { earliest = next }
+        if let next = deadline(&transport), next < earliest { earliest = next }
+        return earliest
     }
 }
 

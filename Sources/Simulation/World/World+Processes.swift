@@ -141,7 +141,7 @@ extension World {
         while let packets = nodes[index].process?.transport.take(at: now), !packets.isEmpty {
             for packet in packets { transmit(packet, from: index) }
         }
-        guard let process = nodes[index].process, let next = process.nextDeadline else { return }
+        guard let process = nodes[index].process, let next = process.nextDeadline() else { return }
         let deadline = max(next, now + .microseconds(10))
         if let planned = process.wakeAt, planned <= deadline { return }
         nodes[index].process?.wakeAt = deadline
@@ -151,13 +151,13 @@ extension World {
     // MARK: Effects
 
     func carryOut(_ effects: [MembershipEngine.Effect], of index: Int) {
-        guard nodes[index].process != nil else { return }
+        guard !effects.isEmpty, nodes[index].process != nil else { return }
         // Newcomers first: what the same input has to tell is for them too.
         if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
             // In large clusters many newcomers share one turn: each turn costs as much as there are peers.
             if nodes.count <= Self.promptPeers { changePeers(index) } else { planPeerChange(index) }
-        } else if !isServing(index),
-            effects.contains(where: { if case .emit(.memberHeard) = $0 { true } else { false } })
+        } else if effects.contains(where: { if case .emit(.memberHeard) = $0 { true } else { false } }),
+            !isServing(index)
         {
             if nodes.count <= Self.promptPeers {
                 passPeersOn(index, livingPeers(of: index))

@@ -95,7 +95,8 @@ extension RandomValues {
             }
             return ReplicationMessage.encode(
                 .init(
-                    stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(), others: others))
+                    stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(), others: others)
+            )
         }
         var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
         for row in rows(upTo: 5) { RowCodec.append(row, to: &bytes) }

@@ -7,9 +7,10 @@ struct SimulatePlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "How writes spread, what traffic costs and when deaths are noticed, by size.",
         discussion: """
-            Each cluster forms, stands idle for a quarter of the time, takes writes for half of it, and loses three \
-            nodes (a third of a small one) in the last. The columns: until everybody saw everybody; until half of the \
-            nodes, 99 % and all of them had the median write, and all had the slowest; writes that were not everywhere; \
+            Each cluster forms, stands idle for a quarter of the time, of which the second half is measured, takes \
+            writes for half of it, and loses three nodes (a third of a small one) in the last. The columns: until \
+            everybody saw everybody; until half of the nodes, 99 % and all of them had the median write, and all had \
+            the slowest; writes that were not everywhere; \
             messages that came again for each that was new; bytes per second and node, idle and under \
             writes; until the slowest death was suspected, declared, and known to all; living members declared failed. Bytes are \
             those of packets with their headers, and of exchanges without.
