@@ -75,15 +75,15 @@ extension World {
         let loss = max(faults.loss, max(faults.corruption, faults.tailRate))
         guard let times = spread?.allTimes, let slowest = times.last, loss <= Self.highestLoss else { return }
         let limit = loss <= Self.lowLoss ? Self.longestSpread : Self.longestSpreadUnderLoss
-        if slowest > limit { violate(.lateWrite, "the slowest write took \(slowest)") }
+        if slowest > limit { violate(.lateWrite, "the slowest write took \(slowest.inSeconds.short) s") }
         let median = times[times.count / 2]
         if median > (loss <= Self.lowLoss ? Self.medianSpread : Self.usualSpread) {
-            violate(.lateWrite, "half of them took \(median) or more")
+            violate(.lateWrite, "half of them took \(median.inSeconds.short) s or more")
         }
         // Each node more is one more that may have missed it, and where little is written its loss shows late.
         guard nodes.count <= Self.usualNodes, times.count >= Self.usualWrites else { return }
         let usual = times[times.count * 9 / 10]
-        if usual > Self.usualSpread { violate(.lateWrite, "one in ten took \(usual) or more") }
+        if usual > Self.usualSpread { violate(.lateWrite, "one in ten took \(usual.inSeconds.short) s or more") }
     }
 
     // MARK: Starts

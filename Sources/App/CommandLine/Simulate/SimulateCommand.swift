@@ -39,7 +39,8 @@ struct SimulateCommand: AsyncParsableCommand {
         var mechanisms: Set<Mechanism> = []
         for name in names {
             guard let mechanism = Mechanism(rawValue: name) else {
-                throw ValidationError("--without: there is no \(name)")
+                let all = Mechanism.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--without: there is no \(name); it can be \(all)")
             }
             mechanisms.insert(mechanism)
         }

@@ -25,6 +25,10 @@ struct SimulateMutationsCommand: AsyncParsableCommand {
             }
         }
         print(Self.table(findings, seedCount: range.count), terminator: "")
+        for finding in findings where !finding.isNoticed {
+            let scene = "\(finding.scene.mechanism.rawValue) under \(finding.scene.faults)"
+            print(finding.failedWith > 0 ? "fails with all on: \(scene)" : "nobody missed \(scene)")
+        }
         if !findings.allSatisfy(\.isNoticed) { throw ExitCode(1) }
     }
 

@@ -10,10 +10,9 @@ struct SimulatePlanCommand: AsyncParsableCommand {
             Each cluster forms, stands idle for a quarter of the time, of which the second half is measured, takes \
             writes for half of it, and loses three nodes (a third of a small one) in the last. The columns: until \
             everybody saw everybody; until half of the nodes, 99 % and all of them had the median write, and all had \
-            the slowest; writes that were not everywhere; \
-            messages that came again for each that was new; bytes per second and node, idle and under \
-            writes; until the slowest death was suspected, declared, and known to all; living members declared failed. Bytes are \
-            those of packets with their headers, and of exchanges without.
+            the slowest; writes that were not everywhere; messages that came again for each that was new; bytes per \
+            second and node, idle and under writes; until the slowest death was suspected, declared, and known to all; \
+            living members declared failed. Bytes are those of packets with their headers, and of exchanges without.
             """, helpNames: CommandLineNames.help)
 
     @Option(help: "Numbers of nodes.") var nodes = "10,100,1000"
@@ -40,6 +39,10 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         (options.seed, options.loss, options.writesPerSecond) = (seed, loss, writes)
         options.time = .seconds(seconds)
         options.without = try SimulateCommand.mechanisms(without)
+        // Found out before the work rather than after it.
+        for (path, option) in [(json, "json"), (svg, "svg")] {
+            if let path { try Self.write(Data(), to: path, option: option) }
+        }
         let findings = try await OwnThread.run { [options] in
             let progress = TerminalProgress(total: counts.count)
             defer { progress.clear() }

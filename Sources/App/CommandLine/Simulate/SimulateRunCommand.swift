@@ -35,7 +35,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         let range = try seeds.map(Self.range) ?? seed...seed
         let nodeRange = try Self.range(nodes)
         guard Self.nodeCounts.contains(nodeRange.lowerBound), Self.nodeCounts.contains(nodeRange.upperBound) else {
-            throw ValidationError("--nodes must be 1 to 1000")
+            throw ValidationError("--nodes must be 1 to \(Self.nodeCounts.upperBound)")
         }
         let isVerbose = verbose || range.count == 1
         if watch {
@@ -72,9 +72,9 @@ struct SimulateRunCommand: AsyncParsableCommand {
 
     private func makePlan() throws -> Run.Plan {
         var plan = Run.Plan()
-        guard let preset = Faults.presets[faults] else { throw ValidationError("--faults: there is no \(faults)") }
-        guard let kind = TransportKind(rawValue: transport) else {
-            throw ValidationError("--transport: there is no \(transport)")
+        guard let preset = Faults.presets[faults] else {
+            let all = Faults.presets.keys.sorted().joined(separator: ", ")
+            throw ValidationError("--faults: there is no \(faults); it can be \(all)")
         }
         guard minutes > 0, minutes <= 10_000 else {
             throw ValidationError("--minutes must be above 0 and at most 10000")
@@ -82,7 +82,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         guard writes >= 0, writes <= 10_000 else { throw ValidationError("--writes must be 0 to 10000") }
         plan.options.faults = preset
         for setting in rate { try Self.apply(setting, to: &plan.options.faults) }
-        plan.options.transport = kind
+        plan.options.transport = try SimulateCommand.transport(transport)
         plan.chaosTime = .milliseconds(Int64(minutes * 60_000))
         plan.writesPerSecond = writes
         plan.options.without = try SimulateCommand.mechanisms(without)
@@ -115,7 +115,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
     /// Failing seeds after which the others are not worth their time.
     private static let maxFailed = 20
     private static let maxRange: UInt64 = 1_000_000_000
-    private static let nodeCounts: ClosedRange<UInt64> = 1...1_000
+    private static let nodeCounts: ClosedRange<UInt64> = 1...2_000
 
     static func range(_ text: String) throws -> ClosedRange<UInt64> {
         let parts = text.split(separator: ".", omittingEmptySubsequences: true).compactMap { UInt64($0) }
@@ -135,11 +135,12 @@ struct SimulateRunCommand: AsyncParsableCommand {
     }
 
     private static func describe(_ result: Run.Result) -> String {
-        let healed = result.healedAfter.map { "\($0)" } ?? "never"
+        let healed = result.healedAfter.map { "\($0.inSeconds.short) s" } ?? "never"
+        let trace = String(result.fingerprint, radix: 16)
         return "seed \(result.seed): \(result.violations.count) violations, \(result.acknowledgedCount) acknowledged, "
             + "\(result.exemptedCount) exempt, \(result.stats.faults) faults, \(result.stats.crashes) crashes, "
             + "\(result.stats.packets) packets, \(result.stats.walks) walks, healed after \(healed), "
-            + spread(result) + "trace \(String(result.fingerprint, radix: 16))"
+            + spread(result) + "trace " + String(repeating: "0", count: 16 - trace.count) + trace
     }
 
     private static func spread(_ result: Run.Result) -> String {
@@ -169,7 +170,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         var text: String {
             let noticed = checkers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             return "\(count) seeds, \(failed.count) failed\(noticed.isEmpty ? "" : " (\(noticed))"), "
-                + "\(acknowledged) acknowledged writes, slowest healing \(slowest.map { "\($0)" } ?? "never")"
+                + "\(acknowledged) acknowledged writes, slowest healing \(slowest.map { "\($0.inSeconds.short) s" } ?? "never")"
         }
     }
 }
