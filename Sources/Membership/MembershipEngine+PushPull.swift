@@ -151,6 +151,7 @@ extension MembershipEngine {
         enter(now)
         let others = knownMembers.filter { $0.name != local.name }.prefix(configuration.maxMembers)
         joiner.start(seeds: seeds, knownMembers: Array(others), at: clock)
+        isAsking = joiner.isAsking { _ in false }
         runJoiner()
         return takeEffects()
     }

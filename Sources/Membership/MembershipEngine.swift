@@ -105,6 +105,8 @@ package struct MembershipEngine: Sendable {
     var nextAskingWhoProbes = EngineInstant.zero
     /// Between push/pulls, while they become rarer after the start.
     var settlingInterval: Duration
+    /// Since `join`, until each whom it named has answered or was given up once.
+    var isAsking = false
     private var outbox: [Effect] = []
 
     /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
@@ -169,6 +171,9 @@ package struct MembershipEngine: Sendable {
 
     /// Members heard of whom nobody here has reached yet.
     package var unconfirmedCount: Int { table.unconfirmedCount }
+
+    /// Nobody was heard of, and nobody is a seed or was a member in an earlier run, who may be there and has not been asked.
+    package var arePeersComplete: Bool { table.unconfirmedCount == 0 && !isAsking }
 
     /// Confirmed members that failed, which are tried again.
     package var failedMembers: [Member] {
@@ -244,6 +249,10 @@ package struct MembershipEngine: Sendable {
 
     /// Every input ends here.
     mutating func takeEffects() -> [Effect] {
+        if isAsking, !joiner.isAsking(isLiving: { table.livingSlot(at: $0) != nil }) {
+            isAsking = false
+            emit(.everyoneAsked)
+        }
         defer { outbox = [] }
         return outbox
     }

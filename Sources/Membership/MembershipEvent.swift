@@ -30,6 +30,8 @@ package enum MembershipEvent: Hashable, Sendable {
     case pauseNoticed(Duration)
     /// How this node begins. Once, after `MembershipEngine.join`.
     case startDecided(StartDecision)
+    /// Each seed, and each member of an earlier run, has answered once or was given up once.
+    case everyoneAsked
     /// This node has said farewell.
     case leftCluster
 
@@ -38,8 +40,16 @@ package enum MembershipEvent: Hashable, Sendable {
         switch self {
         case .memberJoined, .memberUpdated, .memberFailed, .memberLeft, .memberForgotten: true
         case .memberHeard, .memberSuspected, .memberRefuted, .nameConflict, .selfRefuted, .localHealthChanged,
-            .onlyStreamReached, .pauseNoticed, .startDecided, .leftCluster:
+            .onlyStreamReached, .pauseNoticed, .startDecided, .everyoneAsked, .leftCluster:
             false
+        }
+    }
+
+    /// Whether `MembershipEngine.arePeersComplete` may have changed, besides the list of peers.
+    package var changesHearsay: Bool {
+        switch self {
+        case .memberHeard, .everyoneAsked: true
+        default: false
         }
     }
 }

@@ -205,6 +205,11 @@ package struct SeedJoiner: Sendable {
         return decision
     }
 
+    /// Whether somebody whom the start counts on has not been heard yet, be it with a refusal.
+    func isAsking(isLiving: (PeerAddress) -> Bool) -> Bool {
+        entries.contains { $0.countsForStart && $0.lastOutcome == nil && !$0.addresses.contains(where: isLiving) }
+    }
+
     private func openDecision(
         _ now: EngineInstant, _ deadline: EngineInstant, _ hasMembers: Bool, _ mayHaveMembers: Bool
     ) -> StartDecision? {

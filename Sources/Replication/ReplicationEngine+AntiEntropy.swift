@@ -104,6 +104,7 @@ extension ReplicationEngine {
         if let since = state.differsSince, now - since >= patience {
             wantWalk(with: node, notBefore: state.notBeforeForRoot, at: now)
         }
+        if heartbeat.isSynced { syncDonorRecovered(node) }
         // The first sync may have waited for this one.
         let isComplete = heartbeat.summary == summary && (heartbeat.isSynced || haveAllMatched)
         return (isComplete ? noteSynced() : []) + advanceSync(at: now)

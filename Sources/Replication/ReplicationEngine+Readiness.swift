@@ -153,6 +153,12 @@ extension ReplicationEngine {
         readiness = .syncing(sync)
     }
 
+    /// A donor that was not synced itself is by now: a walk with it ends the first sync.
+    mutating func syncDonorRecovered(_ node: NodeID) {
+        guard case .syncing(var sync) = readiness, sync.unsyncedDonors.remove(node) != nil else { return }
+        readiness = .syncing(sync)
+    }
+
     /// Members are gone. Those that this node has not walked with may have had what nobody else has.
     mutating func syncLost(_ gone: Set<NodeID>) {
         guard case .syncing(var sync) = readiness, !gone.isSubset(of: sync.unsyncedDonors) else { return }

@@ -163,7 +163,7 @@ struct IdentityTests {
             name: "a", holder: .init(nodeID: nodeID(of: "a"), address: address(of: "a")),
             claimant: .init(nodeID: stranger, address: address(40)), isOwnName: true)
         #expect(refusal == .nameConflict(conflict))
-        #expect(effects == [.emit(.nameConflict(conflict))])
+        #expect(effects == [.emit(.nameConflict(conflict)), .emit(.everyoneAsked)])
         #expect(engine.members.count == 1)
         #expect(engine.incarnation == 1)
         let trace = engine.run(to: milliseconds(9_000)) { effect, engine, now in

@@ -44,6 +44,23 @@ struct SeedJoinerTests {
         #expect(own.join(seeds: ["10.0.0.1:7946"], at: .zero) == [.emit(.startDecided(.first))])
     }
 
+    @Test("Who is there is not known for certain until each seed and known member has answered, or was given up once")
+    func everyoneAsked() {
+        var engine = MembershipEngine.alone("a")
+        let known = KnownMember(name: "d", address: address(of: "d"))
+        _ = engine.join(seeds: ["10.0.0.2:7946", "10.0.0.3:7946"], knownMembers: [known], at: .zero)
+        #expect(!engine.arePeersComplete)
+        let list = PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b"), state: .alive)])
+        var effects = engine.merge(list, from: address(of: "b"), weDialled: true, at: milliseconds(5)).effects
+        effects += engine.pushPullFailed(with: address(of: "c"), .refused, at: milliseconds(6))
+        #expect(effects.contains(.emit(.startDecided(.joined))))
+        #expect(!engine.arePeersComplete && !effects.contains(.emit(.everyoneAsked)))
+        effects = engine.pushPullFailed(with: address(of: "d"), .noAnswer, at: milliseconds(900))
+        #expect(engine.arePeersComplete && effects.contains(.emit(.everyoneAsked)))
+        #expect(!engine.advance(to: milliseconds(5_000)).contains(.emit(.everyoneAsked)))
+        #expect(engine.arePeersComplete)
+    }
+
     @Test("A node all of whose seeds refuse for half a second is the first")
     func allRefuse() {
         var engine = MembershipEngine.alone("a")
@@ -170,7 +187,7 @@ struct SeedJoinerTests {
             ])
         #expect(engine.seedResolved("cluster:7946", addresses: [address(9)], at: .zero).isEmpty)
         #expect(engine.pushPullFailed(with: address(of: "c"), .refused, at: .zero).isEmpty)
-        #expect(engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero).isEmpty)
+        #expect(engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero) == [.emit(.everyoneAsked)])
         let trace = engine.run(to: milliseconds(126))
         #expect(trace.contains { $0.effect == .resolveSeed("cluster:7946") })
     }
@@ -181,10 +198,10 @@ struct SeedJoinerTests {
         _ = engine.join(seeds: ["me:7946"], at: .zero)
         #expect(
             engine.seedResolved("me:7946", addresses: [address(of: "a")], at: .zero)
-                == [.emit(.startDecided(.first))])
+                == [.emit(.startDecided(.first)), .emit(.everyoneAsked)])
         var unresolved = MembershipEngine.alone("a")
         _ = unresolved.join(seeds: ["me:7946"], at: .zero)
-        #expect(unresolved.seedResolved("me:7946", addresses: [], at: .zero).isEmpty)
+        #expect(unresolved.seedResolved("me:7946", addresses: [], at: .zero) == [.emit(.everyoneAsked)])
         let trace = unresolved.run(to: milliseconds(10_000)) { effect, engine, now in
             guard case .resolveSeed(let seed) = effect else { return [] }
             return engine.seedResolved(seed, addresses: [], at: now)

@@ -173,6 +173,26 @@ struct FirstSyncTests {
         }
     }
 
+    @Test("a donor that was not synced is asked again when it is, though another does not answer")
+    func recoveredDonor() {
+        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.setPeers([peer(2), peer(3)], at: .zero)
+        _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
+        _ = engine.decided(.joined, at: .zero)
+        var effects = run(&engine, to: milliseconds(500))
+        #expect(effects.contains(.walk(peer(2))))
+        effects = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(510))
+        #expect(effects.contains(.walk(peer(3))))
+        _ = engine.receive([heartbeat(from: 2)], at: milliseconds(1_000))
+        _ = engine.walkFailed(with: NodeID(3), .exchange(.noAnswer), at: milliseconds(3_500))
+        effects = run(&engine, to: milliseconds(3_700))
+        #expect(effects.last(where: isWalk) == .walk(peer(2)))
+        var outcome = WalkOutcome()
+        outcome.isPeerSynced = true
+        effects = engine.walkFinished(with: NodeID(2), outcome, at: milliseconds(3_800))
+        #expect(effects.contains(.emit(.becameReady(isSynced: true))))
+    }
+
     @Test("a large cluster that starts as a whole comes to be synced: once what each peer had is here")
     func wholeClusterStarts() {
         var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)

@@ -144,16 +144,11 @@ actor MembershipDriver {
             self.decision = decision
             changes.append([()])
         }
-        if event.changesPeers || (isHearsay(event) && !replication.readiness.isSet) {
+        // Until the node is open, replication also wants to know whether somebody else may be there.
+        if event.changesPeers || (event.changesHearsay && !replication.readiness.isSet) {
             arePeersNew = true
             changes.append([()])
         }
-    }
-
-    /// Until the node is open, replication also wants to know whether somebody else may be there.
-    private func isHearsay(_ event: MembershipEvent) -> Bool {
-        if case .memberHeard = event { return true }
-        return false
     }
 
     // MARK: - Peers
@@ -165,7 +160,7 @@ actor MembershipDriver {
                 arePeersNew = false
                 await replication.setPeers(
                     engine.livingMembers.compactMap(Self.replicationPeer),
-                    areComplete: engine.unconfirmedCount == 0)
+                    areComplete: engine.arePeersComplete)
                 saves.append([()])
             }
             if let decision {

@@ -42,6 +42,7 @@ struct MembershipLog {
             log(member.isConfirmed ? .warning : .debug, "Member failed", member)
         case .memberLeft(let member): log(member.isConfirmed ? .info : .debug, "Member left", member)
         case .memberForgotten(let member): log(.debug, "Member forgotten", member)
+        case .everyoneAsked: logger.debug("Every seed and every member of the last run was asked")
         case .nameConflict(let conflict):
             logger.log(
                 conflict.isOwnName ? .error : .warning,

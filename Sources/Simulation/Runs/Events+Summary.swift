@@ -13,6 +13,7 @@ extension MembershipEvent {
         case .memberRefuted(let member): "\(member.name) refuted, incarnation \(member.incarnation)"
         case .memberFailed(let member, let accuser): "\(member.name) failed, says \(accuser)"
         case .memberLeft(let member): "\(member.name) left"
+        case .everyoneAsked: "everyone was asked"
         case .memberForgotten(let member): "\(member.name) forgotten"
         case .nameConflict(let conflict): "conflict over the name \(conflict.name)"
         case .selfRefuted(let incarnation): "refutes, incarnation \(incarnation)"

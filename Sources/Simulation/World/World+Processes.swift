@@ -156,7 +156,7 @@ extension World {
         if effects.contains(where: { if case .emit(let event) = $0 { event.changesPeers } else { false } }) {
             // In large clusters many newcomers share one turn: each turn costs as much as there are peers.
             if nodes.count <= Self.promptPeers { changePeers(index) } else { planPeerChange(index) }
-        } else if effects.contains(where: { if case .emit(.memberHeard) = $0 { true } else { false } }),
+        } else if effects.contains(where: { if case .emit(let event) = $0 { event.changesHearsay } else { false } }),
             !isServing(index)
         {
             if nodes.count <= Self.promptPeers {
@@ -256,7 +256,7 @@ extension World {
         }
         prepare(index)
         let effects = nodes[index].process?.replication.setPeers(
-            peers, areComplete: nodes[index].process?.membership.unconfirmedCount == 0, at: now)
+            peers, areComplete: nodes[index].process?.membership.arePeersComplete ?? true, at: now)
         carryOut(effects ?? [], of: index)
     }
 
