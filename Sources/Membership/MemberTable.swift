@@ -120,6 +120,13 @@ struct MemberTable: Sendable {
         records[slot] = record
     }
 
+    /// Whoever is unconfirmed is news once it is confirmed.
+    mutating func tellOfUnconfirmed() {
+        for list in [List.vouched, .plain, .checking] {
+            for slot in self[list] where !self[slot].isNews { update(slot) { $0.isNews = true } }
+        }
+    }
+
     /// Adds a member whose name is not in the table; returns its slot.
     mutating func insert(_ record: MemberRecord, in list: List, using generator: inout SeededGenerator) -> Int {
         precondition(slotByName[record.name] == nil, "\(record.name) is known already")

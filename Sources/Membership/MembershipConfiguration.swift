@@ -63,8 +63,8 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// Most members known by hearsay only, whom nobody here has reached yet. Default 1,024.
     package var maxUnconfirmedMembers = 1_024
 
-    /// Pings to unconfirmed members in each `confirmationInterval`; in clusters of more than 64 one for every eight members.
-    /// Default 8.
+    /// Pings to unconfirmed members in each `confirmationInterval`; in clusters of more than 64 one for every eight members,
+    /// where members speak of them. Default 8.
     package var confirmationsPerInterval = 8
 
     /// Default 0.1 s.

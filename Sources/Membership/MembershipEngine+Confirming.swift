@@ -2,8 +2,8 @@ internal import Transport
 
 /// The lane for members known by hearsay. It is bounded in members and in rate, apart from ordinary probing, and what
 /// it finds out touches neither local health nor any formula: a flood of invented names costs this node
-/// `confirmationsPerInterval` pings per `confirmationInterval`, in large clusters one for every eight members, and
-/// `maxUnconfirmedMembers` records, and no more.
+/// `confirmationsPerInterval` pings per `confirmationInterval` and `maxUnconfirmedMembers` records, and no more. In large
+/// clusters what members speak of has a greater share: one ping for every eight members.
 extension MembershipEngine {
     /// Lists a member that was not known. Returns `nil` when there is no room.
     mutating func admit(
@@ -25,9 +25,15 @@ extension MembershipEngine {
         guard !isLeaving, table.hasWaiting else { return }
         if clock >= confirmationWindowEnd {
             confirmationWindowEnd = clock + configuration.confirmationInterval
+            plainConfirmationsLeft = configuration.confirmationsPerInterval
             confirmationsLeft = max(configuration.confirmationsPerInterval, clusterSize / Self.membersPerConfirmation)
         }
         while confirmationsLeft > 0, let slot = table.waiting(using: &generator) {
+            // Hearsay from anyone stays at the pace of a small cluster.
+            if table[slot].list == .plain {
+                guard plainConfirmationsLeft > 0 else { break }
+                plainConfirmationsLeft -= 1
+            }
             confirmationsLeft -= 1
             startConfirming(slot)
         }

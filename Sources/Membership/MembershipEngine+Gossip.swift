@@ -117,6 +117,7 @@ extension MembershipEngine {
             record.incarnation = alive.incarnation
             record.versions = versions
             record.meta = alive.meta
+            record.isNews = true
         }
     }
 

@@ -117,6 +117,14 @@ extension MembershipEngine {
         }
         perform(.send(.ack(ack), to: ping.source ?? peer))
         askWhoProbes(peer)
+        tellIfSuspect(peer)
+    }
+
+    /// A suspect that probes us can hear of it, whatever cut the two off when it was suspected: our own probe may come
+    /// later than the verdict, since local health slows it down.
+    private mutating func tellIfSuspect(_ peer: PeerAddress) {
+        guard let slot = table.livingSlot(at: peer), table[slot].status == .suspect, takeAnswer() else { return }
+        perform(.send(.suspect(accusation(of: table[slot])), to: peer))
     }
 
     /// Somebody probes this node, which knows nobody alive: it must be a member of the cluster that this node looks for,

@@ -47,7 +47,9 @@ extension MembershipEngine {
             stats.pushPulls += 1
             let before = incarnation
             // Whoever knows nobody else has nobody to tell but those in this very list.
-            let isNews = !weDialled || table.liveCount > 0
+            let isNews = !weDialled || table.liveCount + table.unconfirmedCount > 0
+            // Who comes to us is not in it.
+            if !weDialled { table.tellOfUnconfirmed() }
             for node in remote.nodes { apply(node, from: peer, weDialled: weDialled, isNews: isNews) }
             // The peer listed us wrongly. A second exchange tells it for certain; a datagram could be lost.
             if weDialled && incarnation != before { perform(.pushPull(with: peer, isJoin: false)) }

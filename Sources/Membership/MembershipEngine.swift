@@ -94,6 +94,7 @@ package struct MembershipEngine: Sendable {
     var joiner: SeedJoiner
     var confirmationWindowEnd = EngineInstant.zero
     var confirmationsLeft = 0
+    var plainConfirmationsLeft = 0
     var isConfirmationTimerSet = false
     var reportedConflicts: [NameConflict] = []
     var answerWindowEnd = EngineInstant.zero
@@ -189,7 +190,7 @@ package struct MembershipEngine: Sendable {
             Occupancy("relays", relays.count, limit: configuration.maxRelays),
             Occupancy("suspicions", suspicions.count, limit: known),
             Occupancy("reported conflicts", reportedConflicts.count, limit: Self.maxReportedConflicts),
-            Occupancy("probes", probes.count, limit: Self.maxProbes(configuration)),
+            Occupancy("probes", probes.count, limit: Self.maxProbes(configuration, memberCount: known)),
             Occupancy("timers", timers.count, limit: Self.maxTimers(running: timersRunning) + known),
         ]
     }
@@ -278,12 +279,12 @@ package struct MembershipEngine: Sendable {
     private static func maxTimers(running: Int) -> Int { 2 * running + 1_024 }
 
     /// Probes that can be under way at once: those of the longest deadline, at the quickest pace, and the confirming ones.
-    private static func maxProbes(_ configuration: MembershipConfiguration) -> Int {
+    private static func maxProbes(_ configuration: MembershipConfiguration, memberCount: Int) -> Int {
         let deadline = configuration.probeTimeout * configuration.localHealthLimit
         let pace = configuration.probeInterval / 2
         let windows = configuration.probeTimeout.wholeNanoseconds / configuration.confirmationInterval.wholeNanoseconds
         return Int(deadline.wholeNanoseconds / max(1, pace.wholeNanoseconds)) + 2
-            + max(configuration.confirmationsPerInterval, configuration.maxMembers / membersPerConfirmation)
+            + max(configuration.confirmationsPerInterval, memberCount / membersPerConfirmation)
             * (Int(windows) + 2)
     }
 

@@ -12,8 +12,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// How soon a heartbeat follows when the transport has connected a peer, and after the first one of a peer: many that
     /// come at once share one.
     package var connectHeartbeatDelay: Duration = .milliseconds(10)
-    /// Streams of others whose heads one heartbeat tells, those that moved within `headsInterval`; 0 for none. In a large
-    /// cluster a heartbeat reaches a few, and who missed a change learns of it from whoever has it.
+    /// Streams of others whose heads one heartbeat tells, those that an epidemic moved within `headsInterval`; 0 for none.
+    /// In a large cluster a heartbeat reaches a few, and who missed a change learns of it from whoever has it.
     package var maxHeads = 32
     /// Two heartbeats, so that each node tells a head at least once.
     package var headsInterval: Duration = .seconds(2)

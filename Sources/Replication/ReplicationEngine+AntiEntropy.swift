@@ -4,6 +4,7 @@ package import Transport
 struct PeerProgress: Hashable, Sendable {
     var lastHeartbeat: EngineInstant?
     var summary: TreeSummary?
+    var isReady = false
     var isSynced = false
     /// Everything that it had is here, or was once since this node started: a walk or equal roots have shown it.
     var hasMatched = false
@@ -73,7 +74,6 @@ extension ReplicationEngine {
         openWindow(heartbeat.stream, head: heartbeat.head)
         correctWindow(by: heartbeat, at: now)
         guard let followed = windows[node], followed.start == heartbeat.stream.start else { return [] }
-        if heartbeat.head > followed.window.end { moved[node] = now }
         windows[node]?.window.noteEnd(heartbeat.head)
         // Equal roots prove that nothing is missing, whatever was lost on the way.
         if heartbeat.summary == summary {
@@ -89,7 +89,7 @@ extension ReplicationEngine {
         }
         state.lastHeartbeat = now
         state.summary = heartbeat.summary
-        state.isSynced = heartbeat.isSynced
+        (state.isReady, state.isSynced) = (heartbeat.isReady, heartbeat.isSynced)
         let isUpToDate = windows[node]?.window.head == heartbeat.head && merges.isEmpty
         if heartbeat.summary == summary {
             state.differsSince = nil
@@ -160,6 +160,10 @@ extension ReplicationEngine {
                         effects.append(effect)
                         schedule(node, at: again)
                     }
+                } else if windows[node]?.window.hasGap == false {
+                    // Others say so, and the origin itself does not know of it.
+                    windows[node]?.heardEnd = 0
+                    noteGap(node, at: now)
                 } else if since + configuration.gapGrace <= now {
                     wantWalk(with: node, notBefore: progress[node]?.notBeforeForHole ?? .zero, at: now)
                 } else {

@@ -13,11 +13,16 @@ struct MergingMessage: Sendable {
 struct FollowedStream: Hashable, Sendable {
     var start: UInt64
     var window: StreamWindow
+    /// How far others say that it has come; see `note(_:at:)`.
+    var heardEnd: UInt64 = 0
     /// Since when there has been a hole.
     var gapSince: EngineInstant?
     /// Pulls since the last that helped, and when the next may go out.
     var pulls = 0
     var nextPull = EngineInstant.zero
+
+    /// Something that exists has not arrived, as far as the stream itself or others say.
+    var hasGap: Bool { window.hasGap || heardEnd > window.end }
 }
 
 extension ReplicationEngine {
@@ -77,7 +82,8 @@ extension ReplicationEngine {
         guard let (id, sequence) = ReplicationMessage.number(of: message[...]) else { return false }
         let isKnown =
             id.origin == stream.origin
-            || windows[id.origin].map { $0.start == id.start && $0.window.has(sequence) } ?? false
+            || (peer(id.origin) != nil
+                && windows[id.origin].map { $0.start == id.start && $0.window.has(sequence) } ?? false)
         guard isKnown else { return false }
         stats.receivedMessages += 1
         stats.duplicateMessages += 1
@@ -142,7 +148,7 @@ extension ReplicationEngine {
     ) {
         stats.receivedMessages += 1
         guard changes.stream.origin != stream.origin else { return stats.duplicateMessages += 1 }
-        guard follow(changes.stream, sequence: changes.sequence, at: now) else {
+        guard follow(changes.stream, sequence: changes.sequence, isEpidemic: bytes != nil, at: now) else {
             return stats.duplicateMessages += 1
         }
         var message = MergingMessage(
@@ -154,18 +160,19 @@ extension ReplicationEngine {
         messages.append(message)
     }
 
-    /// Notes an arrival in its stream's window; `false` for a duplicate.
-    private mutating func follow(_ id: StreamID, sequence: UInt64, at now: EngineInstant) -> Bool {
+    /// Notes an arrival in its stream's window; `false` for a duplicate. `isEpidemic`: its sender did not reach everyone.
+    private mutating func follow(_ id: StreamID, sequence: UInt64, isEpidemic: Bool, at now: EngineInstant) -> Bool {
         // Only members' streams are followed: anybody else's would push them out. Merging again does no harm.
         guard peer(id.origin) != nil else { return true }
         // A message of an earlier start of the origin is rare and late.
         if let known = windows[id.origin], known.start > id.start { return true }
         openWindow(id, head: sequence - 1)
-        let before = windows[id.origin]?.window
+        let head = windows[id.origin]?.window.head
         let isNew = windows[id.origin]?.window.insert(sequence) ?? true
-        let after = windows[id.origin]?.window
-        if after?.head != before?.head { windows[id.origin]?.pulls = 0 }
-        if after?.end != before?.end { moved[id.origin] = now }
+        if windows[id.origin]?.window.head != head {
+            windows[id.origin]?.pulls = 0
+            if isEpidemic { moved[id.origin] = now }
+        }
         noteGap(id.origin, at: now)
         return isNew
     }
@@ -188,7 +195,7 @@ extension ReplicationEngine {
     /// Starts or stops the time after which a hole in this origin's stream leads to a walk.
     mutating func noteGap(_ origin: NodeID, at now: EngineInstant) {
         guard var followed = windows[origin] else { return }
-        if !followed.window.hasGap {
+        if !followed.hasGap {
             guard followed.gapSince != nil else { return }
             followed.gapSince = nil
         } else {

@@ -9,7 +9,9 @@ extension ReplicationEngine {
     /// times; `nil` when it is a walk's turn.
     mutating func pull(from node: NodeID, at now: EngineInstant) -> PullStep? {
         guard let followed = windows[node], let peer = peer(node), walking[node] == nil,
-            let missing = followed.window.missing(limit: ReplicationMessage.Pull.maxNumbers), !missing.isEmpty
+            let missing = followed.window.missing(
+                limit: ReplicationMessage.Pull.maxNumbers, heardEnd: followed.heardEnd),
+            !missing.isEmpty
         else { return nil }
         guard now >= followed.nextPull else { return .wait(until: followed.nextPull) }
         guard followed.pulls < configuration.maxPulls else { return nil }

@@ -109,7 +109,8 @@ extension ReplicationEngine {
         readiness = .syncing(sync)
         if hasLookedEnough(sync) {
             if let end = concludesAt, now < end { return [] }
-            return open(isSynced: untriedPeers(sync).isEmpty && !sync.hasMissedPeers && !sync.hasMissedRows, at: now)
+            let isWhole = untriedPeers(sync).isEmpty && arePeersComplete && !sync.hasMissedPeers
+            return open(isSynced: isWhole && !sync.hasMissedRows, at: now)
         }
         if let end = listensUntil, now < end { return [] }
         let free = untriedPeers(sync).filter {
@@ -167,7 +168,11 @@ extension ReplicationEngine {
     }
 
     /// What each of the peers had has come here: where nobody is synced, as after a power cut, the first to have this is.
-    var haveAllMatched: Bool { !peers.isEmpty && peers.allSatisfy { progress[$0.nodeID]?.hasMatched == true } }
+    /// A peer that starts does not count: it has nothing yet, and may take this node's word for its own.
+    var haveAllMatched: Bool {
+        !peers.isEmpty
+            && peers.allSatisfy { peer in progress[peer.nodeID].map { $0.hasMatched && $0.isReady } ?? false }
+    }
 
     /// Data known to be complete: a walk with a synced donor has ended, or a synced peer's root is ours, or all peers'
     /// data is here.

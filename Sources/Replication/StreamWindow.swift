@@ -25,9 +25,10 @@ package struct StreamWindow: Hashable, Sendable {
     /// Something that exists has not arrived.
     package var hasGap: Bool { head < end || isDamaged }
 
-    /// The numbers that have not arrived, in order; `nil` when they are more than `limit`, or something was lost that
-    /// has no number.
-    package func missing(limit: Int) -> [ClosedRange<UInt64>]? {
+    /// The numbers that have not arrived, in order, up to `end` or `heardEnd`; `nil` when they are more than `limit`, or
+    /// something was lost that has no number.
+    package func missing(limit: Int, heardEnd: UInt64 = 0) -> [ClosedRange<UInt64>]? {
+        let end = max(end, heardEnd)
         guard !isDamaged, end - head <= UInt64(pending.count + limit) else { return nil }
         guard head < end else { return [] }
         var ranges: [ClosedRange<UInt64>] = []

@@ -79,7 +79,8 @@ package struct Gossip: Sendable {
         } + [Occupancy("strangers", strangerCount, limit: Self.maxStrangers)]
     }
 
-    /// Whether messages handed in still wait for their first packet. Queued repetitions do not count.
+    /// Whether messages handed in still wait for their first packet. Queued repetitions do not count, nor does what a storm
+    /// leaves to them.
     package var hasWaiting: Bool { !active.isEmpty || !ready.isEmpty }
 
     /// Earliest instant at which `nextPackets` has something to give; `nil` when nothing is pending.
@@ -164,7 +165,7 @@ extension Gossip {
             queues[index(channel)].removeReplaced(by: key)
         }
         guard !targets.isEmpty else { return }
-        guard !options.isRepeated || !isStorm(on: channel) else {
+        guard !options.isRepeated || !isStorm(message, on: channel) else {
             // No packet of its own: the round that is due now, or others before it, take it.
             queues[index(channel)].add(part, key: options.replacing, transmits: 0)
             if nextRound == nil { nextRound = .zero }
@@ -180,10 +181,12 @@ extension Gossip {
         configuration.transmitFactor * Int(log10(Double(nodeCount + 1)).rounded(.up))
     }
 
-    /// So much news of members came lately that more of it shares the packets of the next round, instead of having packets
+    /// So many were said to be alive lately that more of it shares the packets of the next round, instead of having packets
     /// of its own.
-    private mutating func isStorm(on channel: Channel) -> Bool {
-        guard channel == .membership, peerCount(on: channel) > configuration.directPeers else { return false }
+    private mutating func isStorm(_ message: [UInt8], on channel: Channel) -> Bool {
+        guard channel == .membership, message.first == PacketCodec.aliveType,
+            peerCount(on: channel) > configuration.directPeers
+        else { return false }
         guard promptNewsLeft > 0 else { return true }
         promptNewsLeft -= 1
         return false

@@ -9,8 +9,8 @@ package struct GossipConfiguration: Hashable, Sendable {
     package var directPeers = 30
     /// Fewest peers that a broadcast goes to at once when there are more. Default 4.
     package var minFanOut = 4
-    /// News of members that goes out at once in each `gossipInterval`, in clusters of more than `directPeers`; what is
-    /// more shares the packets of the next round. Default 4. A thousand nodes that start together would send a packet for
+    /// News of living members that goes out at once in each `gossipInterval`, in clusters of more than `directPeers`; what
+    /// is more shares the packets of the next round. Default 4. A thousand nodes that start together would send a packet for
     /// each member that each of them meets, to each of nine.
     package var maxPromptNews = 4
     /// Transmissions of one broadcast per power of ten of nodes: RetransmitMult of memberlist. Default 4.
@@ -30,8 +30,8 @@ package struct GossipConfiguration: Hashable, Sendable {
     /// Pause before packets that pacing held back are tried again. Default 1 ms, so that they go out 20 at a time.
     package var pacingPause: Duration = .milliseconds(1)
     /// Most bytes of membership messages waiting for particular peers, and again of those queued for repetition.
-    /// Default 256 KiB.
-    package var maxMembershipBytes = 256 * 1024
+    /// Default 1 MiB: the news of 4,096 members.
+    package var maxMembershipBytes = 1024 * 1024
     /// The same for replication. Default 8 MiB.
     package var maxReplicationBytes = 8 * 1024 * 1024
     /// Most peers; those beyond in the order of addresses are left out. Default 4,096.

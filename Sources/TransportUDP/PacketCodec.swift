@@ -24,6 +24,8 @@ package enum PacketCodec {
     package static let lengthBytes = 2
 
     static let compoundType: UInt8 = 0x07
+    /// memberlist's alive.
+    static let aliveType: UInt8 = 0x04
 
     /// How a part says what it is.
     package enum Kind: UInt8, Sendable {

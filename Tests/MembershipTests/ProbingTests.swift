@@ -269,6 +269,21 @@ struct ProbingTests {
         #expect(trace(4) != trace(5))
     }
 
+    @Test("A suspect that probes us is told, as often as answers are given; others are not")
+    func suspectProbes() {
+        var engine = MembershipEngine.joined(["b", "c"])
+        _ = engine.receive(.suspect(accusation("c", from: "b")), from: address(of: "b"), at: .zero)
+        func told(_ name: String, _ number: UInt32) -> Bool {
+            let ping = PingBody(sequence: number, node: "a", source: address(of: name), sourceNode: name)
+            let effects = engine.receive(.ping(ping), from: address(of: name), at: .zero)
+            return effects.contains(.send(.suspect(accusation("c", from: "a")), to: address(of: name)))
+        }
+        #expect(told("c", 1) && !told("b", 2))
+        #expect((3...40).count { told("c", UInt32($0)) } == 15)
+        _ = engine.receive(.alive(alive("c", incarnation: 2)), from: address(of: "c"), at: .zero)
+        #expect(!told("c", 50))
+    }
+
     @Test("Suspicions that start and end without pause leave no heap of timers")
     func timersAreBounded() {
         var engine = MembershipEngine.joined(["b", "c"])

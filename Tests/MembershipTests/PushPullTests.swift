@@ -62,6 +62,32 @@ struct PushPullTests {
         #expect(after.broadcasts == [.alive(alive("f"))])
     }
 
+    @Test("Who joins through a node that still works through its first list hears of those in it")
+    func joinedThroughNewcomer() throws {
+        var engine = MembershipEngine.alone("a")
+        let nodes = ["b", "c"].map { PushPullNode(member: alive($0), state: .alive) }
+        let first = engine.merge(
+            PushPull(isJoin: false, nodes: nodes), from: address(of: "b"), weDialled: true, at: .zero
+        ).effects
+        let ping = try #require(first.pings.first { $0.body.node == "c" })
+        _ = engine.merge(
+            PushPull(isJoin: true, nodes: [PushPullNode(member: alive("n"), state: .alive)]),
+            from: address(of: "n").with(port: 50_000), weDialled: false, at: .zero)
+        let after = engine.receive(.ack(AckBody(sequence: ping.body.sequence)), from: ping.to, at: .zero)
+        #expect(after.broadcasts == [.alive(alive("c"))])
+    }
+
+    @Test("In a cluster of 800 hearsay from strangers is pinged at the pace of a small one")
+    func strangersInLargeCluster() {
+        var engine = MembershipEngine.joined((0..<799).map { "m\($0)" })
+        var pings = 0
+        for index in 0..<100 {
+            let effects = engine.receive(.alive(alive("n\(index)", at: address(500))), from: address(900), at: .zero)
+            pings += effects.pings.count
+        }
+        #expect(pings == 8)
+    }
+
     @Test("In a cluster of 800 a hundred members that were heard of are pinged at once, of two hundred the rest later")
     func largeCluster() {
         var engine = MembershipEngine.joined((0..<799).map { "m\($0)" })

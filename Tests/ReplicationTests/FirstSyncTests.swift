@@ -193,6 +193,19 @@ struct FirstSyncTests {
         #expect(effects.contains(.emit(.becameReady(isSynced: true))))
     }
 
+    @Test("a start that could not ask everyone in two seconds opens, but does not claim to be synced")
+    func notEveryoneAsked() {
+        for areComplete in [false, true] {
+            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            _ = engine.setPeers([peer(2)], areComplete: areComplete, at: .zero)
+            _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
+            _ = engine.decided(.joined, at: .zero)
+            _ = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(5))
+            _ = run(&engine, to: milliseconds(2_100))
+            #expect(engine.isReady && engine.isSynced == areComplete)
+        }
+    }
+
     @Test("a large cluster that starts as a whole comes to be synced: once what each peer had is here")
     func wholeClusterStarts() {
         var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
@@ -207,10 +220,14 @@ struct FirstSyncTests {
         }
         #expect(walked.count == 3 && engine.isReady && !engine.isSynced)
         engine.summary = TreeSummary(root: 9, count: 1)
-        for node in others where !walked.contains(NodeID(node)) {
-            #expect(!engine.isSynced)
-            _ = engine.receive([heartbeat(from: node, isReady: false)], at: milliseconds(100))
+        for isReady in [false, true] {
+            for node in others {
+                #expect(!engine.isSynced)
+                let arrival = heartbeat(from: node, isReady: isReady, isSynced: false)
+                _ = engine.receive([arrival], at: milliseconds(100))
+            }
         }
+        // As long as they were starting they had no say.
         #expect(engine.isSynced)
     }
 
@@ -232,11 +249,11 @@ struct FirstSyncTests {
         return false
     }
 
-    private func heartbeat(from node: UInt64, isReady: Bool = true) -> Arrival {
+    private func heartbeat(from node: UInt64, isReady: Bool = true, isSynced: Bool? = nil) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: 1), head: 0, summary: TreeSummary(root: 9, count: 1),
-                isReady: isReady, isSynced: isReady))
+                isReady: isReady, isSynced: isSynced ?? isReady))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

@@ -16,15 +16,29 @@ struct HeadsTests {
         #expect(try beat(&engine, at: milliseconds(2_100)) == [], "a duplicate is no news")
     }
 
-    @Test("who missed a change of one peer learns of it from another, asks the writer, and tells it in turn")
+    @Test("what its sender gave to everyone is not told: there each heartbeat reaches everyone too")
+    func direct() throws {
+        var engine = engine()
+        let message = changes(from: 2, sequence: 1, rows: [row("k")])
+        let arrival = Arrival(message: message, sender: address(2), delivery: .broadcast(reachedEveryone: true))
+        _ = engine.receive([arrival], at: .zero)
+        #expect(try beat(&engine, at: milliseconds(10)) == [])
+    }
+
+    @Test(
+        "who missed a change of one peer learns of it from another and asks the writer; it tells what it has, not what it heard"
+    )
     func learnt() throws {
         var engine = engine()
         _ = engine.receive([heartbeat(from: 2)], at: .zero)
         _ = engine.receive([heartbeat(from: 3, telling: [head(2, 1)])], at: milliseconds(10))
-        #expect(engine.windows[NodeID(2)]?.window.hasGap == true)
+        #expect(engine.windows[NodeID(2)]?.hasGap == true)
         let effects = engine.advance(to: milliseconds(90))
         #expect(effects.contains { if case .send(_, address(2)) = $0 { true } else { false } })
-        #expect(try beat(&engine, at: milliseconds(100)) == [head(2, 1)])
+        #expect(try beat(&engine, at: milliseconds(100)) == [])
+        _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(110))
+        #expect(engine.windows[NodeID(2)]?.hasGap == false)
+        #expect(try beat(&engine, at: milliseconds(120)) == [head(2, 1)])
     }
 
     @Test("a head of nobody, of this node, of another start or of the past changes nothing")
@@ -37,13 +51,25 @@ struct HeadsTests {
         for node: UInt64 in [1, 2, 3, 9] { #expect(engine.windows[NodeID(node)] == before[NodeID(node)]) }
     }
 
-    @Test("a head that was invented is forgotten once the writer has contradicted it")
+    @Test(
+        "a head that was invented leads to two pulls and nothing else, and what the writer sends then arrives as ever")
     func invented() {
         var engine = engine()
         _ = engine.receive([heartbeat(from: 2, head: 5)], at: .zero)
-        _ = engine.receive([heartbeat(from: 4, telling: [head(2, .max)])], at: .zero)
-        for second in 1...4 { _ = engine.receive([heartbeat(from: 2, head: 5)], at: milliseconds(second * 1_000)) }
-        #expect(engine.windows[NodeID(2)]?.window.end == 5)
+        for told: UInt64 in [.max, 5 + 65] {
+            _ = engine.receive([heartbeat(from: 4, telling: [head(2, told)])], at: .zero)
+            #expect(engine.windows[NodeID(2)]?.hasGap == false)
+        }
+        _ = engine.receive([heartbeat(from: 4, telling: [head(2, 5 + 64)])], at: .zero)
+        var effects: [ReplicationEngine.Effect] = []
+        while engine.nextDeadline <= milliseconds(5_000) { effects += engine.advance(to: engine.nextDeadline) }
+        #expect(engine.stats.sentPulls == 2 && !effects.contains(where: isWalk))
+        #expect(engine.windows[NodeID(2)]?.hasGap == false)
+        let next = changes(from: 2, sequence: 6, rows: [row("k")])
+        #expect(
+            engine.receive([arrival(next)], at: milliseconds(5_000)).contains {
+                if case .merge = $0 { true } else { false }
+            })
     }
 
     @Test("of many that moved a heartbeat tells 32, others each time, and fits into a message")
@@ -110,6 +136,6 @@ struct HeadsTests {
     }
 
     private func arrival(_ message: [UInt8]) -> Arrival {
-        Arrival(message: message, sender: address(2), delivery: .broadcast(reachedEveryone: true))
+        Arrival(message: message, sender: address(2), delivery: .broadcast(reachedEveryone: false))
     }
 }

@@ -52,6 +52,31 @@ struct GossipTests {
         #expect(drain(&gossip) == [.init(destination: peer(0), content: expected)])
     }
 
+    @Test("However peers come and go, those of each channel are the ones that were set last")
+    func changingPeers() {
+        var random = SeededGenerator(seed: 7)
+        var configuration = GossipConfiguration()
+        configuration.maxPeers = 20
+        var gossip = Gossip(configuration: configuration, seed: 1)
+        for _ in 0..<300 {
+            let chosen = (0..<24).filter { _ in Bool.random(using: &random) }
+            let list = chosen.map { number in
+                Peer(address: peer(number), channels: Int.random(in: 0..<3, using: &random) == 0 ? .membership : .all)
+            }.shuffled(using: &random)
+            gossip.setPeers(list)
+            if Bool.random(using: &random) { gossip.send([8], on: .membership, to: peer(30)) }
+            let kept = list.sorted { $0.address < $1.address }.prefix(20)
+            for channel in Channel.allCases {
+                let expected = Set(kept.filter { $0.channels.has(channel) }.map(\.address))
+                #expect(gossip.peerCount(on: channel) == expected.count)
+                gossip.broadcast([8, channel.rawValue], on: channel, options: BroadcastOptions(isRepeated: false))
+                let reached = drain(&gossip, at: instant(1_000_000)).map(\.destination).filter { $0 != peer(30) }
+                #expect(Set(reached) == expected && reached.count == expected.count)
+            }
+            #expect(gossip.strangerCount <= 1)
+        }
+    }
+
     @Test("In a large cluster four news of members go out at once in 200 ms, more share the packets of the rounds")
     func storm() {
         func counts(peers: Int, on channel: Channel, type: UInt8) -> (packets: Int, parts: Int) {
@@ -73,6 +98,8 @@ struct GossipTests {
         #expect(counts(peers: 31, on: .membership, type: 4).packets == 4 * 6)
         #expect(counts(peers: 30, on: .membership, type: 4).packets == 50 * 30)
         #expect(counts(peers: 31, on: .replication, type: 9).packets == 50 * 6)
+        // Accusations do not wait.
+        #expect(counts(peers: 31, on: .membership, type: 5).packets == 50 * 6)
         // However they go, each goes as often as it must.
         #expect(counts(peers: 31, on: .membership, type: 4).parts == 50 * 8)
     }

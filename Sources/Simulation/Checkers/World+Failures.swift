@@ -25,6 +25,9 @@ extension World {
             !subject.isPausedNow || subject.stillSince.map({ now - $0 <= Self.longestPause }) ?? true,
             couldTalk(accuserIndex, index, since: since)
         else { return }
+        // A short pause may take most of the time to refute in. What is left of it does where the word is one packet; by way
+        // of others it takes a probe more.
+        if !network.hasConnected(accuserIndex, index, since: since), !subject.hasBeenWell(since: since) { return }
         // A verdict that waited in a process which stood still is an old one.
         if !isOwn, !nodes[observer].hasBeenWell(since: since) || !nodes[accuserIndex].hasRun(since: since) { return }
         stats.falseFailures += 1

@@ -41,7 +41,7 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         options.without = try SimulateCommand.mechanisms(without)
         // Found out before the work rather than after it.
         for (path, option) in [(json, "json"), (svg, "svg")] {
-            if let path { try Self.write(Data(), to: path, option: option) }
+            if let path, !Self.canWrite(path) { throw ValidationError("--\(option): \(path) cannot be written") }
         }
         let findings = try await OwnThread.run { [options] in
             let progress = TerminalProgress(total: counts.count)
@@ -64,9 +64,14 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         return try encoder.encode(findings) + Data("\n".utf8)
     }
 
+    private static func canWrite(_ path: String) -> Bool {
+        guard let file = fopen(path, "a") else { return false }
+        return fclose(file) == 0
+    }
+
     private static func write(_ data: Data, to path: String, option: String) throws {
         do {
-            try data.write(to: URL(fileURLWithPath: path))
+            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw ValidationError("--\(option): \(path) cannot be written")
         }
