@@ -107,6 +107,20 @@ extension World {
         }
     }
 
+    /// A node has opened, and may be the donor of those that are still starting: they cannot have more than it has, which
+    /// may be a moment behind the others.
+    func lowerPromises(to opened: SimulatedNode) {
+        for node in nodes {
+            guard let process = node.process, process.openSince == nil, node.index != opened.index else { continue }
+            process.promised = process.promised.reduce(into: [:]) { lowered, promise in
+                guard let row = opened.replica.rows[promise.key] else { return }
+                var least = promise.value
+                least.lower(to: PromisedRow(row))
+                lowered[promise.key] = least
+            }
+        }
+    }
+
     /// A client is served for the first time.
     func checkFirstService(of node: SimulatedNode) {
         guard let process = node.process, !process.hasServed else { return }

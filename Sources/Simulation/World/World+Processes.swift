@@ -309,6 +309,7 @@ extension World {
         if case .becameReady(let isSynced) = event {
             nodes[index].process?.openSince = now
             if isSynced { checkStart(of: nodes[index]) }
+            lowerPromises(to: nodes[index])
         }
         if case .syncStarted(let donor) = event, !isMended, chance(options.faults.donorDeaths),
             let victim = SimulatedNode.index(donor.address), victim < nodes.count
