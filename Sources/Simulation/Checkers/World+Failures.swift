@@ -25,9 +25,9 @@ extension World {
             !subject.isPausedNow || subject.stillSince.map({ now - $0 <= Self.longestPause }) ?? true,
             couldTalk(accuserIndex, index, since: since)
         else { return }
-        // A short pause may take most of the time to refute in. What is left of it does where the word is one packet; by way
-        // of others it takes a probe more.
-        if !network.hasConnected(accuserIndex, index, since: since), !subject.hasBeenWell(since: since) { return }
+        // A short pause may take most of the time to refute in. What is left of it is enough, unless a cut had somebody
+        // suspect the member before, or makes the answer go by way of others.
+        if !subject.hasBeenWell(since: since), !isConnectedToAll(index, since: since) { return }
         // A verdict that waited in a process which stood still is an old one.
         if !isOwn, !nodes[observer].hasBeenWell(since: since) || !nodes[accuserIndex].hasRun(since: since) { return }
         stats.falseFailures += 1
@@ -119,6 +119,10 @@ extension World {
                 && network.hasConnected(first, relay.index, since: instant)
                 && network.hasConnected(relay.index, second, since: instant)
         }
+    }
+
+    private func isConnectedToAll(_ index: Int, since instant: EngineInstant) -> Bool {
+        nodes.allSatisfy { $0.index == index || network.hasConnected($0.index, index, since: instant) }
     }
 
     private func couldAllTalk(since instant: EngineInstant) -> Bool {
