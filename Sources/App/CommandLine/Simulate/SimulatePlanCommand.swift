@@ -71,7 +71,8 @@ struct SimulatePlanCommand: AsyncParsableCommand {
 
     private static func write(_ data: Data, to path: String, option: String) throws {
         do {
-            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+            // In place: a device or a link is not to be replaced by a file.
+            try data.write(to: URL(fileURLWithPath: path))
         } catch {
             throw ValidationError("--\(option): \(path) cannot be written")
         }

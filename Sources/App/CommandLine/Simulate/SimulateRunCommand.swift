@@ -43,8 +43,9 @@ struct SimulateRunCommand: AsyncParsableCommand {
             let single = Self.plan(plan, nodeRange, seed: range.lowerBound)
             let result = try await OwnThread.run { Run.result(of: single, seed: range.lowerBound) { print($0) } }
             print(Self.describe(result))
-            if !result.violations.isEmpty { throw ExitCode(1) }
-            return
+            guard !result.violations.isEmpty else { return }
+            print("again: auto-cluster-sync simulate \(replayArguments(seed: result.seed))")
+            throw ExitCode(1)
         }
         let summary = try await OwnThread.run {
             var summary = Summary()
@@ -92,7 +93,9 @@ struct SimulateRunCommand: AsyncParsableCommand {
     private static func apply(_ setting: String, to faults: inout Faults) throws {
         let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2, let path = Faults.rates[parts[0]], let rate = Double(parts[1]) else {
-            throw ValidationError("--rate: \(setting) is not a fault and its rate, such as crashes=6")
+            let all = Faults.rates.keys.sorted().joined(separator: ", ")
+            throw ValidationError(
+                "--rate: \(setting) is not a fault and its rate, such as crashes=6; a fault can be \(all)")
         }
         let highest = Faults.shares.contains(parts[0]) ? 0.9 : 10_000
         guard (0...highest) ~= rate else { throw ValidationError("--rate: \(parts[0]) must be 0 to \(highest.short)") }
