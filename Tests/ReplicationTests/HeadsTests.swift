@@ -85,7 +85,10 @@ struct HeadsTests {
             seen.formUnion(told.map(\.stream.origin.rawValue))
         }
         #expect(seen.count > 100)
-        guard case .broadcast(let message, _) = engine.heartbeat(at: milliseconds(60)) else { return }
+        guard case .broadcast(let message, _) = engine.heartbeat(at: milliseconds(60)) else {
+            Issue.record("no heartbeat")
+            return
+        }
         #expect(message.count <= ReplicationConfiguration().maxMessageBytes)
     }
 
