@@ -27,6 +27,8 @@ let package = Package(
         .systemLibrary(name: "CLibZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
+        .target(name: "CRawLimits", dependencies: ["CLibZMQ", "CSQLite"]),
+        .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
@@ -46,13 +48,20 @@ let package = Package(
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Simulation",
-            dependencies: ["Membership", "Replication", "Transport", "TransportUDP", "TransportZMQ"],
+            dependencies: ["Membership", "Replication", "Reports", "Transport", "TransportUDP", "TransportZMQ"],
             exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "Benchmarks",
+            dependencies: [
+                "CRawLimits", "Replication", "Reports", "Store", "Transport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .executableTarget(
             name: "App",
             dependencies: [
-                "Keys", "Membership", "Replication", "Simulation", "Store", "Transport", "TransportUDP",
-                "TransportZMQ",
+                "Benchmarks", "Keys", "Membership", "Replication", "Reports", "Simulation", "Store", "Transport",
+                "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Reports
 internal import Simulation
 internal import Transport
 

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Simulation
 
 /// What clusters of several sizes would do.
@@ -39,10 +38,8 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         (options.seed, options.loss, options.writesPerSecond) = (seed, loss, writes)
         options.time = .seconds(seconds)
         options.without = try SimulateCommand.mechanisms(without)
-        // Found out before the work rather than after it.
-        for (path, option) in [(json, "json"), (svg, "svg")] {
-            if let path, !Self.canWrite(path) { throw ValidationError("--\(option): \(path) cannot be written") }
-        }
+        let json = try OutputFile(json, option: "json")
+        let svg = try OutputFile(svg, option: "svg")
         let findings = try await OwnThread.run { [options] in
             let progress = TerminalProgress(total: counts.count)
             defer { progress.clear() }
@@ -54,27 +51,7 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         }
         let report = PlanningReport(findings)
         print(report.table, terminator: "")
-        if let json { try Self.write(try Self.encoded(findings), to: json, option: "json") }
-        if let svg { try Self.write(Data(report.svg.utf8), to: svg, option: "svg") }
-    }
-
-    private static func encoded(_ findings: [PlanningStudy.Finding]) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        return try encoder.encode(findings) + Data("\n".utf8)
-    }
-
-    private static func canWrite(_ path: String) -> Bool {
-        guard let file = fopen(path, "a") else { return false }
-        return fclose(file) == 0
-    }
-
-    private static func write(_ data: Data, to path: String, option: String) throws {
-        do {
-            // In place: a device or a link is not to be replaced by a file.
-            try data.write(to: URL(fileURLWithPath: path))
-        } catch {
-            throw ValidationError("--\(option): \(path) cannot be written")
-        }
+        try json?.write(findings)
+        try svg?.write(report.svg)
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Reports
 internal import Simulation
 internal import Transport
 

@@ -9,6 +9,8 @@ struct TerminalProgress {
 
     func show(_ count: Int) { if isTerminal, count < total { write("\(count) of \(total)") } }
 
+    func show(_ text: String) { if isTerminal { write(text) } }
+
     /// Before other lines are printed.
     func clear() { if isTerminal { write("\r\u{1b}[K") } }
 

@@ -1,0 +1,85 @@
+internal import CRawLimits
+internal import Glibc
+
+/// What a figure was measured on.
+package struct Machine: Encodable, Sendable {
+    package var processor: String
+    package var cores: Int
+    package var memoryMegabytes: Int
+    package var kernel: String
+    package var system: String
+    /// Type of the file system that the databases are on.
+    package var fileSystem: String
+    package var version: String
+    package var swift: String
+    package var sqlite: String
+    package var zeroMQ: String
+
+    /// This one. `directory` is where databases are put, `version` that of this program.
+    package init(directory: String, version: String) {
+        processor = Self.value("model name", in: "/proc/cpuinfo", separator: ":") ?? "unknown"
+        cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        memoryMegabytes = sysconf(Int32(_SC_PHYS_PAGES)) / ((1 << 20) / sysconf(Int32(_SC_PAGESIZE)))
+        kernel = Self.text(of: "/proc/sys/kernel/osrelease")
+        system = Self.value("PRETTY_NAME", in: "/etc/os-release", separator: "=")?.filter { $0 != "\"" } ?? "unknown"
+        fileSystem = Self.fileSystem(of: directory)
+        self.version = version
+        swift = Self.swiftVersion
+        sqlite = String(cString: rl_sqlite_version())
+        zeroMQ = String(cString: rl_zmq_version())
+    }
+
+    var facts: [(String, String)] {
+        [
+            ("machine", "\(cores) cores, \(processor), \(memoryMegabytes) MB, \(fileSystem)"),
+            ("system", "\(system), Linux \(kernel)"),
+            ("versions", "auto-cluster-sync \(version), Swift \(swift), SQLite \(sqlite), libzmq \(zeroMQ)"),
+        ]
+    }
+
+    private static var swiftVersion: String {
+        #if swift(>=6.4)
+        "6.4 or later"
+        #elseif swift(>=6.3)
+        "6.3"
+        #else
+        "6.2"
+        #endif
+    }
+
+    private static func text(of path: String) -> String {
+        guard let file = fopen(path, "r") else { return "" }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = fread(&bytes, 1, bytes.count, file)
+        let text = String(decoding: bytes[..<count], as: UTF8.self)
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+
+    private static func value(_ name: String, in path: String, separator: Character) -> String? {
+        for line in text(of: path).split(separator: "\n") {
+            let parts = line.split(separator: separator, maxSplits: 1)
+            guard parts.count == 2, parts[0].filter({ $0 != "\t" }).drop(while: { $0 == " " }).hasPrefix(name) else {
+                continue
+            }
+            return String(parts[1].drop { $0 == " " })
+        }
+        return nil
+    }
+
+    /// The type of the deepest mount that `directory` is under.
+    private static func fileSystem(of directory: String) -> String {
+        guard let resolved = realpath(directory, nil) else { return "unknown" }
+        defer { free(resolved) }
+        let path = String(cString: resolved)
+        var best = (length: -1, type: "unknown")
+        for line in text(of: "/proc/mounts").split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count >= 3 else { continue }
+            let mount = String(fields[1])
+            let isAbove = mount == "/" || path == mount || path.hasPrefix(mount + "/")
+            if isAbove, mount.utf8.count >= best.length { best = (mount.utf8.count, String(fields[2])) }
+        }
+        return best.type
+    }
+}
