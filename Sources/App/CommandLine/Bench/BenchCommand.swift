@@ -1,13 +1,14 @@
 internal import ArgumentParser
 internal import Benchmarks
 internal import Glibc
+internal import UnixSignals
 
 /// How fast this machine is with this product, and how much of its limits that is.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures transports, clusters and the store against what C alone gives.",
         discussion: "Figures are only worth something from a release build on a machine that does nothing else.",
-        subcommands: [],
+        subcommands: [BenchStoreCommand.self],
         helpNames: CommandLineNames.help)
 }
 
@@ -22,18 +23,51 @@ struct BenchOutput: ParsableArguments {
     func report(_ body: @escaping @Sendable (_ progress: @Sendable (String) -> Void) throws -> BenchmarkReport)
         async throws
     {
+        try await write {
+            try await OwnThread.run {
+                let progress = TerminalProgress(total: 0)
+                defer { progress.clear() }
+                return try body { text in
+                    progress.clear()
+                    progress.show(text)
+                }
+            }
+        }
+    }
+
+    /// The same for a body that waits in tasks. SIGINT and SIGTERM cancel it, so that it can leave things tidy.
+    func reportOfTasks(
+        _ body: @escaping @Sendable (_ progress: @escaping @Sendable (String) -> Void) async throws -> BenchmarkReport
+    ) async throws {
+        try await write {
+            let progress = TerminalProgress(total: 0)
+            defer { progress.clear() }
+            let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm])
+            return try await withThrowingTaskGroup(of: BenchmarkReport?.self) { group in
+                group.addTask {
+                    try await body { text in
+                        progress.clear()
+                        progress.show(text)
+                    }
+                }
+                group.addTask {
+                    for await _ in signals { break }
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let report = try await group.next() ?? nil else { throw ExitCode(1) }
+                return report
+            }
+        }
+    }
+
+    /// The files are tried before the work.
+    private func write(_ make: () async throws -> BenchmarkReport) async throws {
         let json = try OutputFile(json, option: "json")
         let svg = try OutputFile(svg, option: "svg")
         let html = try OutputFile(html, option: "html")
         warnOfDebugBuild()
-        let report = try await OwnThread.run {
-            let progress = TerminalProgress(total: 0)
-            defer { progress.clear() }
-            return try body { text in
-                progress.clear()
-                progress.show(text)
-            }
-        }
+        let report = try await make()
         print(report.text, terminator: "")
         try json?.write(report)
         try svg?.write(report.svg)

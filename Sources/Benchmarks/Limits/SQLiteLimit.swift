@@ -1,0 +1,59 @@
+internal import CRawLimits
+internal import Replication
+
+/// What SQLite alone gives: C loops with prepared statements in a database that a store has made and closed.
+///
+/// `@unchecked Sendable`: whoever has it uses it from one thread after the other.
+final class SQLiteLimit: @unchecked Sendable {
+    /// Those of the store's connection that writes: they are not kept in the file.
+    static let writerPragmas = """
+        PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST;
+        PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
+        """
+    /// Those of the store's connections that read.
+    static let readerPragmas = "PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;"
+
+    private let database: OpaquePointer
+
+    init(path: String, isReadOnly: Bool = false) throws {
+        var opened: OpaquePointer?
+        let pragmas = isReadOnly ? Self.readerPragmas : Self.writerPragmas
+        try LimitError.check("opening SQLite's file", rl_database_open(path, isReadOnly ? 1 : 0, pragmas, &opened))
+        guard let opened else { preconditionFailure("opened without a database") }
+        database = opened
+    }
+
+    deinit { rl_database_close(database) }
+
+    /// One transaction with the look-up of each row. `newsCount` rows must change something.
+    func merge(_ rows: RawRows, _ range: Range<Int>, newsCount: Int) throws {
+        try LimitError.check(
+            "merging in C", rl_merge(database, rows.base + range.lowerBound, range.count), is: newsCount)
+    }
+
+    /// One transaction of INSERTs.
+    func insert(_ rows: RawRows, _ range: Range<Int>) throws {
+        try LimitError.check(
+            "inserting in C", rl_insert(database, rows.base + range.lowerBound, range.count), is: range.count)
+    }
+
+    /// All must be there.
+    func read(ids: ArraySlice<Int64>) throws {
+        try ids.withUnsafeBufferPointer {
+            try LimitError.check("reading in C", rl_read_by_id(database, $0.baseAddress, $0.count), is: $0.count)
+        }
+    }
+
+    /// The same by their keys.
+    func read(_ rows: RawRows, _ range: Range<Int>) throws {
+        try LimitError.check(
+            "reading in C", rl_read_by_key(database, rows.base + range.lowerBound, range.count), is: range.count)
+    }
+
+    func readNewest(_ count: Int) throws {
+        try LimitError.check("listing in C", rl_read_newest(database, Int64(count)), is: count)
+    }
+
+    /// Every column of every row of a SELECT; returns how many rows.
+    func scan(_ sql: String) throws -> Int { try LimitError.check("scanning in C", rl_scan(database, sql)) }
+}

@@ -1,0 +1,71 @@
+internal import CRawLimits
+internal import Glibc
+
+/// How often something was done, and what time that took.
+struct Measured: Sendable {
+    var count = 0
+    var seconds = 0.0
+    /// Of all threads of this process.
+    var processorSeconds = 0.0
+    /// Of single operations, where they were noted, in no order.
+    var nanoseconds: [UInt64] = []
+
+    /// A second.
+    var rate: Double { seconds > 0 ? Double(count) / seconds : 0 }
+    /// Processor time of one.
+    var processorMicroseconds: Double? { count > 0 ? processorSeconds / Double(count) * 1e6 : nil }
+
+    /// Adds the time of `body`.
+    mutating func time<Value>(_ body: () throws -> Value) rethrows -> Value {
+        let begin = Moment()
+        defer { add(begin) }
+        return try body()
+    }
+
+    /// The same for what waits.
+    mutating func time<Value>(_ body: () async throws -> Value) async rethrows -> Value {
+        let begin = Moment()
+        defer { add(begin) }
+        return try await body()
+    }
+
+    static func += (left: inout Self, right: Self) {
+        left.count += right.count
+        left.seconds += right.seconds
+        left.processorSeconds += right.processorSeconds
+        left.nanoseconds += right.nanoseconds
+    }
+
+    /// The operation that `share` of all were no slower than, in milliseconds.
+    func milliseconds(_ share: Double) -> Double? {
+        guard !nanoseconds.isEmpty else { return nil }
+        let sorted = nanoseconds.sorted()
+        return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1e6
+    }
+
+    private mutating func add(_ begin: Moment) {
+        let end = Moment()
+        seconds += Double(end.wall - begin.wall) / 1e9
+        processorSeconds += Double(end.processor - begin.processor) / 1e9
+    }
+}
+
+private struct Moment {
+    let wall = rl_now()
+    let processor: UInt64
+
+    init() {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        processor = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
+
+/// Ours and its limit, measured in turns.
+struct Versus: Sendable {
+    var ours = Measured()
+    var limit = Measured()
+
+    var ratio: Double? { limit.rate > 0 && ours.rate > 0 ? ours.rate / limit.rate : nil }
+    var seconds: Double { ours.seconds + limit.seconds }
+}

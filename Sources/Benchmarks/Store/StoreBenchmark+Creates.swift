@@ -1,0 +1,163 @@
+internal import CRawLimits
+internal import Reports
+internal import Store
+internal import Synchronization
+
+/// Durable creates by clients, and what the disk and SQLite allow.
+extension StoreBenchmark {
+    private static let writerCounts = [1, 16, 64, 256]
+    private static let rounds = 3
+    private static let disks = [
+        ("4 KiB in one place", DiskLimit(blockBytes: 4_096, place: .same)),
+        ("4 KiB, each behind the last", DiskLimit(blockBytes: 4_096, place: .behind)),
+        ("28 KiB in one place", DiskLimit(blockBytes: 7 * 4_096, place: .same)),
+    ]
+
+    func measureCreates(
+        in directory: String, _ report: inout BenchmarkReport, _ summary: inout Summary
+    ) async throws {
+        let pair = try await DatabasePair(in: directory, name: "creates")
+        let source = CreateSource()
+        var disks = [Measured](repeating: Measured(), count: Self.disks.count)
+        var creates = [Versus](repeating: Versus(), count: Self.writerCounts.count)
+        do {
+            for round in 1...Self.rounds {
+                progress("creates and fdatasync, round \(round) of \(Self.rounds)")
+                try await measureRound(directory, pair, source, &disks, &creates)
+            }
+        } catch {
+            await pair.close()
+            throw error
+        }
+        await pair.close()
+        report.tables += [Self.diskTable(disks), Self.createTable(creates, disks[0])]
+        report.charts.append(Self.chart(creates, disks[0]))
+        for (count, versus) in zip(Self.writerCounts, creates) {
+            summary.add("create, \(count) at once", versus, unit: "todos")
+        }
+    }
+
+    private func measureRound(
+        _ directory: String, _ pair: DatabasePair, _ source: CreateSource, _ disks: inout [Measured],
+        _ creates: inout [Versus]
+    ) async throws {
+        let seconds = options.seconds / Double(Self.rounds)
+        for (index, disk) in Self.disks.enumerated() {
+            disks[index] += try await Blocking.run { try disk.1.run(in: directory, seconds: seconds) }
+        }
+        for (index, count) in Self.writerCounts.enumerated() {
+            try Task.checkCancellation()
+            creates[index].ours += try await create(pair.store, source, writers: count, seconds: seconds)
+            creates[index].limit += try await Blocking.run { [raw = pair.raw] in
+                try Self.insert(raw, source, batch: count, seconds: seconds)
+            }
+        }
+    }
+
+    private func create(
+        _ store: Store, _ source: CreateSource, writers: Int, seconds: Double
+    ) async throws -> Measured {
+        var measured = Measured()
+        let end = rl_now() + UInt64(seconds * 1e9)
+        measured.nanoseconds = try await measured.time {
+            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+                for _ in 0..<writers {
+                    group.addTask {
+                        var samples: [UInt64] = []
+                        var begin = rl_now()
+                        while begin < end {
+                            let number = source.next()
+                            let outcome = try await store.create(
+                                externID: SampleRows.key(number), text: SampleRows.text(number))
+                            guard case .created = outcome else { preconditionFailure("\(number) was there before") }
+                            let now = rl_now()
+                            samples.append(now - begin)
+                            begin = now
+                        }
+                        return samples
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+        }
+        measured.count = measured.nanoseconds.count
+        return measured
+    }
+
+    private static func insert(
+        _ raw: SQLiteLimit, _ source: CreateSource, batch: Int, seconds: Double
+    ) throws -> Measured {
+        var measured = Measured()
+        while measured.seconds < seconds {
+            // Some transactions at a time, their rows made before the clock runs.
+            let rows = RawRows((0..<max(16, batch * 4)).map { _ in SampleRows.row(source.next()) })
+            for start in stride(from: 0, to: rows.count, by: batch) where measured.seconds < seconds {
+                let begin = measured.seconds
+                let range = start..<min(start + batch, rows.count)
+                try measured.time { try raw.insert(rows, range) }
+                measured.count += range.count
+                measured.nanoseconds.append(UInt64((measured.seconds - begin) * 1e9))
+            }
+        }
+        return measured
+    }
+
+    private static func diskTable(_ disks: [Measured]) -> BenchmarkReport.Table {
+        var table = BenchmarkReport.Table(
+            "Disk", subject: "pwrite and fdatasync", columns: ["a second", "p50 ms", "p99 ms"],
+            note: """
+                One after the other, in a file in the directory of the databases. A create of one todo alone writes about \
+                28 KiB to SQLite's log: the pages that its row, its stamps and three indexes are on.
+                """)
+        for (disk, measured) in zip(Self.disks, disks) {
+            table.add(disk.0, [measured.rate, measured.milliseconds(0.5), measured.milliseconds(0.99)])
+        }
+        return table
+    }
+
+    private static func createTable(_ creates: [Versus], _ disk: Measured) -> BenchmarkReport.Table {
+        var table = BenchmarkReport.Table(
+            "Durable creates", subject: "writers",
+            columns: [
+                "creates/s", "p50 ms", "p99 ms", "CPU µs", "C rows/s", "C p50 ms", "C CPU µs", "ours/C", "per fdatasync",
+            ],
+            note: """
+                So many tasks, each of which waits for Store.create and then makes the next. The C loop is one thread that \
+                INSERTs as many rows in a transaction as there are writers, without a look-up, into the same tables; its \
+                p50 is that of a transaction. The last column: creates for each fdatasync of 4 KiB in one place that the \
+                disk does in the same time. Processor time of ours includes making the key and the text.
+                """)
+        for (count, versus) in zip(writerCounts, creates) {
+            let (ours, limit) = (versus.ours, versus.limit)
+            table.add(
+                "\(count)",
+                [
+                    ours.rate, ours.milliseconds(0.5), ours.milliseconds(0.99), ours.processorMicroseconds, limit.rate,
+                    limit.milliseconds(0.5), limit.processorMicroseconds, versus.ratio,
+                    disk.rate > 0 ? ours.rate / disk.rate : nil,
+                ])
+        }
+        return table
+    }
+
+    private static func chart(_ creates: [Versus], _ disk: Measured) -> Chart {
+        func points(_ rate: (Versus) -> Double) -> [LineChart.Point] {
+            zip(writerCounts, creates).map { LineChart.Point(x: Double($0), y: rate($1)) }
+        }
+        return .lines(
+            LineChart(
+                title: "Durable creates a second", horizontal: "writers at once",
+                series: [
+                    .init(name: "store", points: points(\.ours.rate)),
+                    .init(name: "C, one transaction", points: points(\.limit.rate)),
+                    .init(name: "fdatasync of 4 KiB", points: points { _ in disk.rate }),
+                ]))
+    }
+}
+
+/// Numbers of todos that are given out once.
+private final class CreateSource: Sendable {
+    private let last = Atomic(0)
+
+    func next() -> Int { last.wrappingAdd(1, ordering: .relaxed).newValue }
+}

@@ -1,0 +1,137 @@
+internal import Replication
+internal import Reports
+internal import Store
+
+/// Lists and reads of the whole table.
+extension StoreBenchmark {
+    private static let listLimit = 100
+    /// Todos that the REST API reads at once for a list of all.
+    private static let pageLimit = 256
+    private static let todos = "SELECT id, extern_id, todo, completed, created_at FROM todos"
+    private static let newestFirst = todos + " ORDER BY created_at DESC, id DESC"
+    private static let stamped = """
+        SELECT t.id, t.extern_id, t.todo, t.completed, t.created_at, s.presence_time, s.presence_origin,
+        s.text_time, s.text_origin, s.completed_time, s.completed_origin
+        FROM todos t LEFT JOIN stamps s ON s.id = t.id
+        """
+
+    func measureScans(
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+    ) async throws {
+        var table = BenchmarkReport.Table(
+            "Lists and scans of \(options.rows) rows", subject: "what",
+            columns: ["a second", "C, a second", "ours/C", "CPU µs", "C CPU µs"],
+            note: """
+                One task. Lists: of the \(Self.listLimit) newest todos. Todos by pages: Store.page, \(Self.pageLimit) after \
+                a cursor each, newest first, to the end. Rows by pages: Store.answer(.page) of 64 KiB in key order with \
+                stamps, as a full sync reads them. The C loop runs one SELECT with the same order over all of it and takes \
+                every column. Processor time is that of a list, or of a row.
+                """)
+        let raw = try SQLiteLimit(path: pair.rawPath, isReadOnly: true)
+        let lists = try await alternate("lists of \(Self.listLimit)") {
+            _ = try await pair.store.page(limit: Self.listLimit)
+            return 1
+        } limit: {
+            try raw.readNewest(Self.listLimit)
+            return 1
+        }
+        let todos = try await alternate("todos by pages") {
+            try await Self.scanTodos(pair.store)
+        } limit: {
+            try raw.scan(Self.newestFirst)
+        }
+        let rows = try await alternate("rows by pages") {
+            try await Self.scanRows(pair.store)
+        } limit: {
+            try raw.scan(Self.stamped + " ORDER BY t.extern_id")
+        }
+        for (name, versus) in [
+            ("lists of \(Self.listLimit)", lists), ("todos by pages", todos), ("rows by pages", rows),
+        ] {
+            table.add(name, Self.figures(versus))
+            summary.add(name, versus, unit: name.hasPrefix("lists") ? "lists" : "rows")
+        }
+        report.tables.append(table)
+    }
+
+    /// Opening again what was closed, and one C scan in the order of the tables over the same rows.
+    func measureOpening(
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+    ) async throws {
+        var milliseconds: [Double] = []
+        let versus = try await alternate("opening") {
+            let (store, seconds) = try await Blocking.run {
+                var measured = Measured()
+                let store = try measured.time { try Store.open(StoreConfiguration(path: pair.storePath)) }
+                return (store, measured.seconds)
+            }
+            milliseconds.append(seconds * 1_000)
+            let count = store.todoCount
+            await store.close()
+            return count
+        } limit: {
+            let raw = try SQLiteLimit(path: pair.rawPath)
+            return try raw.scan(Self.stamped) + raw.scan("SELECT * FROM tombstones")
+        }
+        var table = BenchmarkReport.Table(
+            "Opening a database with \(options.rows) rows", subject: "what",
+            columns: ["rows/s", "C rows/s", "ours/C", "CPU µs a row", "C CPU µs a row"],
+            note: """
+                Store.open and close of a database that was closed cleanly and is in the system's cache: every row is read \
+                and hashed into the tree. The C loop opens its file and reads the same rows with their stamps in the order \
+                of the tables, every column. Opening alone took \
+                \((milliseconds.reduce(0, +) / Double(max(1, milliseconds.count))).short) ms.
+                """)
+        table.add("open", Self.figures(versus))
+        summary.add("open", versus, unit: "rows")
+        report.tables.append(table)
+    }
+
+    /// In turns until both together took twice the time of a figure. Each body returns how much it has done.
+    private func alternate(
+        _ name: String, ours: () async throws -> Int, limit: @escaping @Sendable () throws -> Int
+    ) async throws -> Versus {
+        progress(name)
+        // Short bodies are run so often that a turn has some length.
+        let turnSeconds = options.seconds / 10
+        var versus = Versus()
+        while versus.seconds < options.seconds * 2 {
+            try Task.checkCancellation()
+            let oursEnd = versus.ours.seconds + turnSeconds
+            repeat {
+                versus.ours.count += try await versus.ours.time { try await ours() }
+            } while versus.ours.seconds < oursEnd
+            versus.limit += try await Blocking.run {
+                var measured = Measured()
+                repeat { measured.count += try measured.time { try limit() } } while measured.seconds < turnSeconds
+                return measured
+            }
+        }
+        return versus
+    }
+
+    private static func scanTodos(_ store: Store) async throws -> Int {
+        var count = 0
+        var cursor: TodoCursor?
+        while true {
+            let todos = try await store.page(after: cursor, limit: pageLimit)
+            count += todos.count
+            guard let last = todos.last, todos.count == pageLimit else { return count }
+            cursor = TodoCursor(createdAtMilliseconds: last.createdAtMilliseconds, id: last.id)
+        }
+    }
+
+    private static func scanRows(_ store: Store) async throws -> Int {
+        var count = 0
+        var key: ByteString?
+        while true {
+            let request = StoreRequest.page(after: key, maxBytes: WalkMessage.targetBytes)
+            guard case .page(let rows, let isLast) = try await store.answer(request) else {
+                preconditionFailure("a page answers with .page")
+            }
+            count += rows.count
+            key = rows.last?.key
+            if isLast { return count }
+        }
+    }
+}
