@@ -53,9 +53,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "CRawLimits", "Replication", "Reports", "Store", "Transport",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "CRawLimits", "CSockets", "Replication", "Reports", "Store", "Transport",
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .executableTarget(
             name: "App",

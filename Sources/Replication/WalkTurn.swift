@@ -46,6 +46,8 @@ package struct WalkOutcome: Hashable, Sendable {
     /// Rows not merged, since their stamps are too far ahead of this node's clock.
     package var aheadCount = 0
     package var furthestAhead: Stamp?
+    /// How often this side spoke and then waited for the other. Whoever carries out the turns counts them.
+    package var roundTrips = 0
 
     package init() {}
 

@@ -243,10 +243,14 @@ extension ReplicationDriver {
         var walk = initial
         var pending = first
         var turn = walk.begin()
+        var (roundTrips, hasSpoken) = (0, false)
         while true {
             try await send(turn.messages, over: exchange)
+            if !turn.messages.isEmpty { hasSpoken = true }
             switch turn.next {
-            case .finished(let outcome): return outcome
+            case .finished(var outcome):
+                outcome.roundTrips = roundTrips
+                return outcome
             case .ask(let request):
                 let answer: StoreAnswer
                 do {
@@ -258,6 +262,7 @@ extension ReplicationDriver {
                 if let peer { engine.walkProgressed(with: peer, at: clock.now) }
                 turn = try proceed { () throws(WalkFailure) in try walk.answered(answer) }
             case .receive:
+                if hasSpoken { (roundTrips, hasSpoken) = (roundTrips + 1, false) }
                 let message: WalkMessage
                 if let first = pending.take() {
                     message = first

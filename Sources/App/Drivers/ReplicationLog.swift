@@ -31,7 +31,7 @@ struct ReplicationLog {
                 isNews ? .info : .debug, isReady ? "Repaired differences with a peer" : "First sync: data received",
                 [
                     .peerAddress: peer.address, .merged: outcome.mergedCount, .received: outcome.receivedCount,
-                    .sent: outcome.sentCount,
+                    .sent: outcome.sentCount, .roundTrips: outcome.roundTrips,
                 ])
             repeated.clear("walk \(peer.nodeID)")
         case .sameNode(let peer), .walkFailed(let peer, .refused(.sameNode)):

@@ -21,6 +21,7 @@ enum LogKey: String {
     case status = "http.status"
     case incarnation = "membership.incarnation"
     case merged = "replication.merged"
+    case roundTrips = "replication.round_trips"
     case sent = "replication.sent"
     case received = "replication.received"
     case aheadMilliseconds = "replication.ahead_ms"

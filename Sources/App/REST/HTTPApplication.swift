@@ -55,13 +55,14 @@ struct HTTPApplication: Service {
                 try await Self.serve(request, writer, channel, responder, limits)
             }, configuration: configuration)
         // What can fail before this is listening; afterwards every connection's failure is its own.
-        let server = channel.server(
+        let group = MultiThreadedEventLoopGroup.singleton
+        let server = LoopBoundChannel(channel, group: group).server(
             configuration: ServerConfiguration(
                 address: .hostname(host, port: Int(port)), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.maximumConnections, logger: logger)),
             onServerRunning: { channel in
                 await onListening(UInt16(truncatingIfNeeded: channel.localAddress?.port ?? 0))
-            }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            }, eventLoopGroup: group, logger: logger)
         do {
             try await server.run()
         } catch is CancellationError {

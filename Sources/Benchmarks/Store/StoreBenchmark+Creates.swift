@@ -119,7 +119,8 @@ extension StoreBenchmark {
         var table = BenchmarkReport.Table(
             "Durable creates", subject: "writers",
             columns: [
-                "creates/s", "p50 ms", "p99 ms", "CPU µs", "C rows/s", "C p50 ms", "C CPU µs", "ours/C", "per fdatasync",
+                "creates/s", "p50 ms", "p99 ms", "CPU µs", "C rows/s", "C p50 ms", "C CPU µs", "ours/C",
+                "per fdatasync",
             ],
             note: """
                 So many tasks, each of which waits for Store.create and then makes the next. The C loop is one thread that \

@@ -66,7 +66,8 @@ struct Summary: Sendable {
 
     var table: BenchmarkReport.Table {
         var table = BenchmarkReport.Table(
-            "Ours over the limit", subject: "what", columns: ["ours/s", "C loop/s", "ours/C", "ours CPU µs", "C CPU µs"],
+            "Ours over the limit", subject: "what",
+            columns: ["ours/s", "C loop/s", "ours/C", "ours CPU µs", "C CPU µs"],
             note: """
                 Processor time is that of all threads of the process, for each row, todo or list. Where ours uses two \
                 cores and the C loop one, ours may take more of it and still be faster.
@@ -86,7 +87,9 @@ struct Summary: Sendable {
         .bars(
             BarChart(
                 title: "Ours over the C loop",
-                bars: rows.map { BarChart.Bar($0.name, $0.versus.ratio ?? 0, kind: ($0.versus.ratio ?? 0) < 0.5 ? 2 : 0) }
+                bars: rows.map {
+                    BarChart.Bar($0.name, $0.versus.ratio ?? 0, kind: ($0.versus.ratio ?? 0) < 0.5 ? 2 : 0)
+                }
             ))
     }
 }

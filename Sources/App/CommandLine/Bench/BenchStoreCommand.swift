@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Benchmarks
-internal import Foundation
 
 /// How fast the store is beside SQLite and the disk alone.
 struct BenchStoreCommand: AsyncParsableCommand {
@@ -26,11 +25,7 @@ struct BenchStoreCommand: AsyncParsableCommand {
     }
 
     private func makeOptions() throws -> StoreBenchmark.Options {
-        let directory = self.directory ?? FileManager.default.temporaryDirectory.path
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue,
-            FileManager.default.isWritableFile(atPath: directory)
-        else { throw ValidationError("--directory: \(directory) is not a directory that can be written to") }
+        let directory = try BenchDirectory.checked(directory)
         var options = StoreBenchmark.Options(directory: directory, version: BuildInfo.version)
         options.rows = rows ?? (quick ? 20_000 : 100_000)
         options.seconds = seconds ?? (quick ? 0.2 : 1)

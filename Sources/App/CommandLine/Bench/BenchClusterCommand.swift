@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import Benchmarks
+internal import Foundation
+
+/// How fast real nodes are, seen from outside.
+struct BenchClusterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster", abstract: "Real nodes: creates, reads, replication, full sync, failures, memory.",
+        discussion: """
+            Starts its own nodes, processes of this program on free ports of 127.0.0.1, and ends them. Their databases lie \
+            in a new directory that is removed at the end.
+            """, helpNames: CommandLineNames.help)
+
+    @Option(help: "udp, zmq, or both.") var transports = "udp,zmq"
+    @Flag(help: "With a cluster key.") var encrypted = false
+    @Option(help: "Seconds for each rate. (default: 3, with --quick 1)") var seconds: Double?
+    @Option(help: "Todos of the large sync; 0 leaves it out. (default: 1000000, with --quick 0)") var largeTodos: Int?
+    @Option(help: "Where the databases are put.") var directory: String?
+    @Flag(help: "Rougher figures in a minute.") var quick = false
+    @OptionGroup var output: BenchOutput
+
+    func run() async throws {
+        let options = try makeOptions()
+        let directory = try BenchDirectory.checked(directory)
+        let machine = Machine(directory: directory, version: BuildInfo.version)
+        guard let executable = Bundle.main.executablePath else {
+            throw ValidationError("this program does not know where it is")
+        }
+        OpenFiles.raiseLimit()
+        try await output.reportOfTasks { progress in
+            let fleet = try Fleet(executable: executable, in: directory)
+            return try await ClusterBenchmark(options, fleet: fleet).run(machine: machine, progress)
+        }
+    }
+
+    private func makeOptions() throws -> ClusterBenchmark.Options {
+        var options = ClusterBenchmark.Options()
+        options.transports = transports.split(separator: ",").map(String.init)
+        guard !options.transports.isEmpty, Set(options.transports).count == options.transports.count,
+            options.transports.allSatisfy(TransportRegistry.kinds.contains)
+        else { throw ValidationError("--transports: \(transports) is not a list of \(TransportRegistry.kinds)") }
+        if encrypted { options.key = ClusterKey.random().base64 }
+        options.secondsPerPoint = seconds ?? (quick ? 1 : 3)
+        guard (0.1...600).contains(options.secondsPerPoint) else {
+            throw ValidationError("--seconds must be 0.1 to 600")
+        }
+        options.largeTodos = largeTodos ?? (quick ? 0 : 1_000_000)
+        guard options.largeTodos == 0 || (1_000...10_000_000).contains(options.largeTodos) else {
+            throw ValidationError("--large-todos must be 0, or 1000 to 10000000")
+        }
+        if quick { (options.rounds, options.latencyRounds, options.idleSeconds) = (1, 200, 5) }
+        return options
+    }
+}
