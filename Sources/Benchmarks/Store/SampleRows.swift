@@ -7,7 +7,8 @@ enum SampleRows {
     /// The node that wrote all of them.
     static let origin = NodeID(0x5a17_0000_0000_0001)
     private static let firstMilliseconds: Int64 = 1_750_000_000_000
-    private static let filler = "buy milk, call the plumber, write to grandmother, water the plants, pay the rent, then rest."
+    private static let filler =
+        "buy milk, call the plumber, write to grandmother, water the plants, pay the rent, then rest."
 
     static func key(_ number: Int) -> String {
         var generator = SeededGenerator(seed: UInt64(number))

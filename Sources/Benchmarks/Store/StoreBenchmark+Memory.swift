@@ -16,7 +16,8 @@ extension StoreBenchmark {
                 the log counts too.
                 """)
         let large = min(options.rows, 100_000)
-        let batches = try await measure(directory + "/memory-batches.sqlite", count: options.rows, batch: Self.largeBatch)
+        let batches = try await measure(
+            directory + "/memory-batches.sqlite", count: options.rows, batch: Self.largeBatch)
         table.add("store, by batches", figures(batches, count: options.rows, batch: Self.largeBatch))
         let whole = try await measure(directory + "/memory-whole.sqlite", count: large, batch: large)
         table.add("store, one request", figures(whole, count: large, batch: large))
