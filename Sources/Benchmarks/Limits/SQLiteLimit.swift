@@ -13,17 +13,20 @@ final class SQLiteLimit: @unchecked Sendable {
     /// Those of the store's connections that read.
     static let readerPragmas = "PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;"
 
-    private let database: OpaquePointer
+    private var database: OpaquePointer?
 
     init(path: String, isReadOnly: Bool = false) throws {
-        var opened: OpaquePointer?
         let pragmas = isReadOnly ? Self.readerPragmas : Self.writerPragmas
-        try LimitError.check("opening SQLite's file", rl_database_open(path, isReadOnly ? 1 : 0, pragmas, &opened))
-        guard let opened else { preconditionFailure("opened without a database") }
-        database = opened
+        try LimitError.check("opening SQLite's file", rl_database_open(path, isReadOnly ? 1 : 0, pragmas, &database))
     }
 
-    deinit { rl_database_close(database) }
+    deinit { close() }
+
+    /// Moves the log into the database. Nothing else may be called afterwards.
+    func close() {
+        rl_database_close(database)
+        database = nil
+    }
 
     /// One transaction with the look-up of each row. `newsCount` rows must change something.
     func merge(_ rows: RawRows, _ range: Range<Int>, newsCount: Int) throws {

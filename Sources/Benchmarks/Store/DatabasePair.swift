@@ -1,6 +1,11 @@
 internal import Replication
 internal import Store
 
+/// What was compared did not do the same.
+struct UnequalRows: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// The same rows twice: in a store, and in a database that a store has made for the C loops. What is done to one is done
 /// to the other, in turns, so that both are alike at any time.
 final class DatabasePair: Sendable {
@@ -62,5 +67,27 @@ final class DatabasePair: Sendable {
         }
     }
 
-    func close() async { await store.close() }
+    func close() async {
+        await store.close()
+        raw.close()
+    }
+
+    /// After `close`: throws unless a store finds the same rows in both files.
+    func verify() async throws {
+        let ours = try await Self.summary(of: storePath)
+        let theirs = try await Self.summary(of: rawPath)
+        guard ours == theirs else {
+            throw UnequalRows(
+                description:
+                    "the C loop wrote other rows: \(theirs.count) and \(theirs.fingerprint), where the store has "
+                    + "\(ours.count) and \(ours.fingerprint)")
+        }
+    }
+
+    private static func summary(of path: String) async throws -> TreeSummary {
+        let store = try await open(path)
+        let summary = store.summary
+        await store.close()
+        return summary
+    }
 }

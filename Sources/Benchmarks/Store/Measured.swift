@@ -36,12 +36,14 @@ struct Measured: Sendable {
         left.nanoseconds += right.nanoseconds
     }
 
-    /// The operation that `share` of all were no slower than, in milliseconds.
-    func milliseconds(_ share: Double) -> Double? {
+    /// What `share` of the operations took at most.
+    func microseconds(_ share: Double) -> Double? {
         guard !nanoseconds.isEmpty else { return nil }
         let sorted = nanoseconds.sorted()
-        return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1e6
+        return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1e3
     }
+
+    func milliseconds(_ share: Double) -> Double? { microseconds(share).map { $0 / 1e3 } }
 
     private mutating func add(_ begin: Moment) {
         let end = Moment()

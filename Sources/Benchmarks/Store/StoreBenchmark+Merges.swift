@@ -34,7 +34,7 @@ extension StoreBenchmark {
             ] {
                 let versus = try await fill(pair, order, name)
                 table.add(name, Self.figures(versus))
-                summary.add("full sync, order \(name)", versus, unit: "rows")
+                summary.add("full sync, order \(name)", versus)
             }
         } catch {
             await sorted.close()
@@ -78,7 +78,7 @@ extension StoreBenchmark {
                 let versus = try await merge(pair, kind, batch, &numbers)
                 results.append(versus)
                 table.add(kind.rawValue, [Double(batch)] + Self.figures(versus))
-                summary.add("merge \(kind.rawValue), \(batch) at once", versus, unit: "rows")
+                summary.add("merge \(kind.rawValue), \(batch) at once", versus)
             }
             for (name, rate) in [("store", \Versus.ours.rate), ("C", \Versus.limit.rate)] {
                 lines.append(

@@ -21,7 +21,7 @@ extension StoreBenchmark {
     ) async throws {
         var table = BenchmarkReport.Table(
             "Reads of one todo, of \(options.rows)", subject: "by",
-            columns: ["tasks", "reads/s", "p50 ms", "p99 ms", "CPU µs", "C reads/s", "C CPU µs", "ours/C"],
+            columns: ["tasks", "reads/s", "p50 µs", "p99 µs", "CPU µs", "C reads/s", "C CPU µs", "ours/C"],
             note: """
                 Any todo each time. So many tasks, each of which waits for Store.todo and then asks for the next. The C loop \
                 takes every column from a prepared SELECT, on one thread beside one task, else on \
@@ -47,10 +47,10 @@ extension StoreBenchmark {
                 table.add(
                     key.rawValue,
                     [
-                        Double(count), ours.rate, ours.milliseconds(0.5), ours.milliseconds(0.99),
+                        Double(count), ours.rate, ours.microseconds(0.5), ours.microseconds(0.99),
                         ours.processorMicroseconds, limit.rate, limit.processorMicroseconds, versus.ratio,
                     ])
-                summary.add("read by \(key.rawValue), \(count) at once", versus, unit: "todos")
+                summary.add("read by \(key.rawValue), \(count) at once", versus)
             }
             for (name, rate) in [("store", \Versus.ours.rate), ("C", \Versus.limit.rate)] {
                 lines.append(

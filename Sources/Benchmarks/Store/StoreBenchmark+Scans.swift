@@ -29,27 +29,31 @@ extension StoreBenchmark {
                 """)
         let raw = try SQLiteLimit(path: pair.rawPath, isReadOnly: true)
         let lists = try await alternate("lists of \(Self.listLimit)") {
-            _ = try await pair.store.page(limit: Self.listLimit)
-            return 1
+            try await Self.timed {
+                _ = try await pair.store.page(limit: Self.listLimit)
+                return 1
+            }
         } limit: {
-            try raw.readNewest(Self.listLimit)
-            return 1
+            try Self.timed {
+                try raw.readNewest(Self.listLimit)
+                return 1
+            }
         }
         let todos = try await alternate("todos by pages") {
-            try await Self.scanTodos(pair.store)
+            try await Self.timed { try await Self.scanTodos(pair.store) }
         } limit: {
-            try raw.scan(Self.newestFirst)
+            try Self.timed { try raw.scan(Self.newestFirst) }
         }
         let rows = try await alternate("rows by pages") {
-            try await Self.scanRows(pair.store)
+            try await Self.timed { try await Self.scanRows(pair.store) }
         } limit: {
-            try raw.scan(Self.stamped + " ORDER BY t.extern_id")
+            try Self.timed { try raw.scan(Self.stamped + " ORDER BY t.extern_id") }
         }
         for (name, versus) in [
             ("lists of \(Self.listLimit)", lists), ("todos by pages", todos), ("rows by pages", rows),
         ] {
             table.add(name, Self.figures(versus))
-            summary.add(name, versus, unit: name.hasPrefix("lists") ? "lists" : "rows")
+            summary.add(name, versus)
         }
         report.tables.append(table)
     }
@@ -58,56 +62,75 @@ extension StoreBenchmark {
     func measureOpening(
         _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
     ) async throws {
-        var milliseconds: [Double] = []
+        var openings: [Double] = []
         let versus = try await alternate("opening") {
-            let (store, seconds) = try await Blocking.run {
+            let (store, measured) = try await Blocking.run {
                 var measured = Measured()
                 let store = try measured.time { try Store.open(StoreConfiguration(path: pair.storePath)) }
-                return (store, measured.seconds)
+                measured.count = store.todoCount
+                return (store, measured)
             }
-            milliseconds.append(seconds * 1_000)
-            let count = store.todoCount
+            openings.append(measured.seconds)
             await store.close()
-            return count
+            return measured
         } limit: {
-            let raw = try SQLiteLimit(path: pair.rawPath)
-            return try raw.scan(Self.stamped) + raw.scan("SELECT * FROM tombstones")
+            var measured = Measured()
+            let (raw, count) = try measured.time {
+                let raw = try SQLiteLimit(path: pair.rawPath)
+                return (raw, try raw.scan(Self.stamped) + raw.scan("SELECT * FROM tombstones"))
+            }
+            raw.close()
+            measured.count = count
+            return measured
         }
+        let milliseconds = openings.reduce(0, +) / Double(max(1, openings.count)) * 1e3
         var table = BenchmarkReport.Table(
             "Opening a database with \(options.rows) rows", subject: "what",
             columns: ["rows/s", "C rows/s", "ours/C", "CPU µs a row", "C CPU µs a row"],
             note: """
-                Store.open and close of a database that was closed cleanly and is in the system's cache: every row is read \
-                and hashed into the tree. The C loop opens its file and reads the same rows with their stamps in the order \
-                of the tables, every column. Opening alone took \
-                \((milliseconds.reduce(0, +) / Double(max(1, milliseconds.count))).short) ms.
+                Store.open of a database that was closed cleanly and is in the system's cache: every row is read and \
+                hashed into the tree. It took \(milliseconds.short) ms. The C loop opens its file and reads the same rows \
+                with their stamps in the order of the tables, every column.
                 """)
         table.add("open", Self.figures(versus))
-        summary.add("open", versus, unit: "rows")
+        summary.add("open", versus)
         report.tables.append(table)
     }
 
-    /// In turns until both together took twice the time of a figure. Each body returns how much it has done.
+    /// In turns until both together took twice the time of a figure. Short bodies are run so often that a turn has some
+    /// length.
     private func alternate(
-        _ name: String, ours: () async throws -> Int, limit: @escaping @Sendable () throws -> Int
+        _ name: String, ours: () async throws -> Measured, limit: @escaping @Sendable () throws -> Measured
     ) async throws -> Versus {
         progress(name)
-        // Short bodies are run so often that a turn has some length.
         let turnSeconds = options.seconds / 10
         var versus = Versus()
         while versus.seconds < options.seconds * 2 {
-            try Task.checkCancellation()
-            let oursEnd = versus.ours.seconds + turnSeconds
+            let end = versus.ours.seconds + turnSeconds
             repeat {
-                versus.ours.count += try await versus.ours.time { try await ours() }
-            } while versus.ours.seconds < oursEnd
+                try Task.checkCancellation()
+                versus.ours += try await ours()
+            } while versus.ours.seconds < end
             versus.limit += try await Blocking.run {
                 var measured = Measured()
-                repeat { measured.count += try measured.time { try limit() } } while measured.seconds < turnSeconds
+                repeat { measured += try limit() } while measured.seconds < turnSeconds
                 return measured
             }
         }
         return versus
+    }
+
+    /// `body` returns how much it has done.
+    private static func timed(_ body: () throws -> Int) rethrows -> Measured {
+        var measured = Measured()
+        measured.count = try measured.time { try body() }
+        return measured
+    }
+
+    private static func timed(_ body: () async throws -> Int) async rethrows -> Measured {
+        var measured = Measured()
+        measured.count = try await measured.time { try await body() }
+        return measured
     }
 
     private static func scanTodos(_ store: Store) async throws -> Int {

@@ -11,15 +11,15 @@
 const char *rl_sqlite_version(void);
 const char *rl_zmq_version(void);
 
-// The clock that all of these measure by, in nanoseconds.
+/// CLOCK_MONOTONIC in nanoseconds.
 uint64_t rl_now(void);
 
-// Memory
+// MARK: Memory
 
 /// Gives back to the system what the heap does not use.
 void rl_trim_heap(void);
 
-// Disk
+// MARK: Disk
 
 /// Writes a block of `bytes` to the new file `path` and calls fdatasync, again and again for `nanoseconds`, at most
 /// `capacity` times. `appends`: each block behind the last, as in a file that grows; else all in the same place. Notes the
@@ -27,7 +27,7 @@ void rl_trim_heap(void);
 int64_t rl_fsync_loop(const char *path, size_t bytes, int appends, uint64_t nanoseconds, uint64_t *samples,
                       size_t capacity);
 
-// SQLite, in a database that the store has made
+// MARK: SQLite, in a database that the store has made
 
 /// When a register was written, and by whom. The later time wins, of equal ones the greater origin.
 typedef struct {
