@@ -238,7 +238,7 @@ static int64_t measure(int descriptor, const struct sockaddr_in *peer, size_t pa
                        size_t capacity) {
     uint8_t *buffer = calloc(1, payload);
     if (buffer == NULL) return -ENOMEM;
-    uint64_t start = monotonic_ns(), before = start;
+    uint64_t start = rl_now(), before = start;
     int64_t count = 0;
     while (before - start < (uint64_t)(seconds * 1e9) && (size_t)count < capacity) {
         struct sockaddr_in from;
@@ -248,7 +248,7 @@ static int64_t measure(int descriptor, const struct sockaddr_in *peer, size_t pa
             count = -errno;
             break;
         }
-        uint64_t after = monotonic_ns();
+        uint64_t after = rl_now();
         samples[count++] = (double)(after - before) / 1e3;
         before = after;
     }

@@ -5,12 +5,6 @@
 
 enum { PATIENCE_NS = 100000000, OPEN_PATIENCE_NS = 300000000, STEP_NS = 50000 };
 
-uint64_t monotonic_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static void pause_for(uint64_t nanoseconds) {
     struct timespec time = {.tv_sec = 0, .tv_nsec = (long)nanoseconds};
     nanosleep(&time, NULL);
@@ -24,12 +18,12 @@ int meter_check(const rl_flow *flow) {
 
 void meter_start(meter *meter, const rl_flow *flow) {
     meter->flow = flow;
-    meter->start_ns = monotonic_ns();
+    meter->start_ns = rl_now();
     atomic_store(&meter->last_arrival_ns, meter->start_ns);
 }
 
 int meter_goes_on(const meter *meter) {
-    return monotonic_ns() - meter->start_ns < (uint64_t)(meter->flow->seconds * 1e9);
+    return rl_now() - meter->start_ns < (uint64_t)(meter->flow->seconds * 1e9);
 }
 
 static uint64_t slowest(const meter *meter) {
@@ -52,7 +46,7 @@ void meter_wait(meter *meter, uint64_t more) {
     if (more > window) more = window;
     uint64_t since = 0, seen = 0;
     while (on_the_way(meter) + more > window) {
-        uint64_t now = monotonic_ns(), count = slowest(meter);
+        uint64_t now = rl_now(), count = slowest(meter);
         if (since == 0 || count != seen) {
             since = now;
             seen = count;
@@ -66,14 +60,14 @@ void meter_wait(meter *meter, uint64_t more) {
 
 void meter_count(meter *meter, unsigned receiver, uint64_t more) {
     atomic_fetch_add_explicit(&meter->counts[receiver], more, memory_order_relaxed);
-    atomic_store_explicit(&meter->last_arrival_ns, monotonic_ns(), memory_order_relaxed);
+    atomic_store_explicit(&meter->last_arrival_ns, rl_now(), memory_order_relaxed);
 }
 
 void meter_finish(meter *meter, rl_flow_result *result) {
     uint64_t patience = meter->flow->window == 0 ? OPEN_PATIENCE_NS : PATIENCE_NS;
-    uint64_t sent_ns = monotonic_ns();
+    uint64_t sent_ns = rl_now();
     while (slowest(meter) < meter->handed) {
-        uint64_t now = monotonic_ns(), last = atomic_load(&meter->last_arrival_ns);
+        uint64_t now = rl_now(), last = atomic_load(&meter->last_arrival_ns);
         if (last < sent_ns) last = sent_ns;
         if (now > last + patience) break;
         pause_for(STEP_NS);

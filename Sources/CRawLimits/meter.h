@@ -19,8 +19,6 @@ typedef struct meter {
     uint64_t forgiven;
 } meter;
 
-uint64_t monotonic_ns(void);
-
 /// 0, or -EINVAL for a flow that cannot be.
 int meter_check(const rl_flow *flow);
 

@@ -78,18 +78,18 @@ static void *read_to_end(void *context) {
     ssize_t count;
     while ((count = read(end->descriptor, end->buffer, end->length)) > 0) {
         end->bytes += (uint64_t)count;
-        end->last_ns = monotonic_ns();
+        end->last_ns = rl_now();
     }
     return NULL;
 }
 
 static int64_t measure(int descriptor, uint8_t *buffer, size_t length, double seconds, double *samples,
                        size_t capacity) {
-    uint64_t start = monotonic_ns(), before = start;
+    uint64_t start = rl_now(), before = start;
     int64_t count = 0;
     while (before - start < (uint64_t)(seconds * 1e9) && (size_t)count < capacity) {
         if (write_all(descriptor, buffer, length) != 0 || read_all(descriptor, buffer, length) != 0) return -EIO;
-        uint64_t after = monotonic_ns();
+        uint64_t after = rl_now();
         samples[count++] = (double)(after - before) / 1e3;
         before = after;
     }
@@ -97,7 +97,7 @@ static int64_t measure(int descriptor, uint8_t *buffer, size_t length, double se
 }
 
 static int write_for(int descriptor, const uint8_t *buffer, size_t length, uint64_t start, double seconds) {
-    while (monotonic_ns() - start < (uint64_t)(seconds * 1e9))
+    while (rl_now() - start < (uint64_t)(seconds * 1e9))
         if (write_all(descriptor, buffer, length) != 0) return -EIO;
     return 0;
 }
@@ -142,7 +142,7 @@ int rl_tcp_stream(uint32_t chunk_bytes, double seconds, uint64_t *bytes, double 
     connection made;
     int error = open_connection(&made, chunk_bytes, read_to_end);
     if (error != 0) return error;
-    uint64_t start = monotonic_ns();
+    uint64_t start = rl_now();
     error = write_for(made.ends[0], made.buffer, chunk_bytes, start, seconds);
     close_connection(&made);
     *bytes = made.other.bytes;

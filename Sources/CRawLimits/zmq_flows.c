@@ -119,11 +119,11 @@ static void *receive_all(void *context) {
 /// Sends until every receiver has heard something: a subscription takes its time.
 static int settle(zmq_flow *flow, uint8_t *buffer) {
     void *socket = flow->sending.sockets[0];
-    uint64_t deadline = monotonic_ns() + (uint64_t)SETTLE_MS * 1000000;
+    uint64_t deadline = rl_now() + (uint64_t)SETTLE_MS * 1000000;
     uint64_t number = UINT64_MAX;
     memcpy(buffer, &number, sizeof number);
     while (atomic_load(&flow->heard) < flow->receiving.count) {
-        if (monotonic_ns() > deadline) return -ETIMEDOUT;
+        if (rl_now() > deadline) return -ETIMEDOUT;
         zmq_send(socket, buffer, flow->meter.flow->payload_bytes, ZMQ_DONTWAIT);
         zmq_poll(NULL, 0, 2);
     }
@@ -243,7 +243,7 @@ static int64_t measure(void *socket, size_t payload, double seconds, double *sam
             count = -zmq_errno();
             break;
         }
-        uint64_t after = monotonic_ns();
+        uint64_t after = rl_now();
         if (count >= 0) samples[count] = (double)(after - before) / 1e3;
         if (count < 0) start = after;
         count++;

@@ -1,18 +1,7 @@
 internal import CRawLimits
-internal import Glibc
-internal import NIOPosix
 
-/// What the kernel and libzmq alone do with the same traffic, in C. Each call blocks a thread of its own, outside of the
-/// cooperative pool.
+/// What the kernel and libzmq alone do with the same traffic, in C. Each call blocks a thread of its own.
 enum RawLimits {
-    /// Something that is not to happen on a loopback interface.
-    struct Failure: Error, CustomStringConvertible {
-        var what: String
-        var code: Int
-
-        var description: String { "\(what): \(String(cString: strerror(Int32(clamping: -code))))" }
-    }
-
     /// sendmmsg and recvmmsg, a datagram for each message and receiver. `isSealed`: XChaCha20-Poly1305.
     static func datagrams(_ request: FlowRequest, isSealed: Bool) async throws -> FlowResult {
         try await flow("sendmmsg and recvmmsg", request, isSealed) { rl_datagram_flow($0, $1) }
@@ -49,11 +38,11 @@ enum RawLimits {
 
     /// One direction of one TCP connection.
     static func stream(chunkBytes: Int, seconds: Double) async throws -> StreamResult {
-        try await onOwnThread {
+        try await Blocking.run {
             let before = ResourceUse.now
             var bytes: UInt64 = 0
             var taken = 0.0
-            try check("a TCP connection", Int(rl_tcp_stream(UInt32(chunkBytes), seconds, &bytes, &taken)))
+            try LimitError.check("a TCP connection", rl_tcp_stream(UInt32(chunkBytes), seconds, &bytes, &taken))
             return StreamResult(bytes: Int(bytes), seconds: taken, use: ResourceUse.now - before)
         }
     }
@@ -63,10 +52,10 @@ enum RawLimits {
     private static func samples(
         _ what: String, _ body: @escaping @Sendable (UnsafeMutablePointer<Double>?, Int) -> Int64
     ) async throws -> [Double] {
-        try await onOwnThread {
+        try await Blocking.run {
             var samples = [Double](repeating: 0, count: maxSamples)
-            let count = Int(samples.withUnsafeMutableBufferPointer { body($0.baseAddress, $0.count) })
-            try check(what, min(count, 0))
+            let result = samples.withUnsafeMutableBufferPointer { body($0.baseAddress, $0.count) }
+            let count = try LimitError.check(what, result)
             return Array(samples[..<count])
         }
     }
@@ -75,27 +64,17 @@ enum RawLimits {
         _ what: String, _ request: FlowRequest, _ isSealed: Bool,
         _ body: @escaping @Sendable (UnsafePointer<rl_flow>, UnsafeMutablePointer<rl_flow_result>) -> Int32
     ) async throws -> FlowResult {
-        try await onOwnThread {
+        try await Blocking.run {
             var wanted = rl_flow(
                 receivers: UInt32(request.endpoints - 1), payload_bytes: UInt32(request.payloadBytes),
                 window: UInt32(request.window ?? 0), is_sealed: isSealed ? 1 : 0, seconds: request.seconds)
             var result = rl_flow_result()
             let before = ResourceUse.now
-            try check(what, Int(body(&wanted, &result)))
+            try LimitError.check(what, body(&wanted, &result))
             return FlowResult(
                 seconds: result.seconds, handed: Int(result.handed), gotByAll: Int(result.least),
                 least: Int(result.least), most: Int(result.most), total: Int(result.total),
                 use: ResourceUse.now - before)
         }
-    }
-
-    private static func check(_ what: String, _ code: Int) throws {
-        if code < 0 { throw Failure(what: what, code: code) }
-    }
-
-    private static func onOwnThread<Value: Sendable>(
-        _ body: @escaping @Sendable () throws -> Value
-    ) async throws -> Value {
-        try await NIOThreadPool.singleton.runIfActive(body)
     }
 }

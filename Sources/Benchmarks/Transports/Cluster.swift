@@ -73,9 +73,12 @@ final class Cluster: Sendable {
 
     private func close(_ name: String) async throws {
         for run in runs { run.cancel() }
-        try await within(Self.closeLimit, "\(name): ending \(runs.count) endpoints") { [runs] in
-            for run in runs { try await run.value }
-        }
+        // A task of its own, so that they are waited for also when this one is cancelled.
+        try await Task { [runs] in
+            try await within(Self.closeLimit, "\(name): ending \(runs.count) endpoints") {
+                for run in runs { try await run.value }
+            }
+        }.value
     }
 
     /// Messages that the sender has told to be dropped since the last call. All are told once the endpoints have ended.

@@ -8,7 +8,8 @@ struct NotInTime: Error, CustomStringConvertible {
     var description: String { "\(what) took more than \(limit)" }
 }
 
-/// What `body` gives. Where it takes longer than `limit` it is cancelled and left behind, and this throws `NotInTime`.
+/// What `body` gives. Where it takes longer than `limit`, or who waits is cancelled, it is cancelled and left behind, and
+/// this throws `NotInTime` or `CancellationError`.
 func within<Value: Sendable>(
     _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
@@ -23,7 +24,11 @@ func within<Value: Sendable>(
         work.cancel()
         alarm.cancel()
     }
-    return try await first.value().get()
+    return try await withTaskCancellationHandler {
+        try await first.value().get()
+    } onCancel: {
+        first.set(.failure(CancellationError()))
+    }
 }
 
 /// The first of several outcomes.

@@ -14,11 +14,15 @@ struct BenchTransportsCommand: AsyncParsableCommand {
             """,
         helpNames: CommandLineNames.help)
 
-    @Option(help: ArgumentHelp("Bytes of a message.", valueName: "bytes,bytes,…")) var payloads: String?
-    @Option(help: ArgumentHelp("Endpoints of broadcasts, the sender included.", valueName: "number,number,…"))
+    @Option(help: ArgumentHelp("Bytes of a message. (default: 64,200,1024,16384,65536)", valueName: "bytes,bytes,…"))
+    var payloads: String?
+    @Option(
+        help: ArgumentHelp(
+            "Endpoints of broadcasts, the sender included. (default: 2,4,8,16)", valueName: "number,number,…"))
     var endpoints: String?
-    @Option(help: "Time for each figure in each round. Default 0.2.") var seconds: Double?
-    @Option(help: "How often all is measured, in turn; figures are medians. Default 3.") var rounds: Int?
+    @Option(help: "Seconds for each figure in each round. (default: 0.2, with --quick 0.1)") var seconds: Double?
+    @Option(help: "How often all is measured, in turn; figures are medians. (default: 3, with --quick 2)") var rounds:
+        Int?
     @Flag(help: "Less of everything.") var quick = false
     @OptionGroup var output: BenchOutput
 
