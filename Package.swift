@@ -27,7 +27,7 @@ let package = Package(
         .systemLibrary(name: "CLibZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
-        .target(name: "CRawLimits", dependencies: ["CLibZMQ", "CSQLite"]),
+        .target(name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"]),
         .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),

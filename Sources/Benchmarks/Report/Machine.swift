@@ -47,7 +47,7 @@ package struct Machine: Encodable, Sendable {
         #endif
     }
 
-    private static func text(of path: String) -> String {
+    static func text(of path: String) -> String {
         guard let file = fopen(path, "r") else { return "" }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 1 << 16)

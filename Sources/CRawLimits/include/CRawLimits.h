@@ -66,4 +66,59 @@ int64_t rl_read_newest(rl_database *database, int64_t limit);
 /// All rows of one SELECT, every column fetched, texts copied out. Returns how many.
 int64_t rl_scan(rl_database *database, const char *sql);
 
+// Messages on loopback
+
+/// Messages from one sender to `receivers` receivers, on two threads: one sends, one receives for all receivers. Each
+/// message begins with its number and is filled up to `payload_bytes`, 8 at least.
+typedef struct rl_flow {
+    /// At most RL_MAX_RECEIVERS.
+    uint32_t receivers;
+    uint32_t payload_bytes;
+    /// Most messages handed over that the slowest receiver has not counted; 0: no limit. Of what was lost the sender
+    /// thinks again once nothing has moved for 100 ms.
+    uint32_t window;
+    /// Datagrams: each sealed with XChaCha20-Poly1305 and opened again. libzmq: CURVE.
+    int is_sealed;
+    /// How long is sent.
+    double seconds;
+} rl_flow;
+
+#define RL_MAX_RECEIVERS 64
+
+/// What became of an rl_flow.
+typedef struct rl_flow_result {
+    /// From the first message handed over to the last arrival.
+    double seconds;
+    /// Messages; each is meant for all receivers.
+    uint64_t handed;
+    /// Messages that came to the receiver with fewest, to the one with most, and to all together.
+    uint64_t least, most, total;
+} rl_flow_result;
+
+/// sendmmsg and recvmmsg in batches of 64 on unconnected sockets, a datagram for each message and receiver. Receive
+/// buffers of 4 MiB are asked for. 0 or a negative errno.
+int rl_datagram_flow(const rl_flow *flow, rl_flow_result *result);
+
+/// libzmq over TCP, zmq_send of single messages: PUB to a SUB for each receiver. With a window there are no marks, so
+/// that nothing is lost; without one they are those of libzmq, 1,000 messages. 0 or -errno.
+int rl_zmq_broadcast_flow(const rl_flow *flow, rl_flow_result *result);
+
+/// The same from a DEALER to a ROUTER; `receivers` must be 1. At the mark the DEALER waits.
+int rl_zmq_unicast_flow(const rl_flow *flow, rl_flow_result *result);
+
+/// Writes of `chunk_bytes` into one TCP connection for `seconds`, reads of as many at most. Gives the bytes read and
+/// the time from the first write to the last read. 0 or a negative errno.
+int rl_tcp_stream(uint32_t chunk_bytes, double seconds, uint64_t *bytes, double *taken);
+
+/// A message there and back, between two threads, again and again for `seconds`. Writes the microseconds that each took
+/// into `samples`. Returns how many were written, at most `capacity`, or a negative errno. Here as one datagram each
+/// way;
+int64_t rl_datagram_round_trips(uint32_t payload_bytes, double seconds, double *samples, size_t capacity);
+
+/// as many bytes each way on one TCP connection with TCP_NODELAY;
+int64_t rl_tcp_round_trips(uint32_t payload_bytes, double seconds, double *samples, size_t capacity);
+
+/// and from a DEALER to a ROUTER and back, plain or with CURVE.
+int64_t rl_zmq_round_trips(uint32_t payload_bytes, int is_sealed, double seconds, double *samples, size_t capacity);
+
 #endif

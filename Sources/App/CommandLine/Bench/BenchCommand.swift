@@ -8,7 +8,9 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures transports, clusters and the store against what C alone gives.",
         discussion: "Figures are only worth something from a release build on a machine that does nothing else.",
-        subcommands: [BenchClusterCommand.self, BenchStoreCommand.self, BenchBareHandlerCommand.self],
+        subcommands: [
+            BenchTransportsCommand.self, BenchClusterCommand.self, BenchStoreCommand.self, BenchBareHandlerCommand.self,
+        ],
         helpNames: CommandLineNames.help)
 }
 
