@@ -5,10 +5,14 @@ internal import Transport
 ///
 /// For one thread at a time: `Store.open` makes it, then a reader thread takes it over.
 final class Reader {
+    /// Most todos of a page that is kept: of the greatest ones that is 0.6 MB.
+    private static let maxKeptTodos = 256
+
     private let connection: Connection
     private let todoByID: Statement
     private let todoByExternID: Statement
     private let newestTodos: Statement
+    private let newestTodosOfKind: Statement
     private let todosAtOnce: Statement
     private let olderTodos: Statement
     let rowByID: Statement
@@ -17,6 +21,15 @@ final class Reader {
     let tombstonesFrom: Statement
     private let begin: Statement
     private let commit: Statement
+    private let dataVersion: Statement
+    private var newestPage: NewestPage?
+
+    /// The page that was read last from the start of the list, good until anybody commits anything.
+    private struct NewestPage {
+        var dataVersion: Int64
+        var limit: Int
+        var todos: [Todo]
+    }
 
     init(path: String) throws(StoreError) {
         connection = try Connection(path: path, mode: .readOnly)
@@ -26,7 +39,8 @@ final class Reader {
         todoByExternID = try Statement(todo + " WHERE extern_id = ?1", on: connection)
         // `+completed` keeps the planner off the index on completed, which would need a sort of all that match.
         let filter = "(?2 IS NULL OR +completed = ?2)"
-        newestTodos = try Statement(
+        newestTodos = try Statement(todo + " ORDER BY created_at DESC, id DESC LIMIT ?1", on: connection)
+        newestTodosOfKind = try Statement(
             todo + " WHERE \(filter) ORDER BY created_at DESC, id DESC LIMIT ?1", on: connection)
         // Two statements where `(created_at, id) < (?, ?)` would do, but walk all todos of one moment.
         todosAtOnce = try Statement(
@@ -40,6 +54,7 @@ final class Reader {
             RowColumns.tombstones + " WHERE extern_id >= ?1 ORDER BY extern_id", on: connection)
         begin = try Statement("BEGIN", on: connection)
         commit = try Statement("COMMIT", on: connection)
+        dataVersion = try Statement("PRAGMA data_version", on: connection)
     }
 
     func todo(id: Int64) throws(StoreError) -> Todo? {
@@ -56,7 +71,10 @@ final class Reader {
 
     /// Newest first.
     func todos(after cursor: TodoCursor?, limit: Int, isCompleted: Bool?) throws(StoreError) -> [Todo] {
-        guard let cursor else { return try todos(newestTodos, nil, limit, isCompleted) }
+        guard let cursor else {
+            guard let isCompleted else { return try newest(limit) }
+            return try todos(newestTodosOfKind, nil, limit, isCompleted)
+        }
         return try snapshot { () throws(StoreError) in
             var todos = try todos(todosAtOnce, cursor, limit, isCompleted)
             if todos.count < limit {
@@ -64,6 +82,25 @@ final class Reader {
             }
             return todos
         }
+    }
+
+    /// The list that most clients ask for, again and again: it is read once while nothing changes. SQLite's data version
+    /// (https://sqlite.org/pragma.html#pragma_data_version) changes with every commit of any other connection, those of
+    /// other programs too, and this one commits nothing.
+    private func newest(_ limit: Int) throws(StoreError) -> [Todo] {
+        guard limit <= Self.maxKeptTodos else { return try todos(newestTodos, nil, limit, nil) }
+        return try snapshot { () throws(StoreError) in
+            let version = try version()
+            if let newestPage, newestPage.dataVersion == version, newestPage.limit == limit { return newestPage.todos }
+            let todos = try todos(newestTodos, nil, limit, nil)
+            newestPage = NewestPage(dataVersion: version, limit: limit, todos: todos)
+            return todos
+        }
+    }
+
+    private func version() throws(StoreError) -> Int64 {
+        defer { dataVersion.reset() }
+        return try dataVersion.step() ? dataVersion.integer(0) : 0
     }
 
     private func todos(
@@ -74,7 +111,7 @@ final class Reader {
         try statement.bind(Int64(-1), at: 1)
         if let isCompleted {
             try statement.bind(isCompleted ? 1 : 0 as Int64, at: 2)
-        } else {
+        } else if statement.parameterCount > 1 {
             try statement.bindNull(at: 2)
         }
         if let cursor {
@@ -84,6 +121,7 @@ final class Reader {
             if statement.parameterCount > 3 { try statement.bind(cursor.id, at: 4) }
         }
         var todos: [Todo] = []
+        todos.reserveCapacity(min(limit, Self.maxKeptTodos))
         while todos.count < limit, try statement.step() {
             if let todo = statement.todo() { todos.append(todo) }
         }

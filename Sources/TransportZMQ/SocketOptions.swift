@@ -100,9 +100,10 @@ enum SocketKind {
     private static let network = [
         // Closing drops what waits; only a stopping node lingers, see `farewellMilliseconds`.
         Option(name: ZMQ_LINGER, value: 0),
-        // A connection whose other side is gone without a word, or stands still, is closed after 6 to 8 s: a ping
-        // every 2 s, 6 s for something to come back. A pause of 3 s must not cost it.
-        Option(name: ZMQ_HEARTBEAT_IVL, value: 2_000),
+        // A connection whose other side is gone without a word, or stands still, is closed after 6 to 9 s: a ping
+        // every 3 s, 6 s for something to come back. A pause of 3 s must not cost it. libzmq pings also where messages
+        // pass; each ping costs some 200 bytes with its answer, of each of the two sides of a connection.
+        Option(name: ZMQ_HEARTBEAT_IVL, value: 3_000),
         Option(name: ZMQ_HEARTBEAT_TIMEOUT, value: 6_000),
         Option(name: ZMQ_HEARTBEAT_TTL, value: 6_000),
         // Who connects and says nothing is closed.

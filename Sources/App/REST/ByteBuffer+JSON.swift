@@ -1,4 +1,3 @@
-internal import Store
 internal import NIOCore
 
 // JSON is written by hand: for a hundred todos Foundation's encoder takes ten times as long (measured).
@@ -47,19 +46,6 @@ extension ByteBuffer {
     }
 
     mutating func writeJSON(_ value: Bool) { writeStaticString(value ? "true" : "false") }
-
-    mutating func writeJSON(_ todo: Todo) {
-        writeStaticString(#"{"id":"#)
-        writeString(String(todo.id))
-        writeStaticString(#","extern_id":"#)
-        writeJSON(todo.externID)
-        writeStaticString(#","todo":"#)
-        writeJSON(todo.text)
-        writeStaticString(
-            todo.isCompleted ? #","completed":true,"created_at":""# : #","completed":false,"created_at":""#)
-        writeTimestamp(milliseconds: todo.createdAtMilliseconds)
-        writeStaticString("\"}")
-    }
 
     private mutating func writeEscaped(_ byte: UInt8) {
         switch byte {

@@ -41,6 +41,7 @@ struct HTTPApplication: Service {
 
     func run() async throws {
         let (limits, responder, onListening) = (limits, responder, onListening)
+        let date = HTTPDate()
         // The library says at the level of information what `onListening` lets the caller say.
         var logger = logger
         if logger.logLevel == .info || logger.logLevel == .notice { logger.logLevel = .warning }
@@ -52,7 +53,7 @@ struct HTTPApplication: Service {
         configuration.httpDecoder.maxHeaderFieldCount = limits.maximumHeaderCount
         let channel = HTTP1Channel(
             responder: { request, writer, channel in
-                try await Self.serve(request, writer, channel, responder, limits)
+                try await Self.serve(request, writer, channel, responder, limits, date)
             }, configuration: configuration)
         // What can fail before this is listening; afterwards every connection's failure is its own.
         let group = MultiThreadedEventLoopGroup.singleton
@@ -74,10 +75,10 @@ struct HTTPApplication: Service {
 
     @concurrent private static func serve(
         _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ responder: RESTResponder,
-        _ limits: HTTPLimits
+        _ limits: HTTPLimits, _ date: HTTPDate
     ) async throws {
         var response = try await responder.respond(to: request)
-        response.headers[.date] = UTCTime.now().httpDate
+        response.headers[.date] = date.now
         // The library knows no other spelling of a client's wish than "close".
         let isClosing =
             response.headers[.connection] == "close" || request.headers[.connection]?.lowercased() == "close"

@@ -166,12 +166,3 @@ struct TodoListText<Service: TodoService>: AsyncSequence, Sendable {
 
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pages: pages.makeAsyncIterator()) }
 }
-
-extension ByteBuffer {
-    fileprivate mutating func writeTodos(_ todos: [Todo]) {
-        for (index, todo) in todos.enumerated() {
-            if index > 0 { writeStaticString(",") }
-            writeJSON(todo)
-        }
-    }
-}

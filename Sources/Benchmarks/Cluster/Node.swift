@@ -74,11 +74,17 @@ final class Node {
     // MARK: Asking it
 
     func ask(_ request: [UInt8]) throws(BenchmarkError) -> HTTPConnection.Answer {
-        let connection = if let connection { connection } else { try HTTPConnection(port: httpPort, isWaiting: true) }
-        // One that failed is not used again.
-        self.connection = nil
-        let answer = try connection.ask(request)
-        self.connection = connection
+        if let kept = connection {
+            connection = nil
+            // A node closes what was idle for long.
+            if let answer = try? kept.ask(request) {
+                connection = kept
+                return answer
+            }
+        }
+        let new = try HTTPConnection(port: httpPort, isWaiting: true)
+        let answer = try new.ask(request)
+        connection = new
         return answer
     }
 
