@@ -52,23 +52,34 @@ enum PacedFlow {
     /// What may be lost.
     static let toleratedShare = 0.001
 
-    /// Tries each window for a sixth of the time, then measures with the one that was fastest, of those that lost too
-    /// little to count.
+    /// Tries each window for a sixth of the time, then measures with the one that was fastest; where that loses too much,
+    /// with the next one. Of those that all lost too much the one that lost least counts.
     static func measure(
         _ request: FlowRequest, _ run: (FlowRequest) async throws -> FlowResult
     ) async throws -> FlowResult {
-        var tried: [(window: Int, result: FlowResult)] = []
-        for window in Set(windows.map { min($0, max(8, maxWindowBytes / request.payloadBytes)) }).sorted() {
-            var trial = request
-            (trial.window, trial.seconds) = (window, request.seconds / 6)
-            tried.append((window, try await run(trial)))
+        func result(_ window: Int, _ seconds: Double) async throws -> FlowResult {
+            var request = request
+            (request.window, request.seconds) = (window, seconds)
+            return try await run(request)
         }
-        let good = tried.filter { $0.result.lostShare <= toleratedShare }
-        let best =
-            good.max { $0.result.rate < $1.result.rate }
-            ?? tried.min { $0.result.lostShare < $1.result.lostShare }
-        var chosen = request
-        chosen.window = best?.window
-        return try await run(chosen)
+        var tried: [(window: Int, trial: FlowResult)] = []
+        for window in Set(windows.map { min($0, max(8, maxWindowBytes / request.payloadBytes)) }).sorted() {
+            tried.append((window, try await result(window, request.seconds / 6)))
+        }
+        // Those that lost nothing to speak of first, and among them the fastest.
+        tried.sort { left, right in
+            let (isLeftGood, isRightGood) = (isGood(left.trial), isGood(right.trial))
+            return isLeftGood == isRightGood ? left.trial.rate > right.trial.rate : isLeftGood
+        }
+        var best: FlowResult?
+        for (window, _) in tried {
+            let found = try await result(window, request.seconds)
+            if isGood(found) { return found }
+            if best.map({ found.lostShare < $0.lostShare }) ?? true { best = found }
+        }
+        guard let best else { preconditionFailure("no window was tried") }
+        return best
     }
+
+    private static func isGood(_ result: FlowResult) -> Bool { result.lostShare <= toleratedShare }
 }

@@ -51,8 +51,11 @@ struct TransportsFindings: Sendable {
         return Percentiles(ratios).p50
     }
 
-    /// The largest share that any of the paced flows lost.
-    var largestLostShare: Double { flows.values.joined().map(\.lostShare).max() ?? 0 }
+    /// Who lost most in one of the paced flows, and what share.
+    var largestLoss: (point: Point, share: Double)? {
+        let losses = flows.map { point, results in (point, results.map(\.lostShare).max() ?? 0) }
+        return losses.max { $0.1 < $1.1 }.map { (point: $0.0, share: $0.1) }
+    }
 }
 
 extension FlowResult {
