@@ -29,7 +29,8 @@ static int prepare_all(rl_database *database) {
         {&database->commit, "COMMIT"},
         {&database->todo_by_key, "SELECT t.id, t.todo, t.completed, t.created_at, " STAMPS
                                  "FROM todos t LEFT JOIN stamps s ON s.id = t.id WHERE t.extern_id = ?1"},
-        {&database->tombstone_by_key, "SELECT id, todo, completed, NULL, " STAMPS "FROM tombstones WHERE extern_id = ?1"},
+        {&database->tombstone_by_key, "SELECT id, todo, completed, NULL, " STAMPS
+                                      "FROM tombstones WHERE extern_id = ?1"},
         {&database->insert_todo, "INSERT INTO todos (extern_id, todo, completed, created_at) VALUES (?1, ?2, ?3, ?4)"},
         {&database->insert_stamps, "INSERT INTO stamps (id, presence_time, presence_origin) VALUES (?1, ?2, ?3)"},
         {&database->set_text, "UPDATE todos SET todo = ?2 WHERE id = ?1"},
