@@ -58,6 +58,12 @@ final class SQLiteLimit: @unchecked Sendable {
         try BenchmarkError.check("listing in C", rl_read_newest(database, Int64(count)), is: count)
     }
 
+    /// Those created before that row; so many must be there.
+    func read(before rows: RawRows, _ index: Int, count: Int) throws {
+        try BenchmarkError.check(
+            "listing in C", rl_read_before(database, rows.base + index, Int64(count)), is: count)
+    }
+
     /// Every column of every row of a SELECT; returns how many rows.
     func scan(_ sql: String) throws -> Int { try BenchmarkError.check("scanning in C", rl_scan(database, sql)) }
 }

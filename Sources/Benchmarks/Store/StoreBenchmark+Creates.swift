@@ -13,7 +13,7 @@ extension StoreBenchmark {
     ]
 
     func measureCreates(
-        in directory: String, _ report: inout BenchmarkReport, _ summary: inout Summary
+        in directory: String, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         let pair = try await DatabasePair(in: directory, name: "creates")
         let source = CreateSource()

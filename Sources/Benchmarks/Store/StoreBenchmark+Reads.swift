@@ -16,7 +16,7 @@ extension StoreBenchmark {
     private static let sampleCount = 65_536
 
     func measureReads(
-        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         var table = BenchmarkReport.Table(
             "Reads of one todo, of \(options.rows)", subject: "by",

@@ -40,7 +40,7 @@ package struct StoreBenchmark: Sendable {
             ])
         let directory = try TemporaryDirectory(in: options.directory)
         defer { directory.remove() }
-        var summary = Summary()
+        var summary = StoreSummary()
         let parts = options.parts
         // Memory first: later a heap that was used before hides what is taken.
         let memory = parts.contains(.memory) ? try await measureMemory(in: directory.path) : nil
@@ -61,7 +61,7 @@ package struct StoreBenchmark: Sendable {
 
     /// What needs databases with rows.
     private func measureFilled(
-        in directory: String, _ report: inout BenchmarkReport, _ summary: inout Summary
+        in directory: String, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         let (sorted, shuffled) = try await measureFullSync(in: directory, &report, &summary)
         do {
@@ -83,7 +83,7 @@ package struct StoreBenchmark: Sendable {
 }
 
 /// Ours over the limit, of everything that has one.
-struct Summary: Sendable {
+struct StoreSummary: Sendable {
     private var rows: [(name: String, versus: Versus)] = []
 
     var isEmpty: Bool { rows.isEmpty }

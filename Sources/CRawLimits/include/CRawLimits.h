@@ -63,6 +63,8 @@ int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count);
 int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count);
 /// The newest `limit` todos. Returns how many there are.
 int64_t rl_read_newest(rl_database *database, int64_t limit);
+/// Those created before `row`, newest first, at most `limit`. Returns how many there are.
+int64_t rl_read_before(rl_database *database, const rl_row *row, int64_t limit);
 /// All rows of one SELECT, every column fetched, texts copied out. Returns how many.
 int64_t rl_scan(rl_database *database, const char *sql);
 
