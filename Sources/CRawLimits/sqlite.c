@@ -10,7 +10,7 @@ struct rl_database {
     sqlite3_stmt *todo_by_key, *tombstone_by_key;
     sqlite3_stmt *insert_todo, *insert_stamps;
     sqlite3_stmt *set_text, *set_completed, *set_created_at, *replace_stamps;
-    sqlite3_stmt *read_by_id, *read_by_key, *read_newest;
+    sqlite3_stmt *read_by_id, *read_by_key, *read_newest, *read_before;
 };
 
 #define TODO "SELECT id, extern_id, todo, completed, created_at FROM todos "
@@ -29,7 +29,8 @@ static int prepare_all(rl_database *database) {
         {&database->commit, "COMMIT"},
         {&database->todo_by_key, "SELECT t.id, t.todo, t.completed, t.created_at, " STAMPS
                                  "FROM todos t LEFT JOIN stamps s ON s.id = t.id WHERE t.extern_id = ?1"},
-        {&database->tombstone_by_key, "SELECT id, todo, completed, NULL, " STAMPS "FROM tombstones WHERE extern_id = ?1"},
+        {&database->tombstone_by_key, "SELECT id, todo, completed, NULL, " STAMPS
+                                      "FROM tombstones WHERE extern_id = ?1"},
         {&database->insert_todo, "INSERT INTO todos (extern_id, todo, completed, created_at) VALUES (?1, ?2, ?3, ?4)"},
         {&database->insert_stamps, "INSERT INTO stamps (id, presence_time, presence_origin) VALUES (?1, ?2, ?3)"},
         {&database->set_text, "UPDATE todos SET todo = ?2 WHERE id = ?1"},
@@ -39,6 +40,7 @@ static int prepare_all(rl_database *database) {
         {&database->read_by_id, TODO "WHERE id = ?1"},
         {&database->read_by_key, TODO "WHERE extern_id = ?1"},
         {&database->read_newest, TODO "ORDER BY created_at DESC, id DESC LIMIT ?1"},
+        {&database->read_before, TODO "WHERE created_at < ?2 ORDER BY created_at DESC, id DESC LIMIT ?1"},
     };
     for (size_t index = 0; index < sizeof all / sizeof all[0]; index++) {
         int code = prepare(database, all[index].sql, all[index].statement);
@@ -268,6 +270,12 @@ int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count) 
 int64_t rl_read_newest(rl_database *database, int64_t limit) {
     sqlite3_bind_int64(database->read_newest, 1, limit);
     return take_rows(database->read_newest);
+}
+
+int64_t rl_read_before(rl_database *database, const rl_row *row, int64_t limit) {
+    sqlite3_bind_int64(database->read_before, 1, limit);
+    bind_text(database->read_before, 2, row->created_at, row->created_at_bytes);
+    return take_rows(database->read_before);
 }
 
 int64_t rl_scan(rl_database *database, const char *sql) {

@@ -40,6 +40,8 @@ struct CommandLineTests {
         "Wrong flags end with status 2",
         arguments: [
             ["-nope"], ["-port"], ["stray"], ["-port", "1", "-port"], ["-config", "/nonexistent.yaml"], ["-port", "x"],
+            ["bench", "store", "--rows", "1"], ["bench", "store", "--seconds", "0"],
+            ["bench", "store", "--only", "all"], ["bench", "store", "--directory", "/nonexistent"],
         ])
     func wrongFlags(arguments: [String]) async {
         let exit = await RootCommand.run(arguments)

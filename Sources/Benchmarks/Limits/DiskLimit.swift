@@ -27,7 +27,7 @@ struct DiskLimit: Sendable {
             count = max(0, Int(code))
             initialized = count
         }
-        measured.count = try LimitError.check("pwrite or fdatasync", code)
+        measured.count = try BenchmarkError.check("pwrite or fdatasync", code)
         measured.nanoseconds = samples
         return measured
     }

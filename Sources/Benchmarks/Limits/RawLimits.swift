@@ -42,7 +42,7 @@ enum RawLimits {
             let before = ResourceUse.now
             var bytes: UInt64 = 0
             var taken = 0.0
-            try LimitError.check("a TCP connection", rl_tcp_stream(UInt32(chunkBytes), seconds, &bytes, &taken))
+            try BenchmarkError.check("a TCP connection", rl_tcp_stream(UInt32(chunkBytes), seconds, &bytes, &taken))
             return StreamResult(bytes: Int(bytes), seconds: taken, use: ResourceUse.now - before)
         }
     }
@@ -55,7 +55,7 @@ enum RawLimits {
         try await Blocking.run {
             var samples = [Double](repeating: 0, count: maxSamples)
             let result = samples.withUnsafeMutableBufferPointer { body($0.baseAddress, $0.count) }
-            let count = try LimitError.check(what, result)
+            let count = try BenchmarkError.check(what, result)
             return Array(samples[..<count])
         }
     }
@@ -70,7 +70,7 @@ enum RawLimits {
                 window: UInt32(request.window ?? 0), is_sealed: isSealed ? 1 : 0, seconds: request.seconds)
             var result = rl_flow_result()
             let before = ResourceUse.now
-            try LimitError.check(what, body(&wanted, &result))
+            try BenchmarkError.check(what, body(&wanted, &result))
             return FlowResult(
                 seconds: result.seconds, handed: Int(result.handed), gotByAll: Int(result.least),
                 least: Int(result.least), most: Int(result.most), total: Int(result.total),

@@ -17,7 +17,8 @@ final class SQLiteLimit: @unchecked Sendable {
 
     init(path: String, isReadOnly: Bool = false) throws {
         let pragmas = isReadOnly ? Self.readerPragmas : Self.writerPragmas
-        try LimitError.check("opening SQLite's file", rl_database_open(path, isReadOnly ? 1 : 0, pragmas, &database))
+        try BenchmarkError.check(
+            "opening SQLite's file", rl_database_open(path, isReadOnly ? 1 : 0, pragmas, &database))
     }
 
     deinit { close() }
@@ -30,33 +31,39 @@ final class SQLiteLimit: @unchecked Sendable {
 
     /// One transaction with the look-up of each row. `newsCount` rows must change something.
     func merge(_ rows: RawRows, _ range: Range<Int>, newsCount: Int) throws {
-        try LimitError.check(
+        try BenchmarkError.check(
             "merging in C", rl_merge(database, rows.base + range.lowerBound, range.count), is: newsCount)
     }
 
     /// One transaction of INSERTs.
     func insert(_ rows: RawRows, _ range: Range<Int>) throws {
-        try LimitError.check(
+        try BenchmarkError.check(
             "inserting in C", rl_insert(database, rows.base + range.lowerBound, range.count), is: range.count)
     }
 
     /// All must be there.
     func read(ids: ArraySlice<Int64>) throws {
         try ids.withUnsafeBufferPointer {
-            try LimitError.check("reading in C", rl_read_by_id(database, $0.baseAddress, $0.count), is: $0.count)
+            try BenchmarkError.check("reading in C", rl_read_by_id(database, $0.baseAddress, $0.count), is: $0.count)
         }
     }
 
     /// The same by their keys.
     func read(_ rows: RawRows, _ range: Range<Int>) throws {
-        try LimitError.check(
+        try BenchmarkError.check(
             "reading in C", rl_read_by_key(database, rows.base + range.lowerBound, range.count), is: range.count)
     }
 
     func readNewest(_ count: Int) throws {
-        try LimitError.check("listing in C", rl_read_newest(database, Int64(count)), is: count)
+        try BenchmarkError.check("listing in C", rl_read_newest(database, Int64(count)), is: count)
+    }
+
+    /// Those created before that row; so many must be there.
+    func read(before rows: RawRows, _ index: Int, count: Int) throws {
+        try BenchmarkError.check(
+            "listing in C", rl_read_before(database, rows.base + index, Int64(count)), is: count)
     }
 
     /// Every column of every row of a SELECT; returns how many rows.
-    func scan(_ sql: String) throws -> Int { try LimitError.check("scanning in C", rl_scan(database, sql)) }
+    func scan(_ sql: String) throws -> Int { try BenchmarkError.check("scanning in C", rl_scan(database, sql)) }
 }

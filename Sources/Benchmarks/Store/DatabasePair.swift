@@ -1,11 +1,6 @@
 internal import Replication
 internal import Store
 
-/// What was compared did not do the same.
-struct UnequalRows: Error, CustomStringConvertible {
-    let description: String
-}
-
 /// The same rows twice: in a store, and in a database that a store has made for the C loops. What is done to one is done
 /// to the other, in turns, so that both are alike at any time.
 final class DatabasePair: Sendable {
@@ -77,9 +72,8 @@ final class DatabasePair: Sendable {
         let ours = try await Self.summary(of: storePath)
         let theirs = try await Self.summary(of: rawPath)
         guard ours == theirs else {
-            throw UnequalRows(
-                description:
-                    "the C loop wrote other rows: \(theirs.count) and \(theirs.fingerprint), where the store has "
+            throw BenchmarkError.failed(
+                "the C loop wrote other rows: \(theirs.count) and \(theirs.fingerprint), where the store has "
                     + "\(ours.count) and \(ours.fingerprint)")
         }
     }

@@ -36,14 +36,9 @@ struct Measured: Sendable {
         left.nanoseconds += right.nanoseconds
     }
 
-    /// What `share` of the operations took at most.
-    func microseconds(_ share: Double) -> Double? {
-        guard !nanoseconds.isEmpty else { return nil }
-        let sorted = nanoseconds.sorted()
-        return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1e3
-    }
-
-    func milliseconds(_ share: Double) -> Double? { microseconds(share).map { $0 / 1e3 } }
+    /// Of single operations.
+    var milliseconds: Percentiles { Percentiles(nanoseconds.lazy.map { Double($0) / 1e6 }) }
+    var microseconds: Percentiles { Percentiles(nanoseconds.lazy.map { Double($0) / 1e3 }) }
 
     private mutating func add(_ begin: Moment) {
         let end = Moment()

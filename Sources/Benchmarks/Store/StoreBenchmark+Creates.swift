@@ -6,7 +6,6 @@ internal import Synchronization
 /// Durable creates by clients, and what the disk and SQLite allow.
 extension StoreBenchmark {
     private static let writerCounts = [1, 16, 64, 256]
-    private static let rounds = 3
     private static let disks = [
         ("4 KiB in one place", DiskLimit(blockBytes: 4_096, place: .same)),
         ("4 KiB, each behind the last", DiskLimit(blockBytes: 4_096, place: .behind)),
@@ -14,23 +13,24 @@ extension StoreBenchmark {
     ]
 
     func measureCreates(
-        in directory: String, _ report: inout BenchmarkReport, _ summary: inout Summary
+        in directory: String, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         let pair = try await DatabasePair(in: directory, name: "creates")
         let source = CreateSource()
         var disks = [Measured](repeating: Measured(), count: Self.disks.count)
         var creates = [Versus](repeating: Versus(), count: Self.writerCounts.count)
+        var commits = [Int](repeating: 0, count: Self.writerCounts.count)
         do {
-            for round in 1...Self.rounds {
-                progress("creates and fdatasync, round \(round) of \(Self.rounds)")
-                try await measureRound(directory, pair, source, &disks, &creates)
+            for round in 1...rounds {
+                progress("creates and fdatasync, round \(round) of \(rounds)")
+                try await measureRound(directory, pair, source, &disks, &creates, &commits)
             }
         } catch {
             await pair.close()
             throw error
         }
         await pair.close()
-        report.tables += [Self.diskTable(disks), Self.createTable(creates, disks[0])]
+        report.tables += [Self.diskTable(disks), Self.createTable(creates, commits, disks[0])]
         report.charts.append(Self.chart(creates, disks[0]))
         for (count, versus) in zip(Self.writerCounts, creates) {
             summary.add("create, \(count) at once", versus)
@@ -39,15 +39,17 @@ extension StoreBenchmark {
 
     private func measureRound(
         _ directory: String, _ pair: DatabasePair, _ source: CreateSource, _ disks: inout [Measured],
-        _ creates: inout [Versus]
+        _ creates: inout [Versus], _ commits: inout [Int]
     ) async throws {
-        let seconds = options.seconds / Double(Self.rounds)
+        let seconds = options.seconds / Double(rounds)
         for (index, disk) in Self.disks.enumerated() {
             disks[index] += try await Blocking.run { try disk.1.run(in: directory, seconds: seconds) }
         }
         for (index, count) in Self.writerCounts.enumerated() {
             try Task.checkCancellation()
+            let before = pair.store.commitStatistics
             creates[index].ours += try await create(pair.store, source, writers: count, seconds: seconds)
+            commits[index] += pair.store.commitStatistics.commitCount - before.commitCount
             creates[index].limit += try await Blocking.run { [raw = pair.raw] in
                 try Self.insert(raw, source, batch: count, seconds: seconds)
             }
@@ -110,31 +112,36 @@ extension StoreBenchmark {
                 pages to SQLite's log: those of its row, its stamps, three indexes and the last id.
                 """)
         for (disk, measured) in zip(Self.disks, disks) {
-            table.add(disk.0, [measured.rate, measured.milliseconds(0.5), measured.milliseconds(0.99)])
+            let times = measured.milliseconds
+            table.add(disk.0, [measured.rate, times.p50, times.p99])
         }
         return table
     }
 
-    private static func createTable(_ creates: [Versus], _ disk: Measured) -> BenchmarkReport.Table {
+    private static func createTable(
+        _ creates: [Versus], _ commits: [Int], _ disk: Measured
+    ) -> BenchmarkReport.Table {
         var table = BenchmarkReport.Table(
             "Durable creates", subject: "writers",
             columns: [
-                "creates/s", "p50 ms", "p99 ms", "CPU µs", "C rows/s", "C p50 ms", "C CPU µs", "ours/C",
+                "creates/s", "p50 ms", "p99 ms", "a commit", "CPU µs", "C rows/s", "C p50 ms", "C CPU µs", "ours/C",
                 "per fdatasync",
             ],
             note: """
                 So many tasks, each of which waits for Store.create and then makes the next. The C loop is one thread that \
                 INSERTs as many rows in a transaction as there are writers, without a look-up, into the same tables; its \
-                p50 is that of a transaction. The last column: creates for each fdatasync of 4 KiB in one place that the \
-                disk does in the same time. Processor time of ours includes making the key and the text.
+                p50 is that of a transaction. A commit: creates that shared one, on average. Per fdatasync: creates for each \
+                one of 4 KiB in one place that the disk does in the same time. Processor time of ours includes making the \
+                key and the text.
                 """)
-        for (count, versus) in zip(writerCounts, creates) {
-            let (ours, limit) = (versus.ours, versus.limit)
+        for ((count, versus), commits) in zip(zip(writerCounts, creates), commits) {
+            let (ours, limit, times) = (versus.ours, versus.limit, versus.ours.milliseconds)
             table.add(
                 "\(count)",
                 [
-                    ours.rate, ours.milliseconds(0.5), ours.milliseconds(0.99), ours.processorMicroseconds, limit.rate,
-                    limit.milliseconds(0.5), limit.processorMicroseconds, versus.ratio,
+                    ours.rate, times.p50, times.p99,
+                    commits > 0 ? Double(ours.count) / Double(commits) : nil, ours.processorMicroseconds, limit.rate,
+                    limit.milliseconds.p50, limit.processorMicroseconds, versus.ratio,
                     disk.rate > 0 ? ours.rate / disk.rate : nil,
                 ])
         }

@@ -8,7 +8,7 @@ extension StoreBenchmark {
         progress("memory")
         var table = BenchmarkReport.Table(
             "Memory of \(options.rows) rows into an empty database", subject: "how",
-            columns: ["rows at once", "at most MB", "at the end MB", "at the end, bytes a row"],
+            columns: ["rows at once", "at most MB", "at the end MB", "beyond C, bytes a row"],
             note: """
                 Growth of this process' resident memory (VmHWM, VmRSS) from just after the opening, heap trimmed, rows \
                 that are made for the merge included: by batches they are made batch by batch. At the end the store is \
@@ -16,20 +16,21 @@ extension StoreBenchmark {
                 the log counts too.
                 """)
         let large = min(options.rows, 100_000)
+        let raw = try await measureRaw(directory + "/memory-raw.sqlite", count: options.rows)
         let batches = try await measure(
             directory + "/memory-batches.sqlite", count: options.rows, batch: Self.largeBatch)
-        table.add("store, by batches", figures(batches, count: options.rows, batch: Self.largeBatch))
+        let beyond = (batches.end - raw.end) / Double(options.rows)
+        table.add("store, by batches", Self.figures(batches, batch: Self.largeBatch, beyondPerRow: beyond))
         let whole = try await measure(directory + "/memory-whole.sqlite", count: large, batch: large)
-        table.add("store, one request", figures(whole, count: large, batch: large))
-        let raw = try await measureRaw(directory + "/memory-raw.sqlite", count: options.rows)
-        table.add("C, by batches", figures(raw, count: options.rows, batch: Self.largeBatch))
+        table.add("store, one request", Self.figures(whole, batch: large, beyondPerRow: nil))
+        table.add("C, by batches", Self.figures(raw, batch: Self.largeBatch, beyondPerRow: nil))
         return table
     }
 
-    private func figures(
-        _ growth: ResidentMemory.Growth, count: Int, batch: Int
+    private static func figures(
+        _ growth: ResidentMemory.Growth, batch: Int, beyondPerRow: Double?
     ) -> [Double?] {
-        [Double(batch), growth.peak.map { $0 / 1e6 }, growth.end / 1e6, growth.end / Double(count)]
+        [Double(batch), growth.peak.map { $0 / 1e6 }, growth.end / 1e6, beyondPerRow]
     }
 
     private func measure(_ path: String, count: Int, batch: Int) async throws -> ResidentMemory.Growth {

@@ -15,7 +15,7 @@ extension StoreBenchmark {
 
     /// All rows into an empty database, in the order of their keys, as a full sync sends them, and in no order.
     func measureFullSync(
-        in directory: String, _ report: inout BenchmarkReport, _ summary: inout Summary
+        in directory: String, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws -> (sorted: DatabasePair, shuffled: DatabasePair) {
         let sorted = try await DatabasePair(in: directory, name: "sorted")
         let shuffled = try await DatabasePair(in: directory, name: "shuffled")
@@ -59,7 +59,7 @@ extension StoreBenchmark {
 
     /// Into a database that holds `options.rows` rows.
     func measureMerges(
-        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         var table = BenchmarkReport.Table(
             "Merges into \(options.rows) rows", subject: "rows",

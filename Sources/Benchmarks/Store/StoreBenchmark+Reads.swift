@@ -14,10 +14,9 @@ extension StoreBenchmark {
     private static let connections = 2
     /// Todos that are asked for, again and again.
     private static let sampleCount = 65_536
-    private static let rounds = 3
 
     func measureReads(
-        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         var table = BenchmarkReport.Table(
             "Reads of one todo, of \(options.rows)", subject: "by",
@@ -36,18 +35,18 @@ extension StoreBenchmark {
             for count in Self.readerCounts {
                 progress("reads by \(key.rawValue), \(count) at once")
                 var versus = Versus()
-                for _ in 0..<Self.rounds {
+                for _ in 0..<rounds {
                     try Task.checkCancellation()
-                    let seconds = options.seconds / Double(Self.rounds)
+                    let seconds = options.seconds / Double(rounds)
                     versus.ours += try await read(pair.store, key, picks, tasks: count, seconds: seconds)
                     versus.limit += try await read(raws.prefix(count), key, picks, seconds: seconds)
                 }
                 results.append(versus)
-                let (ours, limit) = (versus.ours, versus.limit)
+                let (ours, limit, times) = (versus.ours, versus.limit, versus.ours.microseconds)
                 table.add(
                     key.rawValue,
                     [
-                        Double(count), ours.rate, ours.microseconds(0.5), ours.microseconds(0.99),
+                        Double(count), ours.rate, times.p50, times.p99,
                         ours.processorMicroseconds, limit.rate, limit.processorMicroseconds, versus.ratio,
                     ])
                 summary.add("read by \(key.rawValue), \(count) at once", versus)

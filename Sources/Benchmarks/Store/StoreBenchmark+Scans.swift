@@ -1,6 +1,7 @@
 internal import Replication
 internal import Reports
 internal import Store
+internal import Transport
 
 /// Lists and reads of the whole table.
 extension StoreBenchmark {
@@ -16,19 +17,20 @@ extension StoreBenchmark {
         """
 
     func measureScans(
-        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         var table = BenchmarkReport.Table(
             "Lists and scans of \(options.rows) rows", subject: "what",
             columns: ["a second", "C, a second", "ours/C", "CPU µs", "C CPU µs"],
             note: """
-                One task. Lists: of the \(Self.listLimit) newest todos. Todos by pages: Store.page, \(Self.pageLimit) after \
-                a cursor each, newest first, to the end. Rows by pages: Store.answer(.page) of 64 KiB in key order with \
-                stamps, as a full sync reads them. The C loop runs one SELECT with the same order over all of it and takes \
-                every column. Processor time is that of a list, or of a row.
+                One task. Lists of \(Self.listLimit) todos: the newest, over and over while nothing is written, which the \
+                store keeps and the C loop reads; and those behind any cursor. Todos by pages: Store.page, \
+                \(Self.pageLimit) after a cursor each, newest first, to the end. Rows by pages: Store.answer(.page) of 64 \
+                KiB in key order with stamps, as a full sync reads them. For both the C loop runs one SELECT with the same \
+                order over all of it and takes every column. Processor time is that of a list, or of a row.
                 """)
         let raw = try SQLiteLimit(path: pair.rawPath, isReadOnly: true)
-        let lists = try await alternate("lists of \(Self.listLimit)") {
+        let newest = try await alternate("lists of the newest \(Self.listLimit)") {
             try await Self.timed {
                 _ = try await pair.store.page(limit: Self.listLimit)
                 return 1
@@ -39,6 +41,7 @@ extension StoreBenchmark {
                 return 1
             }
         }
+        let older = try await measureOlderLists(pair, raw)
         let todos = try await alternate("todos by pages") {
             try await Self.timed { try await Self.scanTodos(pair.store) }
         } limit: {
@@ -50,7 +53,8 @@ extension StoreBenchmark {
             try Self.timed { try raw.scan(Self.stamped + " ORDER BY t.extern_id") }
         }
         for (name, versus) in [
-            ("lists of \(Self.listLimit)", lists), ("todos by pages", todos), ("rows by pages", rows),
+            ("newest \(Self.listLimit)", newest), ("\(Self.listLimit) behind a cursor", older),
+            ("todos by pages", todos), ("rows by pages", rows),
         ] {
             table.add(name, Self.figures(versus))
             summary.add(name, versus)
@@ -58,9 +62,36 @@ extension StoreBenchmark {
         report.tables.append(table)
     }
 
+    private func measureOlderLists(_ pair: DatabasePair, _ raw: SQLiteLimit) async throws -> Versus {
+        let count = 64
+        var generator = SeededGenerator(seed: 3)
+        let rows = (0..<count).map { _ in
+            SampleRows.row(Int.random(in: Self.listLimit..<options.rows, using: &generator))
+        }
+        let cursors = rows.map { row in
+            // Greater than no id: the row itself and what is newer are passed over, and nothing else is as old.
+            TodoCursor(createdAtMilliseconds: row.presence.stamp.time.milliseconds, id: 0)
+        }
+        let rawRows = RawRows(rows)
+        return try await alternate("lists of \(Self.listLimit) behind a cursor") {
+            try await Self.timed {
+                for cursor in cursors {
+                    let todos = try await pair.store.page(after: cursor, limit: Self.listLimit)
+                    precondition(todos.count == Self.listLimit, "\(todos.count) todos in a list")
+                }
+                return count
+            }
+        } limit: {
+            try Self.timed {
+                for index in 0..<count { try raw.read(before: rawRows, index, count: Self.listLimit) }
+                return count
+            }
+        }
+    }
+
     /// Opening again what was closed, and one C scan in the order of the tables over the same rows.
     func measureOpening(
-        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout Summary
+        _ pair: DatabasePair, _ report: inout BenchmarkReport, _ summary: inout StoreSummary
     ) async throws {
         var openings: [Double] = []
         let versus = try await alternate("opening") {

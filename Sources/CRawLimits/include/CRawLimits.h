@@ -22,8 +22,8 @@ void rl_trim_heap(void);
 // MARK: Disk
 
 /// Writes a block of `bytes` to the new file `path` and calls fdatasync, again and again for `nanoseconds`, at most
-/// `capacity` times. `appends`: each block behind the last, as in a file that grows; else all in the same place. Notes the
-/// nanoseconds of each in `samples`. Removes the file. Returns how often.
+/// `capacity` times. `appends`: each block behind the last, as in a file that grows; else all in the same place. Notes
+/// the nanoseconds of each in `samples`. Removes the file. Returns how often.
 int64_t rl_fsync_loop(const char *path, size_t bytes, int appends, uint64_t nanoseconds, uint64_t *samples,
                       size_t capacity);
 
@@ -52,9 +52,9 @@ void rl_database_close(rl_database *database);
 /// One transaction: INSERTs of new rows into `todos` and `stamps`, without a look at what is there. Returns `count`.
 int64_t rl_insert(rl_database *database, const rl_row *rows, size_t count);
 
-/// One transaction: for each row a SELECT by `extern_id` of `todos` with `stamps`, if there is none one of `tombstones`,
-/// and then whatever has to be written so that the later registers win: an INSERT, an UPDATE of what is later, or nothing.
-/// Returns how many rows changed something.
+/// One transaction: for each row a SELECT by `extern_id` of `todos` with `stamps`, if there is none one of
+/// `tombstones`, and then whatever has to be written so that the later registers win: an INSERT, an UPDATE of what is
+/// later, or nothing. Returns how many rows changed something.
 int64_t rl_merge(rl_database *database, const rl_row *rows, size_t count);
 
 /// Each by a prepared SELECT of the five columns, which are all fetched, texts copied out. Returns how many were found.
@@ -63,6 +63,8 @@ int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count);
 int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count);
 /// The newest `limit` todos. Returns how many there are.
 int64_t rl_read_newest(rl_database *database, int64_t limit);
+/// Those created before `row`, newest first, at most `limit`. Returns how many there are.
+int64_t rl_read_before(rl_database *database, const rl_row *row, int64_t limit);
 /// All rows of one SELECT, every column fetched, texts copied out. Returns how many.
 int64_t rl_scan(rl_database *database, const char *sql);
 

@@ -1,0 +1,25 @@
+internal import Glibc
+
+/// What the raw loops return: a negative errno, or minus a code of SQLite, when they fail.
+extension BenchmarkError {
+    /// The value of a call, which is not negative.
+    @discardableResult
+    static func check<Value: BinaryInteger>(_ what: String, _ value: Value) throws(BenchmarkError) -> Int {
+        guard value >= 0 else { throw .failed("\(what) failed with code \(-Int(value))") }
+        return Int(value)
+    }
+
+    /// The same where only one value is right.
+    static func check<Value: BinaryInteger>(
+        _ what: String, _ value: Value, is expected: Int
+    ) throws(BenchmarkError) {
+        let found = try check(what, value)
+        guard found == expected else { throw .failed("\(what): \(found) rows where \(expected) were to be") }
+    }
+
+    /// After a call to the system that failed.
+    static func system(_ what: String) -> Self {
+        let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+        return .failed("\(what): \(reason)")
+    }
+}
