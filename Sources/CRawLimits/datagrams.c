@@ -108,7 +108,7 @@ static void *receive_all(void *context) {
     struct pollfd polled[RL_MAX_RECEIVERS];
     for (unsigned index = 0; index < receivers; index++)
         polled[index] = (struct pollfd){.fd = flow->receivers[index], .events = POLLIN};
-    static _Thread_local uint8_t opened[MAX_DATAGRAM];
+    uint8_t opened[MAX_DATAGRAM];
     while (!atomic_load(&flow->meter.is_over)) {
         int count = 0;
         for (unsigned index = 0; index < receivers; index++) count += receive_batch(flow, index, opened);
@@ -224,7 +224,7 @@ typedef struct echo {
 
 static void *echo_datagrams(void *context) {
     echo *echo = context;
-    static _Thread_local uint8_t buffer[MAX_DATAGRAM];
+    uint8_t buffer[MAX_DATAGRAM];
     while (!atomic_load(&echo->is_over)) {
         struct sockaddr_in from;
         socklen_t length = sizeof from;

@@ -17,7 +17,8 @@ struct LifeBenchmark {
         figures[.formed] = start.seconds
 
         show("idles")
-        usleep(2_000_000)
+        // Joining has its own traffic, until everybody has compared with everybody.
+        usleep(5_000_000)
         let (bytes, used, stopwatch) = (ProcessFigures.loopbackBytes, processorSeconds(cluster), Stopwatch())
         usleep(UInt32(options.idleSeconds * 1e6))
         let seconds = stopwatch.seconds
