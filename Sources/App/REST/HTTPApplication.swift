@@ -56,14 +56,13 @@ struct HTTPApplication: Service {
                 try await Self.serve(request, writer, channel, responder, limits, date)
             }, configuration: configuration)
         // What can fail before this is listening; afterwards every connection's failure is its own.
-        let group = MultiThreadedEventLoopGroup.singleton
-        let server = LoopBoundChannel(channel, group: group).server(
+        let server = channel.server(
             configuration: ServerConfiguration(
                 address: .hostname(host, port: Int(port)), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.maximumConnections, logger: logger)),
             onServerRunning: { channel in
                 await onListening(UInt16(truncatingIfNeeded: channel.localAddress?.port ?? 0))
-            }, eventLoopGroup: group, logger: logger)
+            }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         do {
             try await server.run()
         } catch is CancellationError {
