@@ -39,9 +39,11 @@ package struct ClusterBenchmark: Sendable {
         _ empty: BenchmarkReport, _ progress: @escaping @Sendable (String) -> Void
     ) async throws -> BenchmarkReport {
         var report = empty
-        let single = SingleNodeBenchmark(fleet: fleet, rounds: options.rounds, secondsPerPoint: options.secondsPerPoint)
+        let raw = try await DatabasePair.makeRaw("\(fleet.directory)/limit.db")
+        let single = SingleNodeBenchmark(
+            fleet: fleet, raw: raw, rounds: options.rounds, secondsPerPoint: options.secondsPerPoint)
         let one = try await Blocking.run { try single.run { progress("one node: \($0)") } }
-        report.tables.append(one.table)
+        report.tables += one.tables
         report.charts.append(one.chart)
         let latency = LatencyBenchmark(fleet: fleet, options: options)
         let delays = try await Blocking.run { try latency.run(progress) }

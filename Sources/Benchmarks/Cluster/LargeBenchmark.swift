@@ -75,7 +75,7 @@ struct LargeBenchmark: Sendable {
         }
         await store.close()
         progress("the C loop merges them")
-        let limitPath = "\(fleet.directory)/limit.db"
+        let limitPath = "\(fleet.directory)/large-limit.db"
         let raw = try await DatabasePair.makeRaw(limitPath)
         let measured = try await Blocking.run {
             var measured = Measured()
@@ -115,7 +115,9 @@ struct LargeBenchmark: Sendable {
         progress("full sync")
         let donorMegabytes = donor.figures.residentMegabytes
         donor.figures.resetPeak()
-        let writer = SteadyWriter(port: donor.httpPort, perSecond: Self.liveWrites)
+        let writer = SteadyWriter(port: donor.httpPort, perSecond: Self.liveWrites) {
+            HTTPRequestText.create("live-\($0)", "Buy groceries and cook dinner")
+        }
         try writer.start()
         let stopwatch = Stopwatch()
         do {

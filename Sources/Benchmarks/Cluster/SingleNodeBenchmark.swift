@@ -18,13 +18,17 @@ struct SingleNodeBenchmark {
     }
 
     private static let listCount = 100
+    private static let updatesPerSecond = 200
+    private static let listUnderWrites = "list of 100 with \(updatesPerSecond) updates/s"
 
     let fleet: Fleet
+    /// An empty database of the store's schema, for SQLite alone.
+    let raw: SQLiteLimit
     let rounds: Int
     let secondsPerPoint: Double
 
     /// Everything alternates, round by round.
-    func run(_ progress: (String) -> Void) throws -> (table: BenchmarkReport.Table, chart: Chart) {
+    func run(_ progress: (String) -> Void) throws -> (tables: [BenchmarkReport.Table], chart: Chart) {
         let ports = try Fleet.freePorts(6)
         let reader = Node("reader", in: fleet, port: ports[0], httpPort: ports[1], Node.Options())
         let writer = Node("writer", in: fleet, port: ports[2], httpPort: ports[3], Node.Options())
@@ -38,7 +42,9 @@ struct SingleNodeBenchmark {
         let list = try bareHandler(like: reader, "/todos", port: ports[5])
         defer { for process in [one, list] { fleet.end(process) } }
         var samples: [String: Samples] = [:]
+        let rows = RawRows((0..<100_000).map(SampleRows.row))
         var syncs: [Double] = []
+        var commits = Measured()
         func measure(
             _ name: String, _ port: UInt16, _ connections: Int, _ request: (Int) -> [UInt8], status: Int = 200
         ) throws(BenchmarkError) {
@@ -54,17 +60,32 @@ struct SingleNodeBenchmark {
             try measure("bare handler, 64 connections", ports[4], 64, { _ in single })
             try measure("list of 100, 16 connections", reader.httpPort, 16, { _ in all })
             try measure("bare handler, same list", ports[5], 16, { _ in all })
+            let updater = SteadyWriter(port: reader.httpPort, perSecond: Self.updatesPerSecond) { number in
+                HTTPRequestText.complete("todo-\(number % Self.listCount)")
+            }
+            try updater.start()
+            do {
+                defer { _ = updater.stop() }
+                try measure(Self.listUnderWrites, reader.httpPort, 16, { _ in all })
+            }
+            try measure("bare handler, 1 connection", ports[4], 1, { _ in single })
             for connections in [1, 16, 64] {
                 try measure(
                     "create, \(connections) connection\(connections == 1 ? "" : "s")", writer.httpPort, connections,
                     { HTTPRequestText.create("round-\(round)-\(connections)-\($0)", "Buy groceries and cook dinner") },
                     status: 201)
             }
-            progress("fsync")
+            progress("fsync and SQLite alone")
+            let end = Stopwatch()
+            while end.seconds < secondsPerPoint, commits.count < rows.count {
+                try commits.time { try raw.insert(rows, commits.count..<(commits.count + 1)) }
+                commits.count += 1
+            }
             syncs.append(
                 try DiskLimit(blockBytes: 4_096, place: .same).run(in: fleet.directory, seconds: secondsPerPoint).rate)
         }
-        return report(samples, syncs)
+        let (table, chart) = report(samples, syncs)
+        return ([table, oneCreate(samples, syncs, commits)], chart)
     }
 
     private func report(_ samples: [String: Samples], _ syncs: [Double]) -> (BenchmarkReport.Table, Chart) {
@@ -82,6 +103,7 @@ struct SingleNodeBenchmark {
             ("create, 1 connection", sync), ("create, 16 connections", nil), ("create, 64 connections", nil),
             ("read one todo, 64 connections", samples["bare handler, 64 connections"]?.rate),
             ("list of 100, 16 connections", samples["bare handler, same list"]?.rate),
+            (Self.listUnderWrites, samples["bare handler, same list"]?.rate),
         ]
         var bars: [BarChart.Bar] = []
         for (name, limit) in pairs {
@@ -92,6 +114,26 @@ struct SingleNodeBenchmark {
             if let limit { bars.append(BarChart.Bar("its limit", limit, kind: 3)) }
         }
         return (table, .bars(BarChart(title: "one node: requests per second", bars: bars)))
+    }
+
+    /// What a create alone on its connection consists of.
+    private func oneCreate(_ samples: [String: Samples], _ syncs: [Double], _ commits: Measured)
+        -> BenchmarkReport.Table
+    {
+        var table = BenchmarkReport.Table(
+            "One create at a time", subject: "what", columns: ["a second", "µs"],
+            note: """
+                A create cannot take less than the HTTP library's round trip and SQLite's commit of one row together, and neither can \
+                be had in less than it takes alone: in C, into the same tables, with the same pragmas. Same rounds as above.
+                """)
+        func add(_ name: String, _ rate: Double?) { table.add(name, [rate, rate.map { 1e6 / $0 }]) }
+        let (handler, commit) = (samples["bare handler, 1 connection"]?.rate, commits.rate)
+        add("fdatasync of 4 KiB in place", syncs.sorted()[syncs.count / 2])
+        add("SQLite: one INSERT and commit, in C", commit)
+        add("bare handler: one request", handler)
+        add("both, one after the other", handler.map { 1 / (1 / $0 + 1 / commit) })
+        add("create, 1 connection", samples["create, 1 connection"]?.rate)
+        return table
     }
 
     private func bareHandler(like node: Node, _ path: String, port: UInt16) throws(BenchmarkError) -> Process {

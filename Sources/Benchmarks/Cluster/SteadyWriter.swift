@@ -1,18 +1,21 @@
 internal import Foundation
 
-/// A client that makes todos on one node at a steady pace, on a thread of its own.
+/// A client that writes to one node at a steady pace, on a thread of its own.
 ///
 /// `@unchecked Sendable`: all mutable state is touched under `condition` only.
 final class SteadyWriter: @unchecked Sendable {
     private let port: UInt16
     private let interval: Double
+    private let request: @Sendable (Int) -> [UInt8]
     private let condition = NSCondition()
     private var isStopping = false
     private var isRunning = false
     private var count = 0
 
-    init(port: UInt16, perSecond: Int) {
+    /// `request` makes the one with that number, from 0.
+    init(port: UInt16, perSecond: Int, _ request: @escaping @Sendable (Int) -> [UInt8]) {
         self.port = port
+        self.request = request
         interval = 1 / Double(perSecond)
     }
 
@@ -23,7 +26,7 @@ final class SteadyWriter: @unchecked Sendable {
         Thread { [self] in run(handover.take()) }.start()
     }
 
-    /// Ends it, and tells how many todos it has made.
+    /// Ends it, and tells how many writes were acknowledged.
     func stop() -> Int {
         condition.withLock {
             isStopping = true
@@ -39,10 +42,9 @@ final class SteadyWriter: @unchecked Sendable {
         condition.withLock {
             while !isStopping {
                 condition.unlock()
-                let answer = try? connection.ask(
-                    HTTPRequestText.create("live-\(number)", "Buy groceries and cook dinner"))
+                let answer = try? connection.ask(request(number))
                 condition.lock()
-                guard answer?.status == 201 else { break }
+                guard let answer, (200...299).contains(answer.status) else { break }
                 number += 1
                 count = number
                 let next = start + Double(number) * interval
