@@ -244,10 +244,15 @@ struct TransportsReport: Sendable {
 
     // MARK: Charts
 
+    /// Transports first, so that they have the same colours in all charts.
+    private func byKind(_ contestants: [Contestant]) -> [Contestant] {
+        contestants.filter { !$0.isLimit } + contestants.filter(\.isLimit)
+    }
+
     private var charts: [Chart] {
         let roundTrip = LineChart(
             title: "Round trip p50, microseconds", horizontal: "payload, bytes",
-            series: withStream.map { contestant in
+            series: byKind(withStream).map { contestant in
                 let points = (findings.roundTrips[contestant.name] ?? [:]).sorted { $0.key < $1.key }
                     .compactMap { payload, samples in
                         Percentiles(samples).p50.map { LineChart.Point(x: Double(payload), y: $0) }
@@ -257,7 +262,7 @@ struct TransportsReport: Sendable {
         let payload = TransportsPlan.comparedPayloadBytes
         let broadcast = LineChart(
             title: "Broadcasts a second that all got, \(payload) bytes", horizontal: "endpoints",
-            series: contestants.map { contestant in
+            series: byKind(contestants).map { contestant in
                 let points = plan.endpoints.compactMap { endpoints in
                     findings.median(point(contestant, .broadcast, endpoints, payload), of: \.rate)
                         .map { LineChart.Point(x: Double(endpoints), y: $0) }
@@ -266,13 +271,15 @@ struct TransportsReport: Sendable {
             })
         let stream = BarChart(
             title: "One exchange, MB/s",
-            bars: streams.rows.enumerated().compactMap { index, row in
-                row.figures[0].map { BarChart.Bar(row.name, $0, kind: index) }
+            bars: byKind(withStream).compactMap { contestant in
+                findings.median(contestant.name, of: \.megabytesPerSecond).map {
+                    BarChart.Bar(contestant.name, $0, kind: contestant.isLimit ? 3 : 0)
+                }
             })
         let ratio = BarChart(
             title: "Messages a second over those of C, \(payload) bytes",
             bars: ratios.rows.enumerated().compactMap { index, row in
-                row.figures[3].map { BarChart.Bar(row.name, $0, kind: index % pairs.count) }
+                row.figures[3].map { BarChart.Bar(row.name, $0, kind: index / pairs.count) }
             })
         return [.lines(roundTrip), .lines(broadcast), .bars(stream), .bars(ratio)]
     }
