@@ -53,7 +53,7 @@ struct TransportsReport: Sendable {
             note: """
                 Messages that arrived, a second, with one sender and one receiver in one process, each taken out of \
                 arrivals. C hands the same payload to sendmmsg (a datagram for each message, batches of 64, unconnected \
-                sockets) or to zmq_send (one at a time; DEALER to ROUTER for send, PUB to SUB for broadcast) in a loop and \
+                sockets, two threads on two cores) or to zmq_send (one at a time; DEALER to ROUTER for send, PUB to SUB for broadcast) in a loop and \
                 counts on a second thread, with the same window. Transports put several messages into one packet or \
                 frame: packets are the UDP packets that the machine sent meanwhile, so that nothing else should. A \
                 broadcast over UDP is repeated in a cluster this small, and counts once. Medians of the rounds; a ratio \
