@@ -223,7 +223,8 @@ struct TransportsReport: Sendable {
                 told to be dropped, summed over causes. Sums of broadcasts are not of one unit and can be over 100 %: UDP \
                 counts a message once before it is meant for particular peers and once for each peer after, ZeroMQ \
                 counts lost frames, of many messages each. So what vanished, neither arrived nor told, is only known of \
-                send. C tells nothing: libzmq drops at its marks of 1,000 messages, the kernel at a full receive buffer.
+                send. C tells nothing: a PUB drops at its mark of 1,000 messages, a DEALER waits at it, the kernel \
+                drops at a full receive buffer.
                 """)
         for overload in findings.overloads {
             let (result, handed) = (overload.result, Double(overload.result.handed))
