@@ -27,7 +27,10 @@ let package = Package(
         .systemLibrary(name: "CLibZMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(name: "CSockets"),
-        .target(name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"]),
+        // Where no Swift module imports them, nothing else tells the linker.
+        .target(
+            name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"],
+            linkerSettings: ["sodium", "sqlite3", "zmq"].map { .linkedLibrary($0) }),
         .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),

@@ -53,7 +53,7 @@ struct TransportsReport: Sendable {
             note: """
                 Messages that arrived, a second, with one sender and one receiver in one process, each taken out of \
                 arrivals. C hands the same payload to sendmmsg (a datagram for each message, batches of 64, unconnected \
-                sockets) or to zmq_send (one at a time; DEALER to ROUTER for send, PUB to SUB for broadcast) in a loop and \
+                sockets, two threads on two cores) or to zmq_send (one at a time; DEALER to ROUTER for send, PUB to SUB for broadcast) in a loop and \
                 counts on a second thread, with the same window. Transports put several messages into one packet or \
                 frame: packets are the UDP packets that the machine sent meanwhile, so that nothing else should. A \
                 broadcast over UDP is repeated in a cluster this small, and counts once. Medians of the rounds; a ratio \
@@ -223,7 +223,8 @@ struct TransportsReport: Sendable {
                 told to be dropped, summed over causes. Sums of broadcasts are not of one unit and can be over 100 %: UDP \
                 counts a message once before it is meant for particular peers and once for each peer after, ZeroMQ \
                 counts lost frames, of many messages each. So what vanished, neither arrived nor told, is only known of \
-                send. C tells nothing: libzmq drops at its marks of 1,000 messages, the kernel at a full receive buffer.
+                send. C tells nothing: a PUB drops at its mark of 1,000 messages, a DEALER waits at it, the kernel \
+                drops at a full receive buffer.
                 """)
         for overload in findings.overloads {
             let (result, handed) = (overload.result, Double(overload.result.handed))
@@ -244,10 +245,15 @@ struct TransportsReport: Sendable {
 
     // MARK: Charts
 
+    /// Transports first, so that they have the same colours in all charts.
+    private func byKind(_ contestants: [Contestant]) -> [Contestant] {
+        contestants.filter { !$0.isLimit } + contestants.filter(\.isLimit)
+    }
+
     private var charts: [Chart] {
         let roundTrip = LineChart(
             title: "Round trip p50, microseconds", horizontal: "payload, bytes",
-            series: withStream.map { contestant in
+            series: byKind(withStream).map { contestant in
                 let points = (findings.roundTrips[contestant.name] ?? [:]).sorted { $0.key < $1.key }
                     .compactMap { payload, samples in
                         Percentiles(samples).p50.map { LineChart.Point(x: Double(payload), y: $0) }
@@ -257,7 +263,7 @@ struct TransportsReport: Sendable {
         let payload = TransportsPlan.comparedPayloadBytes
         let broadcast = LineChart(
             title: "Broadcasts a second that all got, \(payload) bytes", horizontal: "endpoints",
-            series: contestants.map { contestant in
+            series: byKind(contestants).map { contestant in
                 let points = plan.endpoints.compactMap { endpoints in
                     findings.median(point(contestant, .broadcast, endpoints, payload), of: \.rate)
                         .map { LineChart.Point(x: Double(endpoints), y: $0) }
@@ -266,13 +272,15 @@ struct TransportsReport: Sendable {
             })
         let stream = BarChart(
             title: "One exchange, MB/s",
-            bars: streams.rows.enumerated().compactMap { index, row in
-                row.figures[0].map { BarChart.Bar(row.name, $0, kind: index) }
+            bars: byKind(withStream).compactMap { contestant in
+                findings.median(contestant.name, of: \.megabytesPerSecond).map {
+                    BarChart.Bar(contestant.name, $0, kind: contestant.isLimit ? 3 : 0)
+                }
             })
         let ratio = BarChart(
             title: "Messages a second over those of C, \(payload) bytes",
             bars: ratios.rows.enumerated().compactMap { index, row in
-                row.figures[3].map { BarChart.Bar(row.name, $0, kind: index % pairs.count) }
+                row.figures[3].map { BarChart.Bar(row.name, $0, kind: index / pairs.count) }
             })
         return [.lines(roundTrip), .lines(broadcast), .bars(stream), .bars(ratio)]
     }

@@ -97,8 +97,8 @@ typedef struct rl_flow_result {
     uint64_t least, most, total;
 } rl_flow_result;
 
-/// sendmmsg and recvmmsg in batches of 64 on unconnected sockets, a datagram for each message and receiver. Receive
-/// buffers of 4 MiB are asked for. 0 or a negative errno.
+/// sendmmsg and recvmmsg in batches of 64 on unconnected sockets, a datagram for each message and receiver, the two
+/// threads on two cores where there are two. Receive buffers of 4 MiB are asked for. 0 or a negative errno.
 int rl_datagram_flow(const rl_flow *flow, rl_flow_result *result);
 
 /// libzmq over TCP, zmq_send of single messages: PUB to a SUB for each receiver. With a window there are no marks, so
