@@ -7,6 +7,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"), .treatAllWarnings(as: .error),
 ]
 
+/// Generic code of a module that others call a million times a second is made for their types there.
+let inlined: [SwiftSetting] = [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
 let package = Package(
     name: "auto-cluster-sync",
     products: [
@@ -32,7 +35,7 @@ let package = Package(
             name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"],
             linkerSettings: ["sodium", "sqlite3", "zmq"].map { .linkedLibrary($0) }),
         .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
-        .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(

@@ -24,8 +24,11 @@ struct BroadcastQueue: Sendable {
     private var age = FIFO<Int>()
     private var taken: [Int] = []
     private var nextNumber = 0
+    /// Numbers that stand in buckets, those of entries that are gone among them: they are skipped when their turn comes,
+    /// since looking for each would cost as much as there are others of its length.
+    private var filedCount = 0
     private(set) var bytes = 0
-    /// Entries dropped for room since the start.
+    /// Entries dropped for room since the start, and never sent by then.
     private(set) var droppedCount = 0
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
@@ -44,23 +47,26 @@ struct BroadcastQueue: Sendable {
         age.append(number)
         file(number, length: part.count, transmits: transmits)
         while bytes > maxBytes, let oldest = age.popFirst() {
-            if remove(oldest) { droppedCount += 1 }
+            if let dropped = remove(oldest), dropped.transmits == 0 { droppedCount += 1 }
         }
         if age.count > 2 * entries.count + 64 { age.removeAll { entries[$0] == nil } }
     }
 
     /// A newer message with this key makes the queued one pointless, also when the newer one is not queued itself.
     mutating func removeReplaced(by key: String) {
-        if let older = numberByKey[key] { _ = remove(older) }
+        if let older = numberByKey[key] { remove(older) }
     }
 
     /// Takes the best part of at most `length` bytes; it is not taken again until `putBack`.
     mutating func take(atMost length: Int) -> [UInt8]? {
         guard length > 0 else { return nil }
         for transmits in buckets.indices {
-            guard let number = buckets[transmits].take(atMost: length) else { continue }
-            taken.append(number)
-            return entries[number]?.part
+            while let number = buckets[transmits].take(atMost: length) {
+                filedCount -= 1
+                guard let entry = entries[number] else { continue }
+                taken.append(number)
+                return entry.part
+            }
         }
         return nil
     }
@@ -72,7 +78,7 @@ struct BroadcastQueue: Sendable {
             entry.transmits += 1
             entries[number] = entry
             if entry.transmits >= limit {
-                _ = remove(number)
+                remove(number)
             } else {
                 file(number, length: entry.part.count, transmits: entry.transmits)
             }
@@ -83,16 +89,21 @@ struct BroadcastQueue: Sendable {
     private mutating func file(_ number: Int, length: Int, transmits: Int) {
         while buckets.count <= transmits { buckets.append(Bucket()) }
         buckets[transmits].add(number, length: length)
+        filedCount += 1
+        if filedCount > 2 * entries.count + 1_024 { forgetGone() }
     }
 
-    private mutating func remove(_ number: Int) -> Bool {
-        guard let entry = entries.removeValue(forKey: number) else { return false }
+    private mutating func forgetGone() {
+        for index in buckets.indices { buckets[index].removeAll { entries[$0] == nil } }
+        filedCount = buckets.reduce(0) { $0 + $1.count }
+    }
+
+    @discardableResult
+    private mutating func remove(_ number: Int) -> Entry? {
+        guard let entry = entries.removeValue(forKey: number) else { return nil }
         bytes -= entry.part.count + Self.entryBytes
         if let key = entry.key, numberByKey[key] == number { numberByKey[key] = nil }
-        if buckets.indices.contains(entry.transmits) {
-            buckets[entry.transmits].remove(number, length: entry.part.count)
-        }
-        return true
+        return entry
     }
 }
 
@@ -100,6 +111,7 @@ extension BroadcastQueue {
     /// Numbers of entries that were sent equally often, by length.
     private struct Bucket: Sendable {
         private struct Stack: Sendable {
+            let length: Int
             var numbers: [Int]
             var isSorted = true
         }
@@ -113,7 +125,7 @@ extension BroadcastQueue {
             let place = place(of: length)
             guard has(length) else {
                 occupied[length / 64] |= 1 << UInt64(length % 64)
-                stacks.insert(Stack(numbers: [number]), at: place)
+                stacks.insert(Stack(length: length, numbers: [number]), at: place)
                 return
             }
             // Entries come back in the order of their sending, mostly the reverse of their age: sorting once when the
@@ -131,15 +143,17 @@ extension BroadcastQueue {
                 stacks[place].numbers.sort()
                 stacks[place].isSorted = true
             }
-            defer { removeIfEmpty(place, length: longest) }
+            defer { removeIfEmpty(place) }
             return stacks[place].numbers.popLast()
         }
 
-        mutating func remove(_ number: Int, length: Int) {
-            let place = place(of: length)
-            guard has(length), let index = stacks[place].numbers.firstIndex(of: number) else { return }
-            stacks[place].numbers.remove(at: index)
-            removeIfEmpty(place, length: length)
+        var count: Int { stacks.reduce(0) { $0 + $1.numbers.count } }
+
+        mutating func removeAll(where isUnwanted: (Int) -> Bool) {
+            for place in stacks.indices.reversed() {
+                stacks[place].numbers.removeAll(where: isUnwanted)
+                removeIfEmpty(place)
+            }
         }
 
         private func has(_ length: Int) -> Bool { occupied[length / 64] & 1 << UInt64(length % 64) != 0 }
@@ -161,9 +175,9 @@ extension BroadcastQueue {
             return word * 64 + 63 - bits.leadingZeroBitCount
         }
 
-        private mutating func removeIfEmpty(_ place: Int, length: Int) {
+        private mutating func removeIfEmpty(_ place: Int) {
             guard stacks[place].numbers.isEmpty else { return }
-            stacks.remove(at: place)
+            let length = stacks.remove(at: place).length
             occupied[length / 64] &= ~(1 << UInt64(length % 64))
         }
     }

@@ -280,11 +280,13 @@ extension Gossip {
         while packets.count < limit, let packet = ready.popFirst() { packets.append(packet) }
         var heldBack: [PeerAddress] = []
         while packets.count < limit, let address = active.popFirst() {
-            guard var destination = destinations[address] else { continue }
-            if isPaced(destination, at: now) {
+            guard let due = destinations[address]?.nextDue else { continue }
+            if isPaced(due, at: now) {
                 heldBack.append(address)
                 continue
             }
+            // Taken out: changed in place, its queues would be copied for each packet.
+            guard var destination = destinations.removeValue(forKey: address) else { continue }
             if let content = pack(for: &destination, at: now) {
                 destination.nextDue = max(destination.nextDue, now) + configuration.packetInterval
                 packets.append(Packet(destination: address, content: content))
@@ -300,8 +302,8 @@ extension Gossip {
     }
 
     /// Token bucket in one instant (GCRA): a peer may run ahead of even spacing by `burstPackets`.
-    private func isPaced(_ destination: Destination, at now: EngineInstant) -> Bool {
-        destination.nextDue > now + configuration.packetInterval * (configuration.burstPackets - 1)
+    private func isPaced(_ due: EngineInstant, at now: EngineInstant) -> Bool {
+        due > now + configuration.packetInterval * (configuration.burstPackets - 1)
     }
 
     /// The next packet of what waits for a destination, filled up with queued broadcasts; `nil` when all that waited

@@ -19,7 +19,7 @@ struct ImportTests {
         "Keys": ["Transport", "CSodium"],
         "TransportUDP": [
             "Transport", "CSockets", "CSodium", "Keys", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore",
-            "NIOPosix",
+            "NIOPosix", "Synchronization",
         ],
         "TransportZMQ": ["Transport", "CLibZMQ", "CSockets", "CSodium", "Foundation", "Glibc", "Keys"],
     ]

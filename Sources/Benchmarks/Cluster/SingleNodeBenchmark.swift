@@ -78,7 +78,8 @@ struct SingleNodeBenchmark {
             progress("fsync and SQLite alone")
             let end = Stopwatch()
             while end.seconds < secondsPerPoint, commits.count < rows.count {
-                try commits.time { try raw.insert(rows, commits.count..<(commits.count + 1)) }
+                let next = commits.count..<(commits.count + 1)
+                try commits.time { try raw.insert(rows, next) }
                 commits.count += 1
             }
             syncs.append(
