@@ -15,6 +15,8 @@ final class RowTable {
     private let tombstoneByKey: Statement
     private let insertTodo: Statement
     private let updateTodo: Statement
+    private let updateText: Statement
+    private let updateCompleted: Statement
     private let updateCreatedAt: Statement
     private let deleteTodo: Statement
     private let putStamps: Statement
@@ -31,6 +33,9 @@ final class RowTable {
             on: connection)
         updateTodo = try Statement(
             "UPDATE todos SET todo = ?2, completed = ?3, created_at = ?4 WHERE id = ?1", on: connection)
+        // Naming a column has SQLite write its index anew, also where the value stays.
+        updateText = try Statement("UPDATE todos SET todo = ?2 WHERE id = ?1", on: connection)
+        updateCompleted = try Statement("UPDATE todos SET completed = ?2 WHERE id = ?1", on: connection)
         updateCreatedAt = try Statement("UPDATE todos SET created_at = ?2 WHERE id = ?1", on: connection)
         deleteTodo = try Statement("DELETE FROM todos WHERE id = ?1", on: connection)
         putStamps = try Statement("REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", on: connection)
@@ -75,14 +80,7 @@ final class RowTable {
             return try storeTombstone(row, id: old.flatMap { $0.reference < 0 ? -$0.reference : nil })
         }
         if let old, old.reference > 0 {
-            let isSame =
-                old.row.presence.value == row.presence.value && old.row.text?.value == row.text?.value
-                && old.row.completed?.value == row.completed?.value
-            if !isSame {
-                try updateTodo.bind(old.reference, at: 1)
-                try bindValues(updateTodo, row, milliseconds)
-                try updateTodo.run()
-            }
+            try update(old, to: row, createdAtMilliseconds: milliseconds)
             try insertStamps(of: row, id: old.reference)
             return old.reference
         }
@@ -95,6 +93,28 @@ final class RowTable {
         let id = try insertTodo.insertedID()
         try insertStamps(of: row, id: id)
         return id
+    }
+
+    /// Writes the columns that differ.
+    private func update(
+        _ old: StoredRow, to row: Row, createdAtMilliseconds milliseconds: Int64
+    ) throws(StoreError) {
+        let (id, oldRow) = (old.reference, old.row)
+        let hasNewText = oldRow.text?.value != row.text?.value
+        let hasNewCompleted = oldRow.completed?.value != row.completed?.value
+        if oldRow.presence.value != row.presence.value || hasNewText && hasNewCompleted {
+            try updateTodo.bind(id, at: 1)
+            try bindValues(updateTodo, row, milliseconds)
+            try updateTodo.run()
+        } else if hasNewText {
+            try updateText.bind(id, at: 1)
+            try updateText.bind(row.text?.value.string ?? "", at: 2)
+            try updateText.run()
+        } else if hasNewCompleted {
+            try updateCompleted.bind(id, at: 1)
+            try updateCompleted.bind(row.completed?.value == true ? 1 : 0 as Int64, at: 2)
+            try updateCompleted.run()
+        }
     }
 
     /// Stamps of a row of `todos`, new or in place of the old ones.

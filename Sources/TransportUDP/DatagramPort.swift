@@ -1,12 +1,11 @@
 internal import CSockets
 internal import Foundation
 internal import Glibc
-internal import Synchronization
 import Transport
 
 /// The side of the datagram thread that other threads see: what they want sent, and the means to wake the thread.
 ///
-/// `@unchecked Sendable`: the mutable state is atomic or touched under `lock` only; the descriptors are closed once, when the
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only; the descriptors are closed once, when the
 /// thread is gone, or with this object where it never started.
 final class DatagramPort: @unchecked Sendable {
     enum Command: Sendable {
@@ -28,10 +27,9 @@ final class DatagramPort: @unchecked Sendable {
     private let outbox: [BatchQueue<Command>]
     private let descriptor: CInt
     private let wakeDescriptor: CInt
-    /// Set while a wake is on its way that has not been answered by `takeOrders`.
-    private let isWakePending = Atomic(false)
     private let lock = NSLock()
     private var peers: [Peer]?
+    private var isWakePending = false
     private var isStopping = false
     private var hasStarted = false
     private var isClosed = false
@@ -93,10 +91,9 @@ final class DatagramPort: @unchecked Sendable {
     }
 
     private func wake() {
-        // Most that is handed over comes while the thread is busy with what came before.
-        guard !isWakePending.exchange(true, ordering: .acquiringAndReleasing) else { return }
         lock.withLock {
-            if isClosed { return }
+            if isWakePending || isClosed { return }
+            isWakePending = true
             var one: UInt64 = 1
             // Can only fail when the counter is full, and then the thread is awake anyway.
             _ = Glibc.write(wakeDescriptor, &one, 8)
@@ -115,7 +112,7 @@ final class DatagramPort: @unchecked Sendable {
     /// Called by the thread, once per wake.
     func takeOrders() -> Orders {
         // The flag goes down before the queues are read: whatever is added later wakes again.
-        isWakePending.store(false, ordering: .sequentiallyConsistent)
+        lock.withLock { isWakePending = false }
         var commands: [Command] = []
         for queue in outbox { commands += queue.takeNow() }
         return lock.withLock {

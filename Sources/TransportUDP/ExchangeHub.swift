@@ -243,15 +243,9 @@ extension SocketAddress {
 }
 
 extension PeerAddress {
+    /// Through the text: which module declares the fields of the system's addresses depends on the order of the build.
     fileprivate init?(_ address: SocketAddress) {
-        let port = UInt16(truncatingIfNeeded: address.port ?? 0)
-        switch address {
-        case .v4(let v4):
-            self.init(host: .v4(UInt32(bigEndian: v4.address.sin_addr.s_addr)), port: port)
-        case .v6(let v6):
-            let bytes = withUnsafeBytes(of: v6.address.sin6_addr) { Array($0) }
-            self.init(hostBytes: bytes[...], port: port)
-        case .unixDomainSocket: return nil
-        }
+        guard let host = address.ipAddress, let port = address.port else { return nil }
+        self.init(address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)")
     }
 }

@@ -14,12 +14,14 @@ struct ImportTests {
         // The C library's logarithm.
         "Membership": ["Transport", "Glibc"],
         "Replication": ["Transport"],
+        // The C library's logarithm.
+        "Reports": ["Glibc"],
         "Store": ["Replication", "Transport", "CSQLite", "Foundation", "Glibc", "Synchronization"],
         // Secret bytes and what is derived from them.
         "Keys": ["Transport", "CSodium"],
         "TransportUDP": [
             "Transport", "CSockets", "CSodium", "Keys", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore",
-            "NIOPosix", "Synchronization",
+            "NIOPosix",
         ],
         "TransportZMQ": ["Transport", "CLibZMQ", "CSockets", "CSodium", "Foundation", "Glibc", "Keys"],
     ]

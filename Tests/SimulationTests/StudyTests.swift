@@ -53,16 +53,4 @@ struct StudyTests {
         var short: [UInt8] = [1]
         #expect(!Damage.strike(&short, using: &generator))
     }
-
-    @Test("Tables line up, and figures have three digits")
-    func table() {
-        var table = MarkdownTable(["name", "n"])
-        table.add(["a", "100"])
-        #expect(table.text == "| name |   n |\n|------|----:|\n| a    | 100 |\n")
-        #expect(
-            [0, 0.01234, 0.5, 1.2345, 12.345, 123.45, 12_345].map(\.short) == [
-                "0", "0.0123", "0.500", "1.23", "12.3", "123", "12345",
-            ])
-        #expect((-0.04).fixed(1) == "0.0" && (-1.26).fixed(1) == "-1.3")
-    }
 }

@@ -14,7 +14,12 @@ struct TerminalProgress {
     /// Before other lines are printed.
     func clear() { if isTerminal { write("\r\u{1b}[K") } }
 
-    private func write(_ text: String) {
+    /// A line for whoever reads the standard error.
+    static func warn(_ text: String) { write(text + "\n") }
+
+    private func write(_ text: String) { Self.write(text) }
+
+    private static func write(_ text: String) {
         text.withCString { _ = Glibc.write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

@@ -78,7 +78,7 @@ struct BenchOutput: ParsableArguments {
 
     private func warnOfDebugBuild() {
         #if DEBUG
-        fputs("This is a debug build: its figures say nothing.\n", stderr)
+        TerminalProgress.warn("This is a debug build: its figures say nothing.")
         #endif
     }
 }
