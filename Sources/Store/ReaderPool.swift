@@ -15,6 +15,9 @@ final class ReaderPool: @unchecked Sendable {
         case long
     }
 
+    /// Short jobs that share one transaction, at most.
+    private static let maxJobsTogether = 32
+
     typealias Job = (Reader) -> Void
 
     private let condition = NSCondition()
@@ -86,20 +89,26 @@ final class ReaderPool: @unchecked Sendable {
     @inline(never)
     private func run(_ handover: Handover<Reader>) {
         let reader = handover.take()
-        while let (job, lane) = next() {
-            job(reader)
+        while let (jobs, lane) = next() {
+            reader.together(jobs.count) { for job in jobs { job(reader) } }
             if lane == .long { longJobEnded() }
         }
     }
 
-    private func next() -> (Job, Lane)? {
+    /// Short jobs come together when many wait: a transaction for each costs more than the reads. It begins after they were
+    /// taken, so that they see every write that was acknowledged before they were asked.
+    private func next() -> ([Job], Lane)? {
         condition.lock()
         defer { condition.unlock() }
         while true {
-            if let job = shortJobs.popFirst() { return (job, .short) }
+            if !shortJobs.isEmpty {
+                // The other half is for the other thread.
+                let count = min(Self.maxJobsTogether, (shortJobs.count + 1) / 2)
+                return ((0..<count).compactMap { _ in shortJobs.popFirst() }, .short)
+            }
             if longJobsRunning < maxLongJobsRunning, let job = longJobs.popFirst() {
                 longJobsRunning += 1
-                return (job, .long)
+                return ([job], .long)
             }
             if isClosed && longJobs.isEmpty { return nil }
             waitingThreads += 1

@@ -26,7 +26,8 @@ struct ReportTests {
                 .init(name: "one & only", points: [.init(x: 1, y: 0.001), .init(x: 1e6, y: 1e9)]),
                 .init(name: "nothing", points: []), .init(name: "not positive", points: [.init(x: 0, y: -1)]),
             ])
-        let bars = BarChart(title: "bars", bars: [.init("<none>", 0), .init("some", 12_345, kind: 9), .init("less", -1)])
+        let bars = BarChart(
+            title: "bars", bars: [.init("<none>", 0), .init("some", 12_345, kind: 9), .init("less", -1)])
         let empty = LineChart(title: "empty", horizontal: "x", series: [])
         let svg = ChartSheet([.lines(lines), .bars(bars), .lines(empty)]).svg
         #expect(XMLParser(data: Data(svg.utf8)).parse())
@@ -38,7 +39,8 @@ struct ReportTests {
     func report() throws {
         let machine = Machine(directory: "/", version: "1.2.3")
         var report = BenchmarkReport("store", machine: machine, settings: [.init("rows", "100 & more")])
-        var table = BenchmarkReport.Table("Creates", subject: "writers", columns: ["a second", "of C"], note: "How <it> was.")
+        var table = BenchmarkReport.Table(
+            "Creates", subject: "writers", columns: ["a second", "of C"], note: "How <it> was.")
         table.add("64", [12_345, nil])
         report.tables.append(table)
         report.charts.append(.bars(BarChart(title: "creates", bars: [.init("64", 12_345)])))
