@@ -64,7 +64,7 @@ final class CommandQueue: @unchecked Sendable {
         var lost: Int
     }
 
-    /// The oldest ones, as many as have `limit` bytes, and one more.
+    /// The oldest ones, until they have `limit` bytes or more, 64 added for each.
     func take(limit: Int) -> Batch {
         lock.withLock {
             isAnnounced = false

@@ -28,7 +28,7 @@ struct CommandQueueTests {
         #expect(!queue.append(Self.send(2)))
         #expect(queue.take(limit: .max).commands.count == 2)
         #expect(queue.append(Self.send(3)))
-        #expect(queue.take(limit: 0).commands.count == 1)
+        #expect(queue.take(limit: 1).commands.count == 1)
         #expect(queue.append(Self.send(4)))
     }
 
@@ -37,7 +37,7 @@ struct CommandQueueTests {
         let queue = CommandQueue(maxBytes: 10_000)
         // Each counts 100.
         for number in 0..<10 as Range<UInt8> { _ = queue.append(Self.send(number)) }
-        let sizes = [(limit: 299, count: 3), (limit: 300, count: 3), (limit: 0, count: 1), (limit: 300, count: 3)]
+        let sizes = [(limit: 299, count: 3), (limit: 300, count: 3), (limit: 1, count: 1), (limit: 300, count: 3)]
         var next: UInt8 = 0
         for (limit, count) in sizes {
             let batch = queue.take(limit: limit)

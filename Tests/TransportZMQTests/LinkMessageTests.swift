@@ -186,7 +186,7 @@ struct LinkMessageTests {
         let mapped = Hello(
             stream: 1, port: 1, publishPort: 1, publishHost: .v6(high: 0, low: 0xffff_7f00_0001))
         #expect(mapped.publishHost == .v4(0x7f00_0001))
-        let bytes = Example.bytes("01 4143535a 01 01 0000000000000001 0001 0001 10 00000000000000000000ffff7f000001")
+        let bytes = Example.bytes("01 4143535a 02 02 0000000000000001 0001 0001 10 00000000000000000000ffff7f000001")
         #expect(try LinkMessage.decode(bytes) == .hello(mapped))
     }
 
