@@ -42,8 +42,8 @@ def find_publisher(context, address):
     """Asks the node at `address` where it publishes."""
     dealer = context.socket(zmq.DEALER)
     dealer.connect("tcp://" + address)
-    # Version 1 at least and at most, a random stream; this program neither listens nor publishes.
-    dealer.send(b"\x01ACSZ\x01\x01" + os.urandom(8) + bytes(5))
+    # Version 2 at least and at most, a random stream; this program neither listens nor publishes.
+    dealer.send(b"\x01ACSZ\x02\x02" + os.urandom(8) + bytes(5))
     answer = dealer.recv() if dealer.poll(WELCOME_SECONDS * 1000) else b""
     dealer.close(linger=0)
     if answer[:5] == b"\x03ACSZ":
@@ -78,10 +78,10 @@ def read_row(reader):
 
 
 def read_frame(frame):
-    """The rows of every changes message in one broadcast frame of the replication channel, version 1."""
+    """The rows of every changes message in one broadcast frame of the replication channel, version 2."""
     reader = Reader(frame)
     channel, version, _stream, _sequence = reader.take("BBQQ")
-    while (channel, version) == (1, 1) and reader.at < len(frame):
+    while (channel, version) == (1, 2) and reader.at < len(frame):
         length, excluded = reader.take("IB")
         reader.take("%dx" % (8 * excluded))
         message = Reader(reader.take("%ds" % length))

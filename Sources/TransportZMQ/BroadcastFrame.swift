@@ -3,7 +3,7 @@ package import Transport
 /// What an XPUB sends, one ZMTP frame each. Integers are big-endian.
 ///
 ///     channel    u8    0 membership, 1 replication, 2 beat; subscriptions are by this byte
-///     version    u8    1
+///     version    u8    2
 ///     stream     u64   id of this start of the publisher: random, not 0
 ///     channels 0 and 1:
 ///     sequence   u64   number of this frame within stream and channel, from 1

@@ -23,20 +23,25 @@ final class CommandQueue: @unchecked Sendable {
     /// Where the queued broadcast with this key stands.
     private var places: [String: Int] = [:]
     private var isFinished = false
+    /// Something was added since `take`, and the owner thread was told to be woken.
+    private var isAnnounced = false
+    private var lost = 0
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
 
-    /// Returns how many older ones had to go; the new one itself counts when nothing is taken any more.
-    func append(_ command: Command) -> Int {
+    /// Whether the owner thread is to be woken. What has to go, older ones or after `finish` this one, is counted.
+    func append(_ command: Command) -> Bool {
         lock.withLock {
-            if isFinished { return 1 }
+            if isFinished {
+                lost += 1
+                return false
+            }
             if let key = command.key, let place = places[key] { take(place) }
             compact()
             if let key = command.key { places[key] = commands.count }
             commands.append(command)
             bytes += command.bytes + Self.commandCost
             liveCount += 1
-            var lost = 0
             while bytes > maxBytes, head < commands.count {
                 if commands[head] != nil {
                     take(head)
@@ -44,15 +49,40 @@ final class CommandQueue: @unchecked Sendable {
                 }
                 head += 1
             }
-            return lost
+            defer { isAnnounced = true }
+            return !isAnnounced
         }
     }
 
-    /// Everything that waits, in order.
-    func takeAll() -> [Command] {
+    /// What was taken in one go.
+    struct Batch: Sendable {
+        /// In order; `nil` where one was replaced.
+        var commands: ArraySlice<Command?>
+        /// Whether others are left.
+        var hasMore: Bool
+        /// How many had to go since the last time.
+        var lost: Int
+    }
+
+    /// The oldest ones, until they have `limit` bytes or more, 64 added for each.
+    func take(limit: Int) -> Batch {
         lock.withLock {
-            defer { reset() }
-            return commands[head...].compactMap { $0 }
+            isAnnounced = false
+            defer { lost = 0 }
+            let first = head
+            if bytes <= limit {
+                let all = commands
+                reset()
+                return Batch(commands: all[first...], hasMore: false, lost: lost)
+            }
+            let goal = bytes - limit
+            var taken: [Command?] = []
+            while bytes > goal, head < commands.count {
+                if let command = commands[head] { taken.append(command) }
+                take(head)
+                head += 1
+            }
+            return Batch(commands: taken[...], hasMore: liveCount > 0, lost: lost)
         }
     }
 
@@ -73,7 +103,7 @@ final class CommandQueue: @unchecked Sendable {
         if let key = command.key, places[key] == place { places[key] = nil }
     }
 
-    /// Gives the places of what was replaced back once they are the larger part. Called with the lock held.
+    /// Gives the places of what was replaced or taken back once they are the larger part. Called with the lock held.
     private func compact() {
         guard commands.count > 4_096, commands.count > 2 * liveCount else { return }
         commands = commands[head...].filter { $0 != nil }

@@ -12,7 +12,7 @@ final class ExchangeStream: @unchecked Sendable {
     /// What a side may have on its way unread; a message larger than that goes on as its beginning is taken in.
     static let windowBytes = 256 * 1024
     /// What each data frame counts besides its bytes.
-    static let frameCost = 1024
+    static let frameCost = LinkMessage.frameCost
     /// Largest message.
     static let maxMessageBytes = 1024 * 1024
     /// Largest part of a message in one frame, so that a probe waits for no more than this.

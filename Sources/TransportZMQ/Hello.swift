@@ -13,7 +13,7 @@ internal import Transport
 /// versions can tell each other that they do not get along. A port is 0 where the sender does not listen.
 package struct Hello: Hashable, Sendable {
     /// The versions of this protocol that this node speaks.
-    static let versions: ClosedRange<UInt8> = 1...1
+    static let versions: ClosedRange<UInt8> = 2...2
     /// What no other protocol begins with.
     static let magic: [UInt8] = Array("ACSZ".utf8)
 

@@ -4,14 +4,13 @@ import Transport
 /// Confined to the owner thread.
 ///
 /// The order of sending: what steers exchanges, membership, replication, then parts of messages of exchanges, in turn.
-/// So a probe waits for at most what libzmq and the kernel hold, which is bounded by `windowBytes`.
+/// So a probe waits for at most what libzmq and the kernel hold, which is bounded by `windowBytes`: replication and
+/// exchanges wait here for what is beyond, membership for nothing.
 final class Link {
-    /// What may be on its way in data frames and has not been reported as arrived, in cost.
+    /// What may be on its way in frames of messages and of data and has not been reported as arrived, in cost.
     static let windowBytes = 1024 * 1024
     /// How much has to arrive for a report.
     static let reportBytes = windowBytes / 4
-    /// Unicasts of one channel that wait for the connection, in bytes.
-    static let maxWaitingBytes = 1024 * 1024
     /// Frames that steer exchanges and wait for the connection; a link with more is given up.
     static let maxWaitingControl = 8_192
 
@@ -33,10 +32,10 @@ final class Link {
     private var unreported = 0
 
     private var control = FIFO<[UInt8]>()
-    private var unicasts = [FIFO<[UInt8]>(), FIFO<[UInt8]>()]
-    private var unicastBytes = [0, 0]
-    /// A frame that libzmq had no room for.
-    private var refused: [UInt8]?
+    private var membership = UnicastQueue(.membership)
+    private var replication = UnicastQueue(.replication)
+    /// A frame that libzmq had no room for, and how many unicasts it holds.
+    private var refused: (frame: [UInt8], unicasts: Int)?
 
     /// When something last came over it.
     var lastHeard = ContinuousClock.now
@@ -69,57 +68,57 @@ final class Link {
 
     /// Returns how many older ones had to go.
     func enqueue(unicast message: [UInt8], on channel: Channel) -> Int {
-        let index = Int(channel.rawValue)
-        unicasts[index].append(LinkMessage.unicast(channel, message: message).encoded())
-        unicastBytes[index] += message.count
-        var lost = 0
-        while unicastBytes[index] > Self.maxWaitingBytes, let oldest = unicasts[index].popFirst() {
-            unicastBytes[index] -= oldest.count - 2
-            lost += 1
+        switch channel {
+        case .membership: membership.append(message)
+        case .replication: replication.append(message)
         }
-        return lost
     }
 
     /// More answers wait than the other side can have asked for: it asks and does not read.
     var isOverwhelmed: Bool { control.count > Self.maxWaitingControl }
 
     /// Unicasts that wait.
-    var waitingUnicasts: Int { unicasts[0].count + unicasts[1].count }
+    var waitingUnicasts: Int { (refused?.unicasts ?? 0) + membership.count + replication.count }
 
     /// Whether there is something that `pump` could send.
-    var hasWaiting: Bool { refused != nil || !control.isEmpty || waitingUnicasts > 0 || !sending.isEmpty }
+    var hasWaiting: Bool {
+        refused != nil || !control.isEmpty || !membership.isEmpty || !replication.isEmpty || !sending.isEmpty
+    }
 
     /// Sends what waits until libzmq has no more room. `unroutable` and `failed` say that the link is lost.
     func pump() -> Socket.Outcome {
-        while let frame = nextFrame() {
-            let outcome = transmit(frame)
+        while let next = nextFrame() {
+            let outcome = transmit(next.frame)
             guard outcome == .sent else {
-                refused = frame
+                refused = next
                 return outcome
             }
         }
         return .sent
     }
 
-    private func nextFrame() -> [UInt8]? {
-        if let frame = refused {
+    private func nextFrame() -> (frame: [UInt8], unicasts: Int)? {
+        if let next = refused {
             refused = nil
-            return frame
+            return next
         }
-        if let frame = control.popFirst() { return frame }
-        for index in unicasts.indices {
-            if let frame = unicasts[index].popFirst() {
-                unicastBytes[index] -= frame.count - 2
-                return frame
-            }
+        if let frame = control.popFirst() { return (frame, 0) }
+        if let (frame, count, cost) = membership.nextFrame() ?? nextReplicationFrame() {
+            onTheWay += cost
+            return (frame, count)
         }
-        return nextDataFrame()
+        return nextDataFrame().map { ($0, 0) }
     }
 
+    private func nextReplicationFrame() -> (bytes: [UInt8], count: Int, cost: Int)? {
+        hasRoom(for: UnicastQueue.maxFrameBytes) ? replication.nextFrame() : nil
+    }
+
+    /// Whether a frame of so many bytes may be under way besides those that are.
+    private func hasRoom(for bytes: Int) -> Bool { onTheWay + bytes + LinkMessage.frameCost <= Self.windowBytes }
+
     private func nextDataFrame() -> [UInt8]? {
-        while onTheWay + ExchangeStream.maxFragmentBytes + ExchangeStream.frameCost <= Self.windowBytes,
-            let number = sending.popFirst()
-        {
+        while hasRoom(for: ExchangeStream.maxFragmentBytes), let number = sending.popFirst() {
             isSending.remove(number)
             guard let stream = streams[number] else { continue }
             if let fragment = stream.takeFragment(limit: Self.windowBytes) {
@@ -196,14 +195,18 @@ final class Link {
 
     /// A part of a message. What is for an exchange that is gone only counts as arrived.
     func received(data bytes: [UInt8], endsMessage: Bool, exchange number: UInt32) {
-        unreported += bytes.count + ExchangeStream.frameCost
-        if unreported >= Self.reportBytes {
-            enqueue(.arrived(bytes: UInt32(clamping: unreported)))
-            unreported = 0
-        }
+        noteArrived(bytes.count)
         guard let stream = streams[number] else { return }
         guard stream.deliver(bytes, endsMessage: endsMessage) else { return reset(number, .closed) }
         if let credit = stream.takeCredit() { enqueue(.credit(exchange: number, bytes: UInt32(clamping: credit))) }
+    }
+
+    /// A frame with so many bytes behind its channel or flags.
+    func noteArrived(_ bytes: Int) {
+        unreported += bytes + LinkMessage.frameCost
+        guard unreported >= Self.reportBytes else { return }
+        enqueue(.arrived(bytes: UInt32(clamping: unreported)))
+        unreported = 0
     }
 
     func received(arrived bytes: UInt32) { onTheWay = max(0, onTheWay - Int(bytes)) }

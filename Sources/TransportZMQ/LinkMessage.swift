@@ -9,13 +9,17 @@ package import Transport
 ///     unicast     u8 04, channel u8, message          to the end
 ///     subscribed  u8 05                               the sender gets the receiver's broadcasts from now on
 ///     ping        u8 06                               nothing; the connection is there
-///     arrived     u8 07, bytes u32                    so many bytes of data frames arrived since the last such message
+///     arrived     u8 07, bytes u32                    so much arrived since the last such message
+///     unicasts    u8 08, channel u8, messages, two or more, to the end:
+///                 length u32, `length` bytes          several unicasts that waited together, in order
 ///     open        u8 10, exchange u32, channel u8     the sender wants an exchange
 ///     accepted    u8 11, exchange u32
 ///     reset       u8 12, exchange u32, reason u8 (1 busy, 2 closed)
 ///     data        u8 13, exchange u32, flags u8 (bit 0: ends its message; others 0), bytes to the end
 ///     credit      u8 14, exchange u32, bytes u32      so many bytes were read
 ///     end         u8 15, exchange u32                 nothing more comes, and nothing more is read
+///
+/// What arrives of unicast, unicasts and data counts: the bytes behind channel or flags and `frameCost` for each frame.
 ///
 /// Types are hexadecimal. Hello, welcome and refusal never change. The others are of the version that both agreed on;
 /// bytes after their last field are malformed.
@@ -25,6 +29,8 @@ package enum LinkMessage: Hashable, Sendable {
     /// The versions that the sender speaks.
     case refusal(versions: ClosedRange<UInt8>)
     case unicast(Channel, message: [UInt8])
+    /// At least two.
+    case unicasts(Channel, messages: [[UInt8]])
     case subscribed
     case ping
     case arrived(bytes: UInt32)
@@ -50,6 +56,7 @@ package enum LinkMessage: Hashable, Sendable {
         case subscribed = 0x05
         case ping = 0x06
         case arrived = 0x07
+        case unicasts = 0x08
         case open = 0x10
         case accepted = 0x11
         case reset = 0x12
@@ -59,6 +66,12 @@ package enum LinkMessage: Hashable, Sendable {
     }
 
     private static let endsMessageFlag: UInt8 = 1
+    /// Bytes of `unicasts` before the first message, and of `unicast` before its own.
+    static let unicastHeaderBytes = 2
+    /// Bytes that a message takes in `unicasts` besides itself.
+    static let packedOverheadBytes = 4
+    /// What such a frame counts besides its bytes, so that many small ones are bounded too.
+    static let frameCost = 1024
 
     /// The frame.
     package func encoded() -> [UInt8] {
@@ -71,6 +84,7 @@ package enum LinkMessage: Hashable, Sendable {
                 $0.append(channel.rawValue)
                 $0 += message
             }
+        case .unicasts(let channel, let messages): return Self.packed(messages, channel)
         case .subscribed: return Self.frame(.subscribed) { _ in }
         case .ping: return Self.frame(.ping) { _ in }
         case .arrived(let bytes): return Self.frame(.arrived) { $0.append(bigEndian: bytes) }
@@ -88,6 +102,19 @@ package enum LinkMessage: Hashable, Sendable {
         }
     }
 
+    /// The frame of `unicasts`, of which there must be two at least.
+    static func packed(_ messages: some Collection<[UInt8]>, _ channel: Channel) -> [UInt8] {
+        precondition(messages.count >= 2, "\(messages.count) messages are packed")
+        let bytes = messages.reduce(0) { $0 + packedOverheadBytes + $1.count }
+        return frame(.unicasts, capacity: bytes + 1) {
+            $0.append(channel.rawValue)
+            for message in messages {
+                $0.append(bigEndian: UInt32(message.count))
+                $0 += message
+            }
+        }
+    }
+
     /// Reads one frame without its routing id. The memory is needed during the call only; what is kept is copied once.
     static func decode(_ frame: UnsafeRawBufferPointer) throws(WireError) -> Self {
         var reader = WireReader(frame)
@@ -98,7 +125,7 @@ package enum LinkMessage: Hashable, Sendable {
         case .hello: return .hello(try Hello(from: &reader))
         case .welcome: return .welcome(try Hello(from: &reader))
         case .refusal: return .refusal(versions: try Hello.readVersions(from: &reader))
-        case .unicast, .subscribed, .ping, .arrived, .open, .accepted, .reset, .data, .credit, .end: break
+        case .unicast, .unicasts, .subscribed, .ping, .arrived, .open, .accepted, .reset, .data, .credit, .end: break
         }
         let message = try read(kind, from: &reader)
         guard reader.isAtEnd else { throw .malformed }
@@ -114,6 +141,16 @@ package enum LinkMessage: Hashable, Sendable {
         switch kind {
         case .hello, .welcome, .refusal: throw .malformed
         case .unicast: return .unicast(try reader.channel(), message: reader.rest())
+        case .unicasts:
+            let channel = try reader.channel()
+            var messages: [[UInt8]] = []
+            repeat {
+                guard let length = Int(exactly: try reader.integer(UInt32.self)) else { throw .malformed }
+                messages.append(try reader.run(length))
+            } while !reader.isAtEnd
+            // One alone has a form of its own.
+            guard messages.count >= 2 else { throw .malformed }
+            return .unicasts(channel, messages: messages)
         case .subscribed: return .subscribed
         case .ping: return .ping
         case .arrived: return .arrived(bytes: try reader.integer())

@@ -68,25 +68,38 @@ extension ZMQLoop {
 
     func receiveFromRouter() {
         guard router.events.isReadable else { return }
-        for _ in 0..<Self.turnLimit {
-            guard let (id, hasBody) = router.receive({ (Array($0.bytes), $0.hasMore) }) else { break }
+        let now = ContinuousClock.now
+        var bytes = 0
+        for _ in 0..<Self.turnLimit where bytes < Self.turnBytes {
+            guard let (sender, hasBody) = router.receive({ (sender(of: $0), $0.hasMore) }) else { break }
             guard hasBody else {
                 port.events.dropped(.malformed)
                 continue
             }
             let body = router.receive { frame in
+                bytes += frame.bytes.count
                 // Asking for the host costs a look-up, so only where it is needed.
-                let origin = accepted[id] == nil ? frame.peerHost.map { ($0, frame.descriptor) } : nil
+                let origin = sender.link == nil ? frame.peerHost.map { ($0, frame.descriptor) } : nil
                 return (Self.decode(frame), origin, frame.hasMore)
             }
             guard let (message, origin, hasMore) = body else { break }
             if hasMore {
                 _ = router.receiveMessage()
                 port.events.dropped(.malformed)
+            } else if let link = sender.link {
+                take(message, from: link, at: now)
             } else {
-                take(message, from: id, origin)
+                takeFirst(message, from: sender.id, origin)
             }
         }
+    }
+
+    /// Whose message begins with this frame.
+    private func sender(of frame: borrowing Frame) -> (id: [UInt8], link: Link?) {
+        if let link = lastAccepted, let id = link.routingID, id.elementsEqual(frame.bytes) { return (id, link) }
+        let id = Array(frame.bytes)
+        lastAccepted = accepted[id]
+        return (id, lastAccepted)
     }
 
     static func decode(_ frame: borrowing Frame) -> Result<LinkMessage, WireError> {
@@ -97,30 +110,39 @@ extension ZMQLoop {
         }
     }
 
-    private func take(
+    /// From a connection without a link.
+    private func takeFirst(
         _ result: Result<LinkMessage, WireError>, from id: [UInt8], _ origin: (host: PeerAddress.Host, CInt)?
     ) {
-        guard let link = accepted[id] else {
-            if case .success(.hello(let hello)) = result, let (host, descriptor) = origin {
-                greet(hello, from: id, at: PeerAddress(host: host, port: hello.port), descriptor)
-            } else {
-                // Also from a link that was given up here: the other side is to begin anew.
-                port.events.dropped(.malformed)
-                let refusal = LinkMessage.refusal(versions: configuration.versions).encoded()
-                _ = Link(address: addresses.router, socket: router, routingID: id).transmit(refusal)
-            }
-            return
+        if case .success(.hello(let hello)) = result, let (host, descriptor) = origin {
+            return greet(hello, from: id, at: PeerAddress(host: host, port: hello.port), descriptor)
         }
-        link.lastHeard = .now
+        // Also from a link that was given up here: the other side is to begin anew.
+        port.events.dropped(.malformed)
+        let refusal = LinkMessage.refusal(versions: configuration.versions).encoded()
+        _ = Link(address: addresses.router, socket: router, routingID: id).transmit(refusal)
+    }
+
+    private func take(
+        _ result: Result<LinkMessage, WireError>, from link: Link, at now: ContinuousClock.Instant
+    ) {
+        link.lastHeard = now
         switch result {
         case .success(.open(let number, let channel)): accept(number, channel, over: link)
         case .success(.unicast(let channel, let message)):
+            link.noteArrived(message.count)
             batches[Int(channel.rawValue)].append(
                 Arrival(message: message, sender: link.address, delivery: .unicast))
+        case .success(.unicasts(let channel, let messages)):
+            link.noteArrived(messages.reduce(0) { $0 + LinkMessage.packedOverheadBytes + $1.count })
+            let sender = link.address
+            batches[Int(channel.rawValue)] += messages.lazy.map {
+                Arrival(message: $0, sender: sender, delivery: .unicast)
+            }
         case .success(.subscribed):
             // A peer subscribes again no sooner than a subscription can be lost and made.
-            let isNews = link.subscribedAt.map { .now - $0 >= BackOff.range.lowerBound / 2 } ?? true
-            link.subscribedAt = .now
+            let isNews = link.subscribedAt.map { now - $0 >= BackOff.range.lowerBound / 2 } ?? true
+            link.subscribedAt = now
             if isNews, peers[link.address] != nil { reportConnected(link) }
         case .success(let message): takeExchangeMessage(message, from: link)
         case .failure(let error): count(error)
@@ -195,6 +217,7 @@ extension ZMQLoop {
 
     private func forget(_ link: Link) {
         guard let id = link.routingID, accepted.removeValue(forKey: id) != nil else { return }
+        if lastAccepted === link { lastAccepted = nil }
         link.failAll(.closed)
         let left = linksByHost[link.address.host, default: 1] - 1
         linksByHost[link.address.host] = left > 0 ? left : nil

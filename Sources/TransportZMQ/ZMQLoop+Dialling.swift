@@ -230,6 +230,7 @@ extension ZMQLoop {
 
     private func receive(_ dial: Dial) {
         guard dial.socket.events.isReadable else { return }
+        let now = ContinuousClock.now
         for _ in 0..<Self.turnLimit {
             guard !dial.isOver else { return }
             let result = dial.socket.receive { frame -> Result<LinkMessage, WireError> in
@@ -238,7 +239,7 @@ extension ZMQLoop {
                 }
             }
             guard let result else { break }
-            dial.link.lastHeard = .now
+            dial.link.lastHeard = now
             take(result, from: dial)
         }
     }

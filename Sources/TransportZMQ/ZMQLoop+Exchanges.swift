@@ -107,7 +107,8 @@ extension ZMQLoop {
         case .credit(let number, let bytes): link.received(credit: bytes, exchange: number)
         case .end(let number): link.receivedEnd(exchange: number)
         case .reset(let number, let reason): link.received(reset: reason, exchange: number)
-        case .hello, .welcome, .refusal, .unicast, .subscribed, .open, .accepted: port.events.dropped(.malformed)
+        case .hello, .welcome, .refusal, .unicast, .unicasts, .subscribed, .open, .accepted:
+            port.events.dropped(.malformed)
         }
     }
 

@@ -4,18 +4,38 @@ import Transport
 extension ZMQLoop {
     // MARK: Sending
 
+    /// Where unicasts to one address go.
+    private enum Way {
+        case link(Dial)
+        case nowhere(DropCause)
+    }
+
     /// What tasks want sent on one channel, in order.
-    func carryOut(_ commands: [CommandQueue.Command], on channel: Channel) {
+    func carryOut(_ commands: ArraySlice<CommandQueue.Command?>, on channel: Channel) {
         guard !commands.isEmpty else { return }
         var packer = BroadcastPacker(
             channel: channel, version: broadcastVersion, stream: streamID, maxFrameBytes: Self.maxFrameBytes)
         let deaf = peers.values.filter { !$0.channels.has(channel) }.compactMap(\.hello?.stream)
         var used: [Dial] = []
-        for command in commands {
+        var lost: [DropCause: Int] = [:]
+        // Many in a row are for the same address.
+        var last: (address: PeerAddress, way: Way)?
+        for case let command? in commands {
             switch command {
             case .send(let message, let address):
-                if let dial = send(message, on: channel, to: address), !used.contains(where: { $0 === dial }) {
-                    used.append(dial)
+                let way: Way
+                if let last, last.address == address {
+                    way = last.way
+                } else {
+                    way = self.way(to: address, on: channel)
+                    last = (address, way)
+                    if case .link(let dial) = way, !used.contains(where: { $0 === dial }) { used.append(dial) }
+                }
+                switch way {
+                case .link(let dial):
+                    let count = dial.link.enqueue(unicast: message, on: channel)
+                    if count > 0 { lost[.sendQueueFull, default: 0] += count }
+                case .nowhere(let cause): lost[cause, default: 0] += 1
                 }
             case .broadcast(let message, let options):
                 let skipped = options.skipping.compactMap { peers[$0]?.hello?.stream }
@@ -25,28 +45,19 @@ extension ZMQLoop {
             }
         }
         if let frame = packer.flush(sequence: &heads[channel]) { publish(frame) }
+        for (cause, count) in lost { port.events.dropped(cause, count: count) }
         for dial in used { pump(dial) }
     }
 
-    /// `nil` when it goes nowhere.
-    private func send(_ message: [UInt8], on channel: Channel, to address: PeerAddress) -> Dial? {
-        if let peer = peers[address], !peer.channels.has(channel) {
-            port.events.dropped(.unsupported)
-            return nil
-        }
+    private func way(to address: PeerAddress, on channel: Channel) -> Way {
+        if let peer = peers[address], !peer.channels.has(channel) { return .nowhere(.unsupported) }
         // Who could not be reached a moment ago is not dialled for each message.
         if dials[address] == nil, let backOff = backOffs[address], backOff.until > .now {
-            port.events.dropped(.unreachable)
-            return nil
+            return .nowhere(.unreachable)
         }
-        guard let dial = dial(address) else {
-            port.events.dropped(.unreachable)
-            return nil
-        }
+        guard let dial = dial(address) else { return .nowhere(.unreachable) }
         dial.lastUsed = .now
-        let lost = dial.link.enqueue(unicast: message, on: channel)
-        port.events.dropped(.sendQueueFull, count: lost)
-        return dial
+        return .link(dial)
     }
 
     private func publish(_ frame: [UInt8]) {

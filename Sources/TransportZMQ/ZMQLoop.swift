@@ -20,6 +20,8 @@ final class ZMQLoop {
     static let beatInterval: Duration = .milliseconds(20)
     /// Messages that one socket gives in a turn before others get theirs.
     static let turnLimit = 256
+    /// Bytes of messages after which a socket gives no more in a turn: what arrived is not to wait for what follows.
+    static let turnBytes = 1024 * 1024
 
     let port: ZMQPort
     let configuration: ZMQTransportConfiguration
@@ -44,6 +46,8 @@ final class ZMQLoop {
     var backOffs: [PeerAddress: BackOff] = [:]
     /// Links of others, by routing id.
     var accepted: [[UInt8]: Link] = [:]
+    /// The one of them that something came from last: mostly the next frame is from it too.
+    var lastAccepted: Link?
     var linksByHost: [PeerAddress.Host: Int] = [:]
     var peers: [PeerAddress: PeerState] = [:]
     /// Exchanges that peers opened, until both the link and the user have done with them.
@@ -138,9 +142,10 @@ final class ZMQLoop {
                     let orders = port.takeOrders()
                     apply(orders)
                     if orders.isStopping { return .success(()) }
+                    hasOrders = orders.hasMore
                 }
                 finishTurn()
-                try poller.turn(timeout: timeout)
+                try poller.turn(timeout: hasOrders ? .zero : timeout)
             }
         } catch {
             return .failure(error)
@@ -167,7 +172,11 @@ final class ZMQLoop {
 
     private func apply(_ orders: ZMQPort.Orders) {
         if let list = orders.peers { setPeers(list) }
-        for channel in Channel.allCases { carryOut(orders.commands[Int(channel.rawValue)], on: channel) }
+        for channel in Channel.allCases {
+            let batch = orders.commands[Int(channel.rawValue)]
+            port.events.dropped(.sendQueueFull, count: batch.lost)
+            carryOut(batch.commands, on: channel)
+        }
         for opening in orders.openings { open(opening.stream, with: opening.peer) }
         for stream in orders.changed { noteChange(of: stream) }
         for stream in orders.dropped { noteDropped(stream) }

@@ -21,15 +21,23 @@ final class ZMQPort: @unchecked Sendable {
     /// What the thread takes in one go. Peers come first: who is to be reached is known before what is sent.
     struct Orders: Sendable {
         var peers: [Peer]?
-        var commands: [[CommandQueue.Command]]
+        var commands: [CommandQueue.Batch]
         var openings: [Opening]
         /// Exchanges with something to send or to tell.
         var changed: [ExchangeStream]
         /// Exchanges of peers whose handles are gone.
         var dropped: [ExchangeStream]
+        /// Once nothing is left of what was wanted before.
         var counting: [CheckedContinuation<ZMQCounts, Never>]
         var isStopping: Bool
+
+        /// Whether commands are left for the next time.
+        var hasMore: Bool { commands.contains { $0.hasMore } }
     }
+
+    /// Messages of one channel that the thread takes in one go, in bytes, so that what arrives and the other channel have
+    /// their turn between.
+    private static let maxTakenBytes = 512 * 1024
 
     private enum Stage { case new, bound, running, over }
 
@@ -70,9 +78,7 @@ final class ZMQPort: @unchecked Sendable {
     // MARK: What others want
 
     func enqueue(_ command: CommandQueue.Command, on channel: Channel) {
-        let lost = outbox[Int(channel.rawValue)].append(command)
-        if lost > 0 { events.dropped(.sendQueueFull, count: lost) }
-        wake()
+        if outbox[Int(channel.rawValue)].append(command) { wake() }
     }
 
     func drop(_ cause: DropCause) {
@@ -145,17 +151,21 @@ final class ZMQPort: @unchecked Sendable {
         }
     }
 
-    /// Called by the thread, once per wake.
+    /// Called by the thread, once per wake, and again while there is more.
     func takeOrders() -> Orders {
         // The flag goes down before the queues are read: whatever is added later wakes again.
         takeWake()
-        let commands = outbox.map { $0.takeAll() }
+        let isLast = isStopRequested
+        let commands = outbox.map { $0.take(limit: isLast ? .max : Self.maxTakenBytes) }
+        let hasMore = commands.contains { $0.hasMore }
         return lock.withLock {
-            defer { (peers, openings, changed, dropped, counting) = (nil, [], [], [], []) }
+            defer {
+                (peers, openings, changed, dropped) = (nil, [], [], [])
+                if !hasMore { counting = [] }
+            }
             return Orders(
                 peers: peers, commands: commands, openings: openings, changed: changed, dropped: dropped,
-                counting: counting,
-                isStopping: isStopping)
+                counting: hasMore ? [] : counting, isStopping: isLast)
         }
     }
 
@@ -205,6 +215,7 @@ final class ZMQPort: @unchecked Sendable {
         }
         // The thread has nothing left to do but return; joining frees its stack.
         pthread_join(thread, nil)
+        for queue in outbox { events.dropped(.sendQueueFull, count: queue.take(limit: .max).lost) }
         events.report(isLast: true)
         for queue in arrivals { queue.finish() }
         for queue in accepted { queue.finish() }

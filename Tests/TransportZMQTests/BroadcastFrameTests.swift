@@ -9,16 +9,16 @@ struct BroadcastFrameTests {
 
     /// Two messages, the second with two excluded streams: 18 bytes of header, then 7 and 22.
     private static let messagesFrame: [UInt8] =
-        [1, 1, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 8]
+        [1, 2, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 8]
         + [0, 0, 0, 2, 0, 0xaa, 0xbb]
         + [0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xcc]
 
     private static let beatFrame: [UInt8] = [
-        2, 1, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0,
+        2, 2, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0,
     ]
 
     private static func packer(_ channel: Channel = .replication, maxFrameBytes: Int = 4_096) -> BroadcastPacker {
-        BroadcastPacker(channel: channel, version: 1, stream: stream, maxFrameBytes: maxFrameBytes)
+        BroadcastPacker(channel: channel, version: 2, stream: stream, maxFrameBytes: maxFrameBytes)
     }
 
     /// The frame that must be waiting.
@@ -60,7 +60,7 @@ struct BroadcastFrameTests {
     @Test("A beat has exactly the bytes of the format, and is read from them")
     func beat() throws {
         let heads = StreamHeads(membership: 3, replication: 256)
-        #expect(BroadcastFrame.beat(version: 1, stream: Self.stream, heads: heads) == Self.beatFrame)
+        #expect(BroadcastFrame.beat(version: 2, stream: Self.stream, heads: heads) == Self.beatFrame)
         #expect(
             try BroadcastFrame.decode(Self.beatFrame) == BroadcastFrame(stream: Self.stream, content: .beat(heads)))
     }
@@ -93,7 +93,7 @@ struct BroadcastFrameTests {
             #expect(throws: WireError.unsupported(.type(type))) { try BroadcastFrame.decode(frame) }
         }
         for frame in [Self.messagesFrame, Self.beatFrame] {
-            for version in UInt8.min...UInt8.max where version != 1 {
+            for version in UInt8.min...UInt8.max where version != 2 {
                 var other = frame
                 other[1] = version
                 #expect(throws: WireError.unsupported(.version(version))) { try BroadcastFrame.decode(other) }

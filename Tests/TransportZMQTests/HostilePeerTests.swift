@@ -54,7 +54,8 @@ extension FaultTests {
                 let input = mutator.next()
                 switch Result(catching: { try LinkMessage.decode(input) }) {
                 case .success(.refusal): continue
-                case .failure, .success(.hello), .success(.unicast), .success(.subscribed), .success(.open):
+                case .failure, .success(.hello), .success(.unicast), .success(.unicasts), .success(.subscribed),
+                    .success(.open):
                     expected += 1
                 case .success: break
                 }
@@ -80,13 +81,13 @@ extension FaultTests {
             for _ in 0..<3 { #expect(await fake.publisher.next() != nil) }
             var sequence: UInt64 = 0
             var packer = BroadcastPacker(
-                channel: .replication, version: 1, stream: fake.hello.stream, maxFrameBytes: 4_096)
+                channel: .replication, version: 2, stream: fake.hello.stream, maxFrameBytes: 4_096)
             _ = packer.add(numbered(5), excluding: [1, 2], sequence: &sequence)
             _ = packer.add(numbered(6, bytes: 300), sequence: &sequence)
             let heads = StreamHeads(membership: 7, replication: 9)
             let samples = [
                 packer.flush(sequence: &sequence) ?? [],
-                BroadcastFrame.beat(version: 1, stream: fake.hello.stream, heads: heads),
+                BroadcastFrame.beat(version: 2, stream: fake.hello.stream, heads: heads),
             ]
             var mutator = Mutator(seed: 13, samples: samples)
             var expected = 0

@@ -29,11 +29,11 @@ struct LinkMessageTests {
     static let examples: [Example] = [
         Example(
             name: "hello", message: .hello(Hello(stream: stream, port: 7946, publishPort: 40_000)),
-            hex: "01 4143535a 01 01 0123456789abcdef 1f0a 9c40 00", leastBytes: 20),
+            hex: "01 4143535a 02 02 0123456789abcdef 1f0a 9c40 00", leastBytes: 20),
         Example(
             name: "hello with IPv4",
             message: .hello(Hello(stream: stream, port: 7946, publishPort: 1, publishHost: .v4(0x0a00_0203))),
-            hex: "01 4143535a 01 01 0123456789abcdef 1f0a 0001 04 0a000203", leastBytes: 24),
+            hex: "01 4143535a 02 02 0123456789abcdef 1f0a 0001 04 0a000203", leastBytes: 24),
         Example(
             name: "welcome with IPv6 and versions",
             message: .welcome(
@@ -46,6 +46,12 @@ struct LinkMessageTests {
             name: "unicast", message: .unicast(.replication, message: [0xaa, 0xbb, 0xcc]), hex: "04 01 aabbcc",
             leastBytes: 2),
         Example(name: "empty unicast", message: .unicast(.membership, message: []), hex: "04 00", leastBytes: 2),
+        Example(
+            name: "two unicasts", message: .unicasts(.replication, messages: [[0xaa, 0xbb], [0xcc]]),
+            hex: "08 01 00000002 aabb 00000001 cc", leastBytes: 13),
+        Example(
+            name: "empty unicasts", message: .unicasts(.membership, messages: [[], []]),
+            hex: "08 00 00000000 00000000", leastBytes: 10),
         Example(name: "subscribed", message: .subscribed, hex: "05", leastBytes: 1),
         Example(name: "ping", message: .ping, hex: "06", leastBytes: 1),
         Example(name: "arrived", message: .arrived(bytes: 0x0001_0203), hex: "07 00010203", leastBytes: 5),
@@ -94,7 +100,7 @@ struct LinkMessageTests {
         switch example.message {
         case .hello, .welcome, .refusal: #expect(try LinkMessage.decode(longer) == example.message)
         case .unicast, .data: #expect(try LinkMessage.decode(longer).encoded() == longer)
-        case .subscribed, .ping, .arrived, .open, .accepted, .reset, .credit, .end:
+        case .unicasts, .subscribed, .ping, .arrived, .open, .accepted, .reset, .credit, .end:
             #expect(throws: WireError.malformed) { try LinkMessage.decode(longer) }
         }
     }
@@ -102,7 +108,7 @@ struct LinkMessageTests {
     @Test("Every other type is unsupported, whatever follows")
     func unknownTypes() {
         let known = Set(Self.examples.map { $0.bytes[0] })
-        #expect(known.count == 13)
+        #expect(known.count == 14)
         for type in UInt8.min...UInt8.max where !known.contains(type) {
             for rest in [[], [0], [UInt8](repeating: 0xff, count: 40)] {
                 #expect(throws: WireError.unsupported(.type(type))) { try LinkMessage.decode([type] + rest) }
@@ -150,6 +156,13 @@ struct LinkMessageTests {
             ("refusal of version 0", "03 4143535a 01 01", "03 4143535a 00 01"),
             ("refusal the wrong way round", "03 4143535a 02 02", "03 4143535a 02 01"),
             ("channel of a unicast", "04 01 aa", "04 02 aa"),
+            ("channel of unicasts", "08 01 00000001 aa 00000000", "08 02 00000001 aa 00000000"),
+            ("one of several unicasts", "08 01 00000001 aa 00000000", "08 01 00000005 aa 00000000"),
+            ("none of several unicasts", "08 01 00000001 aa 00000000", "08 01"),
+            ("first length", "08 01 00000001 aa 00000000", "08 01 00000006 aa 00000000"),
+            ("second length", "08 01 00000001 aa 00000000", "08 01 00000001 aa 00000001"),
+            ("greatest length", "08 01 00000001 aa 00000000", "08 01 00000001 aa ffffffff"),
+            ("part of a length", "08 01 00000001 aa 00000000", "08 01 00000001 aa 000000"),
             ("channel of an open", "10 00000001 01", "10 00000001 02"),
             ("reason 0", "12 00000001 01", "12 00000001 00"),
             ("reason 3", "12 00000001 02", "12 00000001 03"),
@@ -173,7 +186,7 @@ struct LinkMessageTests {
         let mapped = Hello(
             stream: 1, port: 1, publishPort: 1, publishHost: .v6(high: 0, low: 0xffff_7f00_0001))
         #expect(mapped.publishHost == .v4(0x7f00_0001))
-        let bytes = Example.bytes("01 4143535a 01 01 0000000000000001 0001 0001 10 00000000000000000000ffff7f000001")
+        let bytes = Example.bytes("01 4143535a 02 02 0000000000000001 0001 0001 10 00000000000000000000ffff7f000001")
         #expect(try LinkMessage.decode(bytes) == .hello(mapped))
     }
 

@@ -86,7 +86,9 @@ struct StreamModel: TransportModel {
     init(stream: UInt64) {
         self.stream = max(1, stream)
         packers = Channel.allCases.map {
-            BroadcastPacker(channel: $0, version: 1, stream: max(1, stream), maxFrameBytes: Self.maxFrameBytes)
+            BroadcastPacker(
+                channel: $0, version: ZMQTransport.versions.upperBound, stream: max(1, stream),
+                maxFrameBytes: Self.maxFrameBytes)
         }
     }
 

@@ -22,7 +22,8 @@ extension FuzzTarget {
         let bytes = messages.reduce(0) { $0 + $1.bytes.count + 8 * $1.excluded.count }
         try require(bytes < input.count && !messages.isEmpty, "\(bytes) bytes in \(messages.count) messages")
         var packer = BroadcastPacker(
-            channel: channel, version: 1, stream: frame.stream, maxFrameBytes: input.count + 4_096)
+            channel: channel, version: ZMQTransport.versions.upperBound, stream: frame.stream,
+            maxFrameBytes: input.count + 4_096)
         var number = sequence - 1
         for message in messages {
             let full = packer.add(message.bytes, excluding: message.excluded, sequence: &number)
@@ -64,7 +65,7 @@ extension RandomValues {
     }
 
     fileprivate mutating func linkMessage() -> LinkMessage {
-        switch int(12) {
+        switch int(13) {
         case 0: .hello(hello())
         case 1: .welcome(hello())
         case 2: .refusal(versions: hello().versions)
@@ -76,6 +77,7 @@ extension RandomValues {
         case 8: .reset(exchange: number(), pick([.busy, .closed]))
         case 9: .data(exchange: number(), endsMessage: bool(), bytes: bytes(upTo: 200))
         case 10: .credit(exchange: number(), bytes: number())
+        case 11: .unicasts(pick(Channel.allCases), messages: (0..<(2 + int(5))).map { _ in bytes(upTo: 60) })
         default: .end(exchange: number())
         }
     }
@@ -85,11 +87,12 @@ extension RandomValues {
             let stream = max(1, number(UInt64.self))
             guard int(8) > 0 else {
                 let heads = StreamHeads(membership: number(), replication: number())
-                return BroadcastFrame.beat(version: 1, stream: stream, heads: heads)
+                return BroadcastFrame.beat(version: ZMQTransport.versions.upperBound, stream: stream, heads: heads)
             }
             var sequence = number(UInt64.self) >> 1
             var packer = BroadcastPacker(
-                channel: pick(Channel.allCases), version: 1, stream: stream, maxFrameBytes: 16_384)
+                channel: pick(Channel.allCases), version: ZMQTransport.versions.upperBound, stream: stream,
+                maxFrameBytes: 16_384)
             for _ in 0..<(1 + int(5)) {
                 let excluded = (0..<(int(3) == 0 ? int(30) : 0)).map { _ in number(UInt64.self) }
                 _ = packer.add(bytes(upTo: 100), excluding: excluded, sequence: &sequence)

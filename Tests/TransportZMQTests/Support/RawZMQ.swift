@@ -107,7 +107,7 @@ final class FakeDialler: Sendable {
 
     /// Hello and welcome.
     @discardableResult
-    func greet(versions: ClosedRange<UInt8> = 1...1, port: UInt16 = 9) async throws -> Hello {
+    func greet(versions: ClosedRange<UInt8> = ZMQTransport.versions, port: UInt16 = 9) async throws -> Hello {
         let hello = Hello(versions: versions, stream: .random(in: 1 ... .max), port: port, publishPort: 9)
         await say(.hello(hello))
         guard case .welcome(let welcome)? = await next() else { throw NoWelcome() }
