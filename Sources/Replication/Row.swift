@@ -38,6 +38,17 @@ package struct Row: Hashable, Sendable {
             text: Register(text, stamp), completed: Register(completed, stamp))
     }
 
+    /// A todo that is there. Reading rows is what a node does most, and generic registers are not made for their values in
+    /// another module.
+    package init(
+        key: ByteString, createdAtMilliseconds: Int64, _ presence: Stamp, text: ByteString, _ textStamp: Stamp,
+        completed: Bool, _ completedStamp: Stamp
+    ) {
+        self.init(
+            key: key, presence: Register(.created(atMilliseconds: createdAtMilliseconds), presence),
+            text: Register(text, textStamp), completed: Register(completed, completedStamp))
+    }
+
     package var isDeleted: Bool { presence.value == .deleted }
 
     /// The greatest stamp of the three.

@@ -12,10 +12,15 @@ struct Connection: ~Copyable {
         case inspection(isImmutable: Bool)
     }
 
+    /// Once for the process, before its first connection.
+    private static let skipsMemoryStatistics = acs_skip_memory_statistics() == SQLITE_OK
+
     let handle: OpaquePointer
 
     /// `path` must be absolute: SQLite takes `file:` at the beginning of a name for a URI.
     init(path: String, mode: Mode) throws(StoreError) {
+        // Without it SQLite is only slower.
+        _ = Self.skipsMemoryStatistics
         var name = path
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         switch mode {

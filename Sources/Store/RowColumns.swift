@@ -28,9 +28,9 @@ extension Statement {
         }
         let presence = stamp(5)
         let row = Row(
-            key: ByteString(text(1)), presence: Register(.created(atMilliseconds: milliseconds), presence),
-            text: Register(ByteString(text(2)), isNull(7) ? presence : stamp(7)),
-            completed: Register(integer(3) != 0, isNull(9) ? presence : stamp(9)))
+            key: ByteString(text(1)), createdAtMilliseconds: milliseconds, presence,
+            text: ByteString(text(2)), isNull(7) ? presence : stamp(7),
+            completed: integer(3) != 0, isNull(9) ? presence : stamp(9))
         guard row.isValid else {
             throw .invalidRow(path: databasePath, id: integer(0), reason: "it was changed by another program")
         }
