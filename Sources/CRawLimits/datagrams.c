@@ -152,6 +152,9 @@ static int send_batch(datagram_flow *flow, unsigned count) {
 static int send_all(datagram_flow *flow) {
     unsigned receivers = flow->meter.flow->receivers, slot = 0;
     unsigned messages = receivers >= BATCH ? 1 : BATCH / receivers;
+    // Never the whole window at once: the sender would wait for the last receipt before each batch.
+    unsigned share = flow->meter.flow->window / 4;
+    if (share > 0 && messages > share) messages = share;
     uint8_t *plain = calloc(1, flow->meter.flow->payload_bytes);
     if (plain == NULL) return -ENOMEM;
     int error = 0;

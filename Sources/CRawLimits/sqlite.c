@@ -245,25 +245,40 @@ static int64_t take_rows(sqlite3_stmt *statement) {
     return code == SQLITE_DONE ? rows : -code;
 }
 
-int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count) {
+/// Reads that share a transaction, where there are several: as the store has it.
+enum { READS_TOGETHER = 32 };
+
+static void begin_reads(rl_database *database, size_t index) {
+    if (index % READS_TOGETHER != 0) return;
+    if (index > 0) sqlite3_exec(database->connection, "COMMIT", NULL, NULL, NULL);
+    sqlite3_exec(database->connection, "BEGIN", NULL, NULL, NULL);
+}
+
+static void end_reads(rl_database *database) { sqlite3_exec(database->connection, "COMMIT", NULL, NULL, NULL); }
+
+int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count, int together) {
     int64_t found = 0;
     for (size_t index = 0; index < count; index++) {
+        if (together) begin_reads(database, index);
         sqlite3_bind_int64(database->read_by_id, 1, ids[index]);
         int64_t rows = take_rows(database->read_by_id);
         if (rows < 0) return rows;
         found += rows;
     }
+    if (together) end_reads(database);
     return found;
 }
 
-int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count) {
+int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count, int together) {
     int64_t found = 0;
     for (size_t index = 0; index < count; index++) {
+        if (together) begin_reads(database, index);
         bind_text(database->read_by_key, 1, rows[index].key, rows[index].key_bytes);
         int64_t one = take_rows(database->read_by_key);
         if (one < 0) return one;
         found += one;
     }
+    if (together) end_reads(database);
     return found;
 }
 

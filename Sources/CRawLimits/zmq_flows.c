@@ -137,7 +137,9 @@ static int send_all(zmq_flow *flow) {
     if (buffer == NULL) return -ENOMEM;
     int error = settle(flow, buffer);
     meter_start(&flow->meter, wanted);
-    const unsigned together = 64;
+    // Never the whole window at once: the sender would wait for the last receipt before each batch.
+    unsigned together = wanted->window / 4;
+    together = wanted->window == 0 || together > 64 ? 64 : together < 1 ? 1 : together;
     while (error == 0 && meter_goes_on(&flow->meter)) {
         meter_wait(&flow->meter, together);
         for (unsigned index = 0; index < together && error == 0; index++) {

@@ -5,8 +5,9 @@ internal import Transport
 ///
 /// For one thread at a time: `Store.open` makes it, then a reader thread takes it over.
 final class Reader {
-    /// Most todos of a page that is kept: of the greatest ones that is 0.6 MB.
+    /// Most todos of a page that is kept, and most bytes of their texts: what REST lets in fits.
     private static let maxKeptTodos = 256
+    private static let maxKeptBytes = 1 << 20
 
     private let connection: Connection
     private let todoByID: Statement
@@ -93,7 +94,9 @@ final class Reader {
             let version = try version()
             if let newestPage, newestPage.dataVersion == version, newestPage.limit == limit { return newestPage.todos }
             let todos = try todos(newestTodos, nil, limit, nil)
-            newestPage = NewestPage(dataVersion: version, limit: limit, todos: todos)
+            let bytes = todos.reduce(0) { $0 + $1.externID.utf8.count + $1.text.utf8.count }
+            newestPage =
+                bytes <= Self.maxKeptBytes ? NewestPage(dataVersion: version, limit: limit, todos: todos) : nil
             return todos
         }
     }
@@ -145,13 +148,16 @@ final class Reader {
     func together(_ count: Int, _ body: () -> Void) {
         let hasBegun = count > 1 && (try? begin.run()) != nil
         body()
-        if hasBegun { try? commit.run() }
+        if hasBegun { end() }
     }
+
+    /// Without it later reads would see this moment for ever.
+    private func end() { if (try? commit.run()) == nil { connection.rollBack() } }
 
     /// All reads of `body` see one moment of the database.
     func snapshot<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
         try begin.run()
-        defer { try? commit.run() }
+        defer { end() }
         return try body()
     }
 }

@@ -53,7 +53,7 @@ extension Statement {
 
     /// Columns: id, extern_id, todo, completed, created_at. `nil` when another program has spoilt the row.
     borrowing func todo() -> Todo? {
-        guard let milliseconds = withBytes(4, { Timestamp.parse($0) }) else { return nil }
+        guard integer(0) > 0, let milliseconds = withBytes(4, { Timestamp.parse($0) }) else { return nil }
         return Todo(
             id: integer(0), externID: text(1), text: text(2), isCompleted: integer(3) != 0,
             createdAtMilliseconds: milliseconds)

@@ -10,6 +10,8 @@ struct BroadcastQueue: Sendable {
         var part: [UInt8]
         var key: String?
         var transmits: Int
+        /// Every peer was sent it already: this is for those that lost it.
+        var isEverywhere: Bool
     }
 
     /// What an entry counts besides its part.
@@ -24,11 +26,14 @@ struct BroadcastQueue: Sendable {
     private var age = FIFO<Int>()
     private var taken: [Int] = []
     private var nextNumber = 0
+    /// Numbers of entries that are gone are forgotten when there are more of them than others, and so many more.
+    private static let maxGone = 1_024
+
     /// Numbers that stand in buckets, those of entries that are gone among them: they are skipped when their turn comes,
     /// since looking for each would cost as much as there are others of its length.
     private var filedCount = 0
     private(set) var bytes = 0
-    /// Entries dropped for room since the start, and never sent by then.
+    /// Entries dropped for room since the start that some peers were never sent.
     private(set) var droppedCount = 0
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
@@ -36,18 +41,19 @@ struct BroadcastQueue: Sendable {
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
 
-    /// Adds a part that was sent `transmits` times already. A queued part with the same key goes.
-    mutating func add(_ part: [UInt8], key: String?, transmits: Int) {
+    /// Adds a part that was sent `transmits` times already, `isEverywhere`: to every peer. A queued part with the same key
+    /// goes.
+    mutating func add(_ part: [UInt8], key: String?, transmits: Int, isEverywhere: Bool = false) {
         if let key { removeReplaced(by: key) }
         let number = nextNumber
         nextNumber += 1
-        entries[number] = Entry(part: part, key: key, transmits: transmits)
+        entries[number] = Entry(part: part, key: key, transmits: transmits, isEverywhere: isEverywhere)
         if let key { numberByKey[key] = number }
         bytes += part.count + Self.entryBytes
         age.append(number)
         file(number, length: part.count, transmits: transmits)
         while bytes > maxBytes, let oldest = age.popFirst() {
-            if let dropped = remove(oldest), dropped.transmits == 0 { droppedCount += 1 }
+            if let dropped = remove(oldest), !dropped.isEverywhere { droppedCount += 1 }
         }
         if age.count > 2 * entries.count + 64 { age.removeAll { entries[$0] == nil } }
     }
@@ -90,7 +96,7 @@ struct BroadcastQueue: Sendable {
         while buckets.count <= transmits { buckets.append(Bucket()) }
         buckets[transmits].add(number, length: length)
         filedCount += 1
-        if filedCount > 2 * entries.count + 1_024 { forgetGone() }
+        if filedCount > 2 * entries.count + Self.maxGone { forgetGone() }
     }
 
     private mutating func forgetGone() {

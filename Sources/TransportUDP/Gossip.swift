@@ -328,7 +328,9 @@ extension Gossip {
         putBack()
         for channel in Channel.allCases {
             for message in finished[index(channel)] {
-                queues[index(channel)].add(message.part, key: message.key, transmits: message.transmits)
+                queues[index(channel)].add(
+                    message.part, key: message.key, transmits: message.transmits,
+                    isEverywhere: message.transmits >= peerCount(on: channel))
                 if nextRound == nil { nextRound = now + configuration.gossipInterval }
             }
         }

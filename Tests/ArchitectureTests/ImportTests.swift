@@ -19,6 +19,9 @@ struct ImportTests {
         "Store": ["Replication", "Transport", "CSQLite", "Foundation", "Glibc", "Synchronization"],
         // Secret bytes and what is derived from them.
         "Keys": ["Transport", "CSodium"],
+        "Benchmarks": [
+            "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Store", "Transport",
+        ],
         "TransportUDP": [
             "Transport", "CSockets", "CSodium", "Keys", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore",
             "NIOPosix",
@@ -54,7 +57,7 @@ struct ImportTests {
 
     private static func files(of module: String) throws -> [(String, String)] {
         let folder = sources.appendingPathComponent(module)
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
         #expect(!names.isEmpty)
         return try names.sorted().map {
             ($0, try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8))

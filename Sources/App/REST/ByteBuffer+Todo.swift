@@ -41,7 +41,7 @@ extension ByteBuffer {
     private mutating func writePlain(
         _ todo: Todo, _ externID: UnsafeBufferPointer<UInt8>, _ text: UnsafeBufferPointer<UInt8>
     ) {
-        // All names and signs take 71 bytes, the id at most 20, the time 24.
+        // All names and signs take 66 bytes, the id at most 20, the time 24.
         writeWithUnsafeMutableBytes(minimumWritableBytes: 128 + externID.count + text.count) { bytes in
             var output = OutputBytes(bytes)
             output.put(#"{"id":"#)
@@ -81,6 +81,7 @@ private struct OutputBytes {
     }
 
     mutating func put(_ bytes: UnsafeBufferPointer<UInt8>) {
+        precondition(bytes.count <= room.count - count, "no room for \(bytes.count) bytes")
         UnsafeMutableRawBufferPointer(rebasing: room[count..<(count + bytes.count)]).copyMemory(
             from: UnsafeRawBufferPointer(bytes))
         count += bytes.count
@@ -112,6 +113,7 @@ private struct OutputBytes {
     }
 
     private mutating func put(_ number: Int64, digits: Int) {
+        precondition(number >= 0 && digits <= room.count - count, "no room for \(number)")
         var rest = number
         for place in stride(from: count + digits - 1, through: count, by: -1) {
             room[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)

@@ -40,6 +40,11 @@ package final class Fleet: @unchecked Sendable {
         }
     }
 
+    /// Throws when everything was ended: for loops that start nothing.
+    func check() throws {
+        if lock.withLock({ isEnded }) { throw CancellationError() }
+    }
+
     /// Waits so many seconds for it to end, then kills it.
     func end(_ process: Process, after seconds: Double = 0) {
         let stopwatch = Stopwatch()
@@ -57,6 +62,7 @@ package final class Fleet: @unchecked Sendable {
             return running
         }
         for process in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        for process in processes { process.waitUntilExit() }
         temporary.remove()
     }
 

@@ -12,6 +12,8 @@ final class HTTPConnection {
         var body: [UInt8]
     }
 
+    private static let patienceSeconds = 30.0
+
     let descriptor: Int32
     private var bytes: [UInt8] = []
     private var count = 0
@@ -35,7 +37,7 @@ final class HTTPConnection {
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         if isWaiting {
             _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
-            var limit = timeval(tv_sec: 30, tv_usec: 0)
+            var limit = timeval(tv_sec: Int(Self.patienceSeconds), tv_usec: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
     }
@@ -73,7 +75,11 @@ final class HTTPConnection {
     /// Sends and waits.
     func ask(_ request: [UInt8]) throws(BenchmarkError) -> Answer {
         try send(request)
-        while true { if let status = try receive() { return Answer(status: status, body: body) } }
+        let stopwatch = Stopwatch()
+        while true {
+            if let status = try receive() { return Answer(status: status, body: body) }
+            guard stopwatch.seconds < Self.patienceSeconds else { throw .noAnswer }
+        }
     }
 
     private func readHead() throws(BenchmarkError) {

@@ -19,10 +19,10 @@ struct LifeBenchmark {
         show("idles")
         // Joining has its own traffic, until everybody has compared with everybody.
         usleep(5_000_000)
-        let (bytes, used, stopwatch) = (ProcessFigures.loopbackBytes, processorSeconds(cluster), Stopwatch())
+        let (before, used, stopwatch) = (ResourceUse.now, processorSeconds(cluster), Stopwatch())
         usleep(UInt32(options.idleSeconds * 1e6))
         let seconds = stopwatch.seconds
-        figures[.idleBytes] = (ProcessFigures.loopbackBytes - bytes) / seconds / 3
+        figures[.idleBytes] = Double((ResourceUse.now - before).loopbackBytes) / seconds / 3
         figures[.idleProcessor] = zip(processorSeconds(cluster), used).map { $0 - $1 }.max().map { $0 / seconds * 100 }
         figures[.idleMemory] = cluster.nodes.map(\.figures.residentMegabytes).max()
 

@@ -21,29 +21,17 @@ struct ProcessFigures {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
         let nanoseconds = threads.map { thread in
             // Field 1 of schedstat: time on a processor.
-            let fields = Self.text("/proc/\(pid)/task/\(thread)/schedstat").split(separator: " ")
+            let fields = Machine.text(of: "/proc/\(pid)/task/\(thread)/schedstat").split(separator: " ")
             return fields.first.flatMap { Double($0) } ?? 0
         }
         return nanoseconds.reduce(0, +) / 1e9
     }
 
     private func status(_ name: String) -> Double {
-        for line in Self.text("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(name) {
+        for line in Machine.text(of: "/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(name) {
             let words = line.split { $0 == " " || $0 == "\t" }
             if words.count > 1 { return Double(words[1]) ?? 0 }
         }
         return 0
-    }
-
-    /// Bytes that the loopback device has sent, headers of IP and above with them: every process of this machine.
-    static var loopbackBytes: Double {
-        Double(text("/sys/class/net/lo/statistics/tx_bytes").filter(\.isNumber)) ?? 0
-    }
-
-    private static func text(_ path: String) -> String {
-        guard let file = fopen(path, "r") else { return "" }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 8 << 10)
-        return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
     }
 }

@@ -13,7 +13,7 @@ struct SingleNodeBenchmark {
             milliseconds += result.milliseconds
         }
 
-        var rate: Double { rates.sorted()[rates.count / 2] }
+        var rate: Double { Percentiles(rates).p50 ?? 0 }
         var percentiles: Percentiles { Percentiles(milliseconds) }
     }
 
@@ -64,9 +64,13 @@ struct SingleNodeBenchmark {
                 HTTPRequestText.complete("todo-\(number % Self.listCount)")
             }
             try updater.start()
+            var updates = 0
             do {
-                defer { _ = updater.stop() }
+                defer { updates = updater.stop() }
                 try measure(Self.listUnderWrites, reader.httpPort, 16, { _ in all })
+            }
+            guard Double(updates) > 0.5 * Double(Self.updatesPerSecond) * secondsPerPoint else {
+                throw BenchmarkError.failed("only \(updates) updates were made while the list was read")
             }
             try measure("bare handler, 1 connection", ports[4], 1, { _ in single })
             for connections in [1, 16, 64] {
@@ -97,9 +101,10 @@ struct SingleNodeBenchmark {
                 Closed loop: each connection sends its next request when it has the answer. Medians of \(rounds) rounds of \
                 \(secondsPerPoint.short) s, percentiles over all of them. The limits were measured in the same rounds: for creates \
                 one write of 4 KiB in place with fdatasync after the other on the same file system, for reads the HTTP library with a handler \
-                that returns the same bytes from memory. The client is part of this machine's load.
+                that returns the same bytes from memory. While nothing changes a node keeps its list and reads it once; with updates it is read \
+                anew. The client is part of this machine's load.
                 """)
-        let sync = syncs.sorted()[syncs.count / 2]
+        let sync = Percentiles(syncs).p50
         let pairs: [(String, Double?)] = [
             ("create, 1 connection", sync), ("create, 16 connections", nil), ("create, 64 connections", nil),
             ("read one todo, 64 connections", samples["bare handler, 64 connections"]?.rate),
@@ -129,7 +134,7 @@ struct SingleNodeBenchmark {
                 """)
         func add(_ name: String, _ rate: Double?) { table.add(name, [rate, rate.map { 1e6 / $0 }]) }
         let (handler, commit) = (samples["bare handler, 1 connection"]?.rate, commits.rate)
-        add("fdatasync of 4 KiB in place", syncs.sorted()[syncs.count / 2])
+        add("fdatasync of 4 KiB in place", Percentiles(syncs).p50)
         add("SQLite: one INSERT and commit, in C", commit)
         add("bare handler: one request", handler)
         add("both, one after the other", handler.map { 1 / (1 / $0 + 1 / commit) })

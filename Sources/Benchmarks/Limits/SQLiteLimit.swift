@@ -41,17 +41,18 @@ final class SQLiteLimit: @unchecked Sendable {
             "inserting in C", rl_insert(database, rows.base + range.lowerBound, range.count), is: range.count)
     }
 
-    /// All must be there.
-    func read(ids: ArraySlice<Int64>) throws {
+    /// All must be there. `together`: 32 reads share a transaction, as in the store when many wait.
+    func read(ids: ArraySlice<Int64>, together: Bool) throws {
         try ids.withUnsafeBufferPointer {
-            try BenchmarkError.check("reading in C", rl_read_by_id(database, $0.baseAddress, $0.count), is: $0.count)
+            let found = rl_read_by_id(database, $0.baseAddress, $0.count, together ? 1 : 0)
+            try BenchmarkError.check("reading in C", found, is: $0.count)
         }
     }
 
     /// The same by their keys.
-    func read(_ rows: RawRows, _ range: Range<Int>) throws {
-        try BenchmarkError.check(
-            "reading in C", rl_read_by_key(database, rows.base + range.lowerBound, range.count), is: range.count)
+    func read(_ rows: RawRows, _ range: Range<Int>, together: Bool) throws {
+        let found = rl_read_by_key(database, rows.base + range.lowerBound, range.count, together ? 1 : 0)
+        try BenchmarkError.check("reading in C", found, is: range.count)
     }
 
     func readNewest(_ count: Int) throws {

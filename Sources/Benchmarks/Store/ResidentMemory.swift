@@ -29,12 +29,7 @@ struct ResidentMemory {
     }
 
     private static func bytes(_ name: String) -> Double {
-        guard let file = fopen("/proc/self/status", "r") else { return 0 }
-        defer { fclose(file) }
-        var buffer = [UInt8](repeating: 0, count: 1 << 14)
-        let count = fread(&buffer, 1, buffer.count, file)
-        for line in String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n") where line.hasPrefix(name)
-        {
+        for line in Machine.text(of: "/proc/self/status").split(separator: "\n") where line.hasPrefix(name) {
             let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).compactMap { Double($0) }.first
             return (kilobytes ?? 0) * 1_024
         }

@@ -57,7 +57,7 @@ struct TransportsReport: Sendable {
                 counts on a second thread, with the same window. Transports put several messages into one packet or \
                 frame: packets are the UDP packets that the machine sent meanwhile, so that nothing else should. A \
                 broadcast over UDP is repeated in a cluster this small, and counts once. Medians of the rounds; a ratio \
-                is taken in each round. The aim of this project is 0.6 of C.
+                is taken in each round.
                 """)
         for mode in FlowRequest.Mode.allCases {
             for (transport, limit) in pairs {

@@ -57,10 +57,11 @@ int64_t rl_insert(rl_database *database, const rl_row *rows, size_t count);
 /// later, or nothing. Returns how many rows changed something.
 int64_t rl_merge(rl_database *database, const rl_row *rows, size_t count);
 
-/// Each by a prepared SELECT of the five columns, which are all fetched, texts copied out. Returns how many were found.
-int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count);
+/// Each by a prepared SELECT of the five columns, which are all fetched, texts copied out; `together`: 32 to a transaction,
+/// else each in its own. Returns how many were found.
+int64_t rl_read_by_id(rl_database *database, const int64_t *ids, size_t count, int together);
 /// The same by `extern_id`, which is all that is used of `rows`.
-int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count);
+int64_t rl_read_by_key(rl_database *database, const rl_row *rows, size_t count, int together);
 /// The newest `limit` todos. Returns how many there are.
 int64_t rl_read_newest(rl_database *database, int64_t limit);
 /// Those created before `row`, newest first, at most `limit`. Returns how many there are.

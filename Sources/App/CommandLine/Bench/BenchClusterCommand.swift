@@ -27,7 +27,7 @@ struct BenchClusterCommand: AsyncParsableCommand {
             throw ValidationError("this program does not know where it is")
         }
         OpenFiles.raiseLimit()
-        try await output.reportOfTasks { progress in
+        try await output.report { progress in
             let fleet = try Fleet(executable: executable, in: directory)
             return try await ClusterBenchmark(options, fleet: fleet).run(machine: machine, progress)
         }

@@ -20,25 +20,9 @@ struct BenchOutput: ParsableArguments {
     @Option(help: "A file for the plots.") var svg: String?
     @Option(help: "A file for a page with all of it.") var html: String?
 
-    /// Runs `body`, which blocks, outside of the cooperative pool, with a function that shows how far it is, and writes
-    /// what it found.
-    func report(_ body: @escaping @Sendable (_ progress: @Sendable (String) -> Void) throws -> BenchmarkReport)
-        async throws
-    {
-        try await write {
-            try await OwnThread.run {
-                let progress = TerminalProgress(total: 0)
-                defer { progress.clear() }
-                return try body { text in
-                    progress.clear()
-                    progress.show(text)
-                }
-            }
-        }
-    }
-
-    /// The same for a body that waits in tasks. SIGINT and SIGTERM cancel it, so that it can leave things tidy.
-    func reportOfTasks(
+    /// Runs `body` with a function that shows how far it is, and writes what it found. SIGINT and SIGTERM cancel it, so that
+    /// it can leave things tidy.
+    func report(
         _ body: @escaping @Sendable (_ progress: @escaping @Sendable (String) -> Void) async throws -> BenchmarkReport
     ) async throws {
         try await write {

@@ -20,7 +20,7 @@ struct BenchStoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = try makeOptions()
-        try await output.reportOfTasks { progress in
+        try await output.report { progress in
             try await StoreBenchmark(options, progress: progress).run()
         }
     }

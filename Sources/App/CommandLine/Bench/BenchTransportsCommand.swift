@@ -29,7 +29,7 @@ struct BenchTransportsCommand: AsyncParsableCommand {
     func run() async throws {
         let plan = try makePlan()
         let candidates = Self.candidates
-        try await output.reportOfTasks { progress in
+        try await output.report { progress in
             try await TransportsBenchmark(plan, candidates, progress: progress)
                 .report(on: Machine(directory: ".", version: BuildInfo.version))
         }
