@@ -20,7 +20,8 @@ struct ImportTests {
         // Secret bytes and what is derived from them.
         "Keys": ["Transport", "CSodium"],
         "Benchmarks": [
-            "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Store", "Transport",
+            "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Store", "Synchronization",
+            "Transport",
         ],
         "TransportUDP": [
             "Transport", "CSockets", "CSodium", "Keys", "Foundation", "Glibc", "NIOConcurrencyHelpers", "NIOCore",
