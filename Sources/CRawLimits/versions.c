@@ -5,6 +5,8 @@
 
 const char *rl_sqlite_version(void) { return sqlite3_libversion(); }
 
+const char *rl_sqlite_text(int code) { return sqlite3_errstr(code); }
+
 const char *rl_zmq_version(void) {
     static char text[32];
     int major, minor, patch;

@@ -78,7 +78,7 @@ package struct ClusterBenchmark: Sendable {
         """
         Times in seconds unless said otherwise, each measured once. Formed: process start until all are ready and see all \
         alive. Idle: \(options.idleSeconds.short) s without requests; processor time of the busiest node; bytes that the \
-        loopback device carried, headers of IP and above with them, by three. Burst: \(options.todos) creates by 64 connections \
+        loopback device carried, headers of IP and above with them, by three, whoever sent them: nothing else should run. Burst: \(options.todos) creates by 64 connections \
         on one node; equal: from the last answer until all show the same fingerprint and number. New node: process start to \
         ready, with everything there. Suspect and failed: from kill -9 until both others say so.
         """

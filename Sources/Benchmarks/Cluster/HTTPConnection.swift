@@ -55,7 +55,9 @@ final class HTTPConnection {
     func receive() throws(BenchmarkError) -> Int? {
         if count == bytes.count { bytes += [UInt8](repeating: 0, count: bytes.count) }
         guard bytes.count <= 256 << 20 else { throw .unreadableAnswer }
-        let got = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + count, $0.count - count) }
+        let got = bytes.withUnsafeMutableBytes { room in
+            room.baseAddress.map { read(descriptor, $0 + count, room.count - count) } ?? 0
+        }
         guard got > 0 else {
             if got < 0, errno == EAGAIN || errno == EINTR { return nil }
             throw .connectionLost

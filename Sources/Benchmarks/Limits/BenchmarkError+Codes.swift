@@ -1,3 +1,4 @@
+internal import CRawLimits
 internal import Glibc
 
 /// What the raw loops return: a negative errno, or minus a code of SQLite, when they fail.
@@ -5,7 +6,11 @@ extension BenchmarkError {
     /// The value of a call, which is not negative.
     @discardableResult
     static func check<Value: BinaryInteger>(_ what: String, _ value: Value) throws(BenchmarkError) -> Int {
-        guard value >= 0 else { throw .failed("\(what) failed with code \(-Int(value))") }
+        guard value >= 0 else {
+            // SQLite names any number; an errno of a loop without SQLite is told as such.
+            let code = Int32(truncatingIfNeeded: -Int(value))
+            throw .failed("\(what) failed with code \(code) (SQLite: \(String(cString: rl_sqlite_text(code))))")
+        }
         return Int(value)
     }
 

@@ -5,7 +5,8 @@ package struct TransportsPlan: Sendable {
     /// The payload whose rates are held against the limits; always measured.
     package static let comparedPayloadBytes = 200
     package static let payloadLimits = 16...65_536
-    package static let endpointLimits = 2...32
+    /// With one more the sender has more peers than UDP sends a broadcast to itself, and nobody here passes it on.
+    package static let endpointLimits = 2...31
     /// Of one message on an exchange in the measurement of throughput.
     static let chunkBytes = 65_536
 

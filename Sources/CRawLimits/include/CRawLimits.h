@@ -10,6 +10,8 @@
 
 const char *rl_sqlite_version(void);
 const char *rl_zmq_version(void);
+/// What SQLite says of one of its codes.
+const char *rl_sqlite_text(int code);
 
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t rl_now(void);

@@ -9,7 +9,7 @@ struct BenchTransportsCommand: AsyncParsableCommand {
         commandName: "transports",
         abstract: "Messages and exchanges over UDP and ZeroMQ, in clear and with a key, beside the limits in C.",
         discussion: """
-            Takes 3 to 4 minutes, with --quick some 40 seconds. Two endpoints and 200 bytes are always measured: they are \
+            Takes 3 to 4 minutes, with --quick less than one. Two endpoints and 200 bytes are always measured: they are \
             what is held against the limits.
             """,
         helpNames: CommandLineNames.help)
@@ -21,8 +21,7 @@ struct BenchTransportsCommand: AsyncParsableCommand {
             "Endpoints of broadcasts, the sender included. (default: 2,4,8,16)", valueName: "number,number,…"))
     var endpoints: String?
     @Option(help: "Seconds for each figure in each round. (default: 0.2, with --quick 0.1)") var seconds: Double?
-    @Option(help: "How often all is measured, in turn; figures are medians. (default: 3, with --quick 2)") var rounds:
-        Int?
+    @Option(help: "How often all is measured, in turn; figures are medians. (default: 3)") var rounds: Int?
     @Flag(help: "Less of everything.") var quick = false
     @OptionGroup var output: BenchOutput
 
@@ -42,7 +41,7 @@ struct BenchTransportsCommand: AsyncParsableCommand {
             endpoints ?? (quick ? "2,8" : "2,4,8,16"), "endpoints", TransportsPlan.endpointLimits)
         let seconds = seconds ?? (quick ? 0.1 : 0.2)
         guard (0.02...60).contains(seconds) else { throw ValidationError("--seconds must be 0.02 to 60") }
-        let rounds = rounds ?? (quick ? 2 : 3)
+        let rounds = rounds ?? 3
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds must be 1 to 100") }
         return TransportsPlan(
             payloads: payloads, endpoints: endpoints, secondsPerPoint: seconds, rounds: rounds,
