@@ -4,13 +4,19 @@ internal import Reports
 /// Clusters of three real nodes over each transport, seen from outside.
 package struct ClusterBenchmark: Sendable {
     package struct Options: Sendable {
+        /// Kinds as the configuration names them; every figure of a cluster is measured for each.
         package var transports = ["udp", "zmq"]
         /// base64; empty for none.
         package var key = ""
+        /// How often each rate of one node is measured, in turn with the others.
         package var rounds = 3
+        /// Of each rate in each round.
         package var secondsPerPoint = 3.0
+        /// Writes whose arrival on the other nodes is timed.
         package var latencyRounds = 1_000
+        /// Creates of the burst, which a new node then gets.
         package var todos = 20_000
+        /// Without requests, while traffic and processor time are counted.
         package var idleSeconds = 10.0
         /// Todos of the large sync; 0 leaves it out.
         package var largeTodos = 1_000_000

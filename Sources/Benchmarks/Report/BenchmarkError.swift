@@ -1,9 +1,14 @@
 /// Why a benchmark ended without a result.
 package enum BenchmarkError: Error, Equatable, CustomStringConvertible {
+    /// Nobody listens on that port of this machine.
     case connectionFailed(port: UInt16)
+    /// A node closed a connection in the middle, or it broke.
     case connectionLost
+    /// An answer was not HTTP/1.1 with a length, or not the JSON that was expected.
     case unreadableAnswer
+    /// A node took longer than any figure here could.
     case noAnswer
+    /// The system has no more for this process.
     case outOfDescriptors
     /// A node did something other than what is measured; `log` is where its output is.
     case node(String, log: String)

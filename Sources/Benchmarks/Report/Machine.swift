@@ -3,15 +3,23 @@ internal import Glibc
 
 /// What a figure was measured on.
 package struct Machine: Encodable, Sendable {
+    /// As `/proc/cpuinfo` names it.
     package var processor: String
+    /// Online now.
     package var cores: Int
+    /// In units of 2^20 bytes.
     package var memoryMegabytes: Int
+    /// Release of the kernel.
     package var kernel: String
+    /// The distribution, as it names itself.
     package var system: String
     /// Type of the file system that the databases are on.
     package var fileSystem: String
+    /// Of this program.
     package var version: String
+    /// Of the language that it was built with.
     package var swift: String
+    /// Of the libraries as they are loaded.
     package var sqlite: String
     package var zeroMQ: String
 
