@@ -212,6 +212,15 @@ int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port) {
     return 16;
 }
 
+uint16_t cs_own_port(int descriptor) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &length) != 0) return 0;
+    if (storage.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+    if (storage.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
+    return 0;
+}
+
 int cs_take_error(int descriptor) {
     int error = 0;
     socklen_t length = sizeof error;

@@ -59,7 +59,7 @@ final class ZMQLoop {
     var isBeatWanted = false
     var nextBeat = ContinuousClock.now
     /// Connections to the ROUTER and to the XPUB.
-    var listeners = [Listener(), Listener()]
+    var listeners: [Listener]
     var batches: [[Arrival]] = [[], []]
 
     /// Deadlines of dials and redials; recomputed when one of them changes.
@@ -108,6 +108,7 @@ final class ZMQLoop {
             throw error
         }
         self.context = context
+        listeners = [Listener(ownPort: addresses.router.port), Listener(ownPort: addresses.publisher.port)]
     }
 
     private static func bind(

@@ -69,6 +69,9 @@ int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port, c
 /// The address of the other side of a TCP connection. Returns the length of the host, 0 when there is none.
 int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port);
 
+/// The port that this side of a connection has; 0 when the descriptor is no socket with one.
+uint16_t cs_own_port(int descriptor);
+
 /// Takes the pending error of a socket, so that it is not reported again.
 int cs_take_error(int descriptor);
 
