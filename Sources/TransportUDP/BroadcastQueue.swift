@@ -17,6 +17,9 @@ struct BroadcastQueue: Sendable {
     /// What an entry counts besides its part.
     private static let entryBytes = 64
 
+    /// Numbers of entries that are gone are forgotten when there are more of them than others, and so many more.
+    private static let maxGone = 1_024
+
     private let maxBytes: Int
     private var entries: [Int: Entry] = [:]
     private var numberByKey: [String: Int] = [:]
@@ -26,9 +29,6 @@ struct BroadcastQueue: Sendable {
     private var age = FIFO<Int>()
     private var taken: [Int] = []
     private var nextNumber = 0
-    /// Numbers of entries that are gone are forgotten when there are more of them than others, and so many more.
-    private static let maxGone = 1_024
-
     /// Numbers that stand in buckets, those of entries that are gone among them: they are skipped when their turn comes,
     /// since looking for each would cost as much as there are others of its length.
     private var filedCount = 0

@@ -13,7 +13,7 @@ package struct Gossip: Sendable {
         package var content: [UInt8]
     }
 
-    private struct Destination: Sendable {
+    struct Destination: Sendable {
         /// `nil` where the address is not a peer: it gets what is sent to it and nothing more.
         var channels: Channels?
         var waiting: [FIFO<Int>] = [FIFO(), FIFO()]
@@ -30,23 +30,23 @@ package struct Gossip: Sendable {
     /// Most addresses remembered that are not peers; what is sent to more of them is dropped.
     static let maxStrangers = 4_096
 
-    private let configuration: GossipConfiguration
+    let configuration: GossipConfiguration
     private var generator: SeededGenerator
-    private var destinations: [PeerAddress: Destination] = [:]
+    var destinations: [PeerAddress: Destination] = [:]
     /// Peers by channel, in an order that sampling shuffles.
-    private var peers: [[PeerAddress]] = [[], []]
+    var peers: [[PeerAddress]] = [[], []]
     /// Peers of either channel: all are in `destinations`.
-    private var peerAddressCount = 0
-    private var waitingParts: [WaitingParts]
-    private var queues: [BroadcastQueue]
+    var peerAddressCount = 0
+    var waitingParts: [WaitingParts]
+    var queues: [BroadcastQueue]
     /// Destinations with something waiting, in turn.
-    private var active = FIFO<PeerAddress>()
-    private var ready = FIFO<Packet>()
-    private var nextRound: EngineInstant?
-    private var heldBackUntil: EngineInstant?
+    var active = FIFO<PeerAddress>()
+    var ready = FIFO<Packet>()
+    var nextRound: EngineInstant?
+    var heldBackUntil: EngineInstant?
     /// News of members that may still go out at once until `promptNewsEnd`.
-    private var promptNewsLeft: Int
-    private var promptNewsEnd = EngineInstant.zero
+    var promptNewsLeft: Int
+    var promptNewsEnd = EngineInstant.zero
     private var drops: [DropCause: Int] = [:]
     private var countedDrops = 0
 
@@ -192,7 +192,7 @@ extension Gossip {
         return false
     }
 
-    private func transmitLimit(peerCount: Int) -> Int { transmitLimit(nodeCount: peerCount + 1) }
+    func transmitLimit(peerCount: Int) -> Int { transmitLimit(nodeCount: peerCount + 1) }
 
     /// To how many peers a broadcast goes at once.
     package func fanOut(peerCount: Int) -> Int {
@@ -250,7 +250,7 @@ extension Gossip {
     }
 
     /// `count` random peers of `channel`, none of them in `skipping`.
-    private mutating func sample(_ count: Int, on channel: Channel, skipping: [PeerAddress]) -> [PeerAddress] {
+    mutating func sample(_ count: Int, on channel: Channel, skipping: [PeerAddress]) -> [PeerAddress] {
         let channelIndex = index(channel)
         let total = peers[channelIndex].count
         var chosen: [PeerAddress] = []
@@ -263,189 +263,5 @@ extension Gossip {
         return chosen
     }
 
-    private func index(_ channel: Channel) -> Int { Int(channel.rawValue) }
-}
-
-// MARK: Taking out
-
-extension Gossip {
-    /// Packets that may go out at `now`, at most `limit`. Call until it gives none.
-    package mutating func nextPackets(at now: EngineInstant, limit: Int) -> [Packet] {
-        if now >= promptNewsEnd {
-            promptNewsEnd = now + configuration.gossipInterval
-            promptNewsLeft = configuration.maxPromptNews
-        }
-        if let round = nextRound, round <= now { runRound(at: now) }
-        var packets: [Packet] = []
-        while packets.count < limit, let packet = ready.popFirst() { packets.append(packet) }
-        var heldBack: [PeerAddress] = []
-        while packets.count < limit, let address = active.popFirst() {
-            guard let due = destinations[address]?.nextDue else { continue }
-            if isPaced(due, at: now) {
-                heldBack.append(address)
-                continue
-            }
-            // Taken out: changed in place, its queues would be copied for each packet.
-            guard var destination = destinations.removeValue(forKey: address) else { continue }
-            if let content = pack(for: &destination, at: now) {
-                destination.nextDue = max(destination.nextDue, now) + configuration.packetInterval
-                packets.append(Packet(destination: address, content: content))
-            }
-            destination.isActive = !destination.isIdle
-            if destination.isActive { active.append(address) }
-            destinations[address] = destination
-        }
-        for address in heldBack { active.append(address) }
-        heldBackUntil = !heldBack.isEmpty && active.count == heldBack.count ? now + configuration.pacingPause : nil
-        forgetIdleStrangers(keeping: packets.isEmpty ? 256 : Self.maxStrangers / 2)
-        return packets
-    }
-
-    /// Token bucket in one instant (GCRA): a peer may run ahead of even spacing by `burstPackets`.
-    private func isPaced(_ due: EngineInstant, at now: EngineInstant) -> Bool {
-        due > now + configuration.packetInterval * (configuration.burstPackets - 1)
-    }
-
-    /// The next packet of what waits for a destination, filled up with queued broadcasts; `nil` when all that waited
-    /// has been replaced or dropped.
-    private mutating func pack(for destination: inout Destination, at now: EngineInstant) -> [UInt8]? {
-        var packet = PacketSpace(capacity: configuration.packetContentBytes)
-        var finished: [[WaitingParts.Repetition]] = [[], []]
-        // Membership goes first, as probes must not queue behind data, but with half a packet while data waits, and
-        // second where the packet before had no room for data.
-        let hasReplication = destination.hasWaiting(.replication)
-        var replicationParts = 0
-        if destination.owesReplication {
-            replicationParts += fill(&packet, from: &destination, .replication, share: .max, &finished)
-        }
-        let share = hasReplication ? configuration.packetContentBytes / 2 : .max
-        fill(&packet, from: &destination, .membership, share: share, &finished)
-        replicationParts += fill(&packet, from: &destination, .replication, share: .max, &finished)
-        fill(&packet, from: &destination, .membership, share: .max, &finished)
-        destination.owesReplication = replicationParts == 0 && destination.hasWaiting(.replication)
-        guard packet.partCount > 0 else { return nil }
-        piggyback(on: &packet, channels: destination.channels ?? [])
-        putBack()
-        for channel in Channel.allCases {
-            for message in finished[index(channel)] {
-                queues[index(channel)].add(
-                    message.part, key: message.key, transmits: message.transmits,
-                    isEverywhere: message.transmits >= peerCount(on: channel))
-                if nextRound == nil { nextRound = now + configuration.gossipInterval }
-            }
-        }
-        return packet.encoded()
-    }
-
-    /// Moves waiting parts into the packet while they fit and take no more than `share` bytes; at least one if it fits.
-    /// Returns how many.
-    @discardableResult
-    private mutating func fill(
-        _ packet: inout PacketSpace, from destination: inout Destination, _ channel: Channel, share: Int,
-        _ finished: inout [[WaitingParts.Repetition]]
-    ) -> Int {
-        let channelIndex = index(channel)
-        var filledBytes = 0
-        var filledCount = 0
-        while let number = destination.waiting[channelIndex].first {
-            if let part = waitingParts[channelIndex].part(number) {
-                guard filledBytes == 0 || filledBytes + part.count <= share, packet.add(part) else { break }
-                filledBytes += part.count
-                filledCount += 1
-                if let repetition = waitingParts[channelIndex].release(number) {
-                    finished[channelIndex].append(repetition)
-                }
-            }
-            _ = destination.waiting[channelIndex].popFirst()
-        }
-        return filledCount
-    }
-
-    /// Fills the rest of a packet with queued broadcasts: membership first, but half the room while replication waits.
-    private mutating func piggyback(on packet: inout PacketSpace, channels: Channels) {
-        let takesMembership = channels.has(.membership) && !queues[index(.membership)].isEmpty
-        let takesReplication = channels.has(.replication) && !queues[index(.replication)].isEmpty
-        if takesMembership { piggyback(on: &packet, .membership, share: takesReplication ? packet.room / 2 : .max) }
-        if takesReplication { piggyback(on: &packet, .replication, share: .max) }
-        if takesMembership { piggyback(on: &packet, .membership, share: .max) }
-    }
-
-    private mutating func piggyback(on packet: inout PacketSpace, _ channel: Channel, share: Int) {
-        var left = share
-        while let part = queues[index(channel)].take(atMost: min(left, packet.room)) {
-            guard packet.add(part) else { return }
-            left -= part.count
-        }
-    }
-
-    private mutating func putBack() {
-        for channel in Channel.allCases {
-            queues[index(channel)].putBack(limit: transmitLimit(peerCount: peerCount(on: channel)))
-        }
-    }
-
-    /// One gossip round: queued broadcasts to a few random peers. A message goes to one peer once in a round.
-    private mutating func runRound(at now: EngineInstant) {
-        nextRound = nil
-        var chosen: [PeerAddress] = []
-        for channel in Channel.allCases where !queues[index(channel)].isEmpty {
-            // A queue without anybody to send to has outlived its peers.
-            if peers[index(channel)].isEmpty {
-                queues[index(channel)] = BroadcastQueue(maxBytes: configuration.maxBytes(for: channel))
-            }
-            for address in sample(configuration.gossipPeers, on: channel, skipping: chosen)
-            where chosen.count < configuration.gossipPeers { chosen.append(address) }
-        }
-        for address in chosen {
-            guard let channels = destinations[address]?.channels else { continue }
-            for _ in 0..<configuration.gossipPacketsPerPeer {
-                var packet = PacketSpace(capacity: configuration.packetContentBytes)
-                piggyback(on: &packet, channels: channels)
-                guard packet.partCount > 0 else { break }
-                ready.append(Packet(destination: address, content: packet.encoded()))
-                let due = destinations[address]?.nextDue ?? now
-                destinations[address]?.nextDue = max(due, now) + configuration.packetInterval
-            }
-            putBack()
-        }
-        if queues.contains(where: { !$0.isEmpty }) { nextRound = now + configuration.gossipInterval }
-    }
-
-    /// Addresses that are not peers are remembered only while something waits for them, or briefly for pacing.
-    private mutating func forgetIdleStrangers(keeping limit: Int) {
-        guard strangerCount > limit else { return }
-        destinations = destinations.filter { $0.value.channels != nil || $0.value.isActive }
-    }
-
-    /// Remembered addresses that are not peers.
-    var strangerCount: Int { destinations.count - peerAddressCount }
-}
-
-/// Parts gathered for one packet, and the room that is left.
-struct PacketSpace {
-    private let capacity: Int
-    private var parts: [[UInt8]] = []
-    /// Bytes of the parts with their lengths, as a compound counts them.
-    private var used = PacketCodec.compoundHeaderBytes
-
-    init(capacity: Int) { self.capacity = capacity }
-
-    var partCount: Int { parts.count }
-
-    /// Longest part that still fits; a part alone needs no compound around it.
-    var room: Int {
-        if parts.isEmpty { return capacity }
-        if parts.count == PacketCodec.maxParts { return 0 }
-        return max(0, capacity - used - PacketCodec.lengthBytes)
-    }
-
-    /// Adds a part if it fits.
-    mutating func add(_ part: [UInt8]) -> Bool {
-        guard part.count <= room, parts.count < PacketCodec.maxParts else { return false }
-        parts.append(part)
-        used += part.count + PacketCodec.lengthBytes
-        return true
-    }
-
-    func encoded() -> [UInt8] { PacketCodec.encode(parts) }
+    func index(_ channel: Channel) -> Int { Int(channel.rawValue) }
 }
