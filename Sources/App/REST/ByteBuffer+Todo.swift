@@ -2,18 +2,10 @@ internal import NIOCore
 internal import Store
 
 extension ByteBuffer {
-    /// A todo as the REST API shows it. Lists consist of these, so that they are written in one go where nothing is to be
-    /// escaped.
+    /// A todo as the REST API shows it. Lists consist of these, so that each is written in one go.
     mutating func writeJSON(_ todo: Todo) {
-        var (externID, text) = (todo.externID, todo.text)
-        externID.withUTF8 { externID in
-            text.withUTF8 { text in
-                if externID.needsEscaping || text.needsEscaping {
-                    writeParts(todo)
-                } else {
-                    writePlain(todo, externID, text)
-                }
-            }
+        withEscaped(todo.externID) { externID in
+            withEscaped(todo.text) { text in write(todo, externID, text) }
         }
     }
 
@@ -25,20 +17,8 @@ extension ByteBuffer {
         }
     }
 
-    private mutating func writeParts(_ todo: Todo) {
-        writeStaticString(#"{"id":"#)
-        writeString(String(todo.id))
-        writeStaticString(#","extern_id":"#)
-        writeJSON(todo.externID)
-        writeStaticString(#","todo":"#)
-        writeJSON(todo.text)
-        writeStaticString(
-            todo.isCompleted ? #","completed":true,"created_at":""# : #","completed":false,"created_at":""#)
-        writeTimestamp(milliseconds: todo.createdAtMilliseconds)
-        writeStaticString("\"}")
-    }
-
-    private mutating func writePlain(
+    /// Its texts as they stand between quotes.
+    private mutating func write(
         _ todo: Todo, _ externID: UnsafeBufferPointer<UInt8>, _ text: UnsafeBufferPointer<UInt8>
     ) {
         // All names and signs take 66 bytes, the id at most 20, the time 24.
@@ -55,6 +35,19 @@ extension ByteBuffer {
             output.put(UTCTime(milliseconds: todo.createdAtMilliseconds))
             output.put("\"}")
             return output.count
+        }
+    }
+}
+
+/// `text` as it stands between quotes: mostly as it is.
+private func withEscaped(_ text: String, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+    var plain = text
+    plain.withUTF8 { bytes in
+        guard bytes.needsEscaping else { return body(bytes) }
+        var quoted = ByteBuffer()
+        quoted.writeJSON(text)
+        quoted.withUnsafeReadableBytes { quoted in
+            quoted[1..<(quoted.count - 1)].withMemoryRebound(to: UInt8.self, body)
         }
     }
 }
@@ -92,33 +85,17 @@ private struct OutputBytes {
         var digits = 1
         var rest = number / 10
         while rest > 0 { (rest, digits) = (rest / 10, digits + 1) }
-        put(number, digits: digits)
-    }
-
-    mutating func put(_ time: UTCTime) {
-        put(Int64(time.year), digits: 4)
-        put("-")
-        put(Int64(time.month), digits: 2)
-        put("-")
-        put(Int64(time.day), digits: 2)
-        put("T")
-        put(Int64(time.hour), digits: 2)
-        put(":")
-        put(Int64(time.minute), digits: 2)
-        put(":")
-        put(Int64(time.second), digits: 2)
-        put(".")
-        put(Int64(time.millisecond), digits: 3)
-        put("Z")
-    }
-
-    private mutating func put(_ number: Int64, digits: Int) {
         precondition(number >= 0 && digits <= room.count - count, "no room for \(number)")
-        var rest = number
+        rest = number
         for place in stride(from: count + digits - 1, through: count, by: -1) {
-            room[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            room[place] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
         count += digits
+    }
+
+    mutating func put(_ time: UTCTime) {
+        time.writeTimestamp(into: UnsafeMutableRawBufferPointer(rebasing: room[count...]))
+        count += UTCTime.timestampBytes
     }
 }

@@ -53,33 +53,42 @@ struct UTCTime: Equatable {
     }
 }
 
-extension ByteBuffer {
-    /// `2026-01-02T03:04:05.678Z`: always UTC, always three digits.
-    mutating func writeTimestamp(milliseconds: Int64) {
-        let time = UTCTime(milliseconds: milliseconds)
-        writeWithUnsafeMutableBytes(minimumWritableBytes: 24) { bytes in
-            func write(_ value: Int, digits: Int, at index: Int) {
-                var value = value
-                for place in stride(from: index + digits - 1, through: index, by: -1) {
-                    bytes[place] = UInt8(ascii: "0") + UInt8(value % 10)
-                    value /= 10
-                }
+extension UTCTime {
+    /// Bytes of the timestamp.
+    static let timestampBytes = 24
+
+    /// `2026-01-02T03:04:05.678Z`: always UTC, always three digits. `room` has `timestampBytes` at least.
+    func writeTimestamp(into room: UnsafeMutableRawBufferPointer) {
+        precondition(room.count >= Self.timestampBytes, "no room for a timestamp: \(room.count) bytes")
+        func write(_ value: Int, digits: Int, at index: Int) {
+            var value = value
+            for place in stride(from: index + digits - 1, through: index, by: -1) {
+                room[place] = UInt8(ascii: "0") + UInt8(value % 10)
+                value /= 10
             }
-            write(time.year, digits: 4, at: 0)
-            bytes[4] = UInt8(ascii: "-")
-            write(time.month, digits: 2, at: 5)
-            bytes[7] = UInt8(ascii: "-")
-            write(time.day, digits: 2, at: 8)
-            bytes[10] = UInt8(ascii: "T")
-            write(time.hour, digits: 2, at: 11)
-            bytes[13] = UInt8(ascii: ":")
-            write(time.minute, digits: 2, at: 14)
-            bytes[16] = UInt8(ascii: ":")
-            write(time.second, digits: 2, at: 17)
-            bytes[19] = UInt8(ascii: ".")
-            write(time.millisecond, digits: 3, at: 20)
-            bytes[23] = UInt8(ascii: "Z")
-            return 24
+        }
+        write(year, digits: 4, at: 0)
+        room[4] = UInt8(ascii: "-")
+        write(month, digits: 2, at: 5)
+        room[7] = UInt8(ascii: "-")
+        write(day, digits: 2, at: 8)
+        room[10] = UInt8(ascii: "T")
+        write(hour, digits: 2, at: 11)
+        room[13] = UInt8(ascii: ":")
+        write(minute, digits: 2, at: 14)
+        room[16] = UInt8(ascii: ":")
+        write(second, digits: 2, at: 17)
+        room[19] = UInt8(ascii: ".")
+        write(millisecond, digits: 3, at: 20)
+        room[23] = UInt8(ascii: "Z")
+    }
+}
+
+extension ByteBuffer {
+    mutating func writeTimestamp(milliseconds: Int64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: UTCTime.timestampBytes) { room in
+            UTCTime(milliseconds: milliseconds).writeTimestamp(into: room)
+            return UTCTime.timestampBytes
         }
     }
 }
