@@ -13,7 +13,7 @@ struct rl_database {
     sqlite3_stmt *read_by_id, *read_by_key, *read_newest, *read_before;
 };
 
-#define TODO "SELECT id, extern_id, todo, completed, created_at FROM todos "
+#define SELECT_TODO "SELECT id, extern_id, todo, completed, created_at FROM todos "
 #define STAMPS "presence_time, presence_origin, text_time, text_origin, completed_time, completed_origin "
 
 static int prepare(rl_database *database, const char *sql, sqlite3_stmt **statement) {
@@ -37,10 +37,10 @@ static int prepare_all(rl_database *database) {
         {&database->set_completed, "UPDATE todos SET completed = ?2 WHERE id = ?1"},
         {&database->set_created_at, "UPDATE todos SET created_at = ?2 WHERE id = ?1"},
         {&database->replace_stamps, "REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
-        {&database->read_by_id, TODO "WHERE id = ?1"},
-        {&database->read_by_key, TODO "WHERE extern_id = ?1"},
-        {&database->read_newest, TODO "ORDER BY created_at DESC, id DESC LIMIT ?1"},
-        {&database->read_before, TODO "WHERE created_at < ?2 ORDER BY created_at DESC, id DESC LIMIT ?1"},
+        {&database->read_by_id, SELECT_TODO "WHERE id = ?1"},
+        {&database->read_by_key, SELECT_TODO "WHERE extern_id = ?1"},
+        {&database->read_newest, SELECT_TODO "ORDER BY created_at DESC, id DESC LIMIT ?1"},
+        {&database->read_before, SELECT_TODO "WHERE created_at < ?2 ORDER BY created_at DESC, id DESC LIMIT ?1"},
     };
     for (size_t index = 0; index < sizeof all / sizeof all[0]; index++) {
         int code = prepare(database, all[index].sql, all[index].statement);

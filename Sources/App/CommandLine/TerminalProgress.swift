@@ -5,7 +5,8 @@ struct TerminalProgress {
     private let total: Int
     private let isTerminal = isatty(STDERR_FILENO) == 1
 
-    init(total: Int) { self.total = total }
+    /// `total`: for a count; a text tells by itself how far it is.
+    init(total: Int = 0) { self.total = total }
 
     func show(_ count: Int) { if isTerminal, count < total { write("\(count) of \(total)") } }
 

@@ -21,7 +21,7 @@ final class SteadyWriter: @unchecked Sendable {
 
     func start() throws(BenchmarkError) {
         let connection = try HTTPConnection(port: port, isWaiting: true)
-        isRunning = true
+        condition.withLock { isRunning = true }
         let handover = Handover(connection)
         Thread { [self] in run(handover.take()) }.start()
     }

@@ -29,6 +29,35 @@ struct Measured: Sendable {
         return try await body()
     }
 
+    /// So many tasks at once, each of which does `body` again and again until the time is over. `body` is told the number
+    /// of its task and of its turn; each turn is noted.
+    static func tasks(
+        _ count: Int, seconds: Double, _ body: @escaping @Sendable (_ task: Int, _ turn: Int) async throws -> Void
+    ) async throws -> Self {
+        var measured = Self()
+        let end = rl_now() + UInt64(seconds * 1e9)
+        measured.nanoseconds = try await measured.time {
+            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+                for task in 0..<count {
+                    group.addTask {
+                        var samples: [UInt64] = []
+                        var begin = rl_now()
+                        while begin < end {
+                            try await body(task, samples.count)
+                            let now = rl_now()
+                            samples.append(now - begin)
+                            begin = now
+                        }
+                        return samples
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+        }
+        measured.count = measured.nanoseconds.count
+        return measured
+    }
+
     static func += (left: inout Self, right: Self) {
         left.count += right.count
         left.seconds += right.seconds

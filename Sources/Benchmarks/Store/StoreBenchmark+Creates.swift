@@ -59,31 +59,11 @@ extension StoreBenchmark {
     private func create(
         _ store: Store, _ source: CreateSource, writers: Int, seconds: Double
     ) async throws -> Measured {
-        var measured = Measured()
-        let end = rl_now() + UInt64(seconds * 1e9)
-        measured.nanoseconds = try await measured.time {
-            try await withThrowingTaskGroup(of: [UInt64].self) { group in
-                for _ in 0..<writers {
-                    group.addTask {
-                        var samples: [UInt64] = []
-                        var begin = rl_now()
-                        while begin < end {
-                            let number = source.next()
-                            let outcome = try await store.create(
-                                externID: SampleRows.key(number), text: SampleRows.text(number))
-                            guard case .created = outcome else { preconditionFailure("\(number) was there before") }
-                            let now = rl_now()
-                            samples.append(now - begin)
-                            begin = now
-                        }
-                        return samples
-                    }
-                }
-                return try await group.reduce(into: []) { $0 += $1 }
-            }
+        try await Measured.tasks(writers, seconds: seconds) { _, _ in
+            let number = source.next()
+            let outcome = try await store.create(externID: SampleRows.key(number), text: SampleRows.text(number))
+            guard case .created = outcome else { preconditionFailure("\(number) was there before") }
         }
-        measured.count = measured.nanoseconds.count
-        return measured
     }
 
     private static func insert(

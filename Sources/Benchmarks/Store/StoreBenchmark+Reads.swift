@@ -67,35 +67,15 @@ extension StoreBenchmark {
     private func read(
         _ store: Store, _ key: Key, _ picks: Picks, tasks: Int, seconds: Double
     ) async throws -> Measured {
-        var measured = Measured()
-        let end = rl_now() + UInt64(seconds * 1e9)
-        measured.nanoseconds = try await measured.time {
-            try await withThrowingTaskGroup(of: [UInt64].self) { group in
-                for task in 0..<tasks {
-                    group.addTask {
-                        var samples: [UInt64] = []
-                        var place = task * picks.ids.count / tasks
-                        var begin = rl_now()
-                        while begin < end {
-                            let todo =
-                                switch key {
-                                case .id: try await store.todo(id: picks.ids[place])
-                                case .externID: try await store.todo(externID: picks.keys[place])
-                                }
-                            guard todo != nil else { preconditionFailure("todo \(picks.ids[place]) is not there") }
-                            place = (place + 1) % picks.ids.count
-                            let now = rl_now()
-                            samples.append(now - begin)
-                            begin = now
-                        }
-                        return samples
-                    }
+        try await Measured.tasks(tasks, seconds: seconds) { task, turn in
+            let place = (task * picks.ids.count / tasks + turn) % picks.ids.count
+            let todo =
+                switch key {
+                case .id: try await store.todo(id: picks.ids[place])
+                case .externID: try await store.todo(externID: picks.keys[place])
                 }
-                return try await group.reduce(into: []) { $0 += $1 }
-            }
+            guard todo != nil else { preconditionFailure("todo \(picks.ids[place]) is not there") }
         }
-        measured.count = measured.nanoseconds.count
-        return measured
     }
 
     private func read(

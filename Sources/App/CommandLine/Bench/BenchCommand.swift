@@ -23,13 +23,13 @@ struct BenchOutput: ParsableArguments {
     @Option(help: "A file for the plots.") var svg: String?
     @Option(help: "A file for a page with all of it.") var html: String?
 
-    /// Runs `body` with a function that shows how far it is, and writes what it found. SIGINT, SIGTERM and SIGHUP cancel it, so that
-    /// it can leave things tidy.
+    /// Runs `body` with a function that shows how far it is, and writes what it found. SIGINT, SIGTERM and SIGHUP cancel
+    /// it, so that it can leave things tidy.
     func report(
         _ body: @escaping @Sendable (_ progress: @escaping @Sendable (String) -> Void) async throws -> BenchmarkReport
     ) async throws {
         try await write {
-            let progress = TerminalProgress(total: 0)
+            let progress = TerminalProgress()
             defer { progress.clear() }
             let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm, .sighup])
             return try await withThrowingTaskGroup(of: BenchmarkReport?.self) { group in
