@@ -48,6 +48,9 @@ extension FaultTests {
                 }
                 return cost
             }
+            // What is sent before the welcome is taken in waits in a queue that holds less than what follows.
+            send(776, bytes: 16, on: .membership)
+            #expect(await fake.next() == .unicast(.membership, message: numbered(776)))
             // 1.7 MB, large ones and small ones; what does not go out fits into the queue.
             for number in 0..<200 { send(number, bytes: number % 10 == 0 ? 60_000 : 3_000, on: .replication) }
             var numbers: [Int] = []
