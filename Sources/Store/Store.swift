@@ -86,20 +86,26 @@ package final class Store: ReplicaStore, Sendable {
     }
 
     /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without
-    /// any register just the todo.
+    /// any register just the todo. Throws `refused` when there is one and `condition` says no to it.
     package func update(
-        _ address: TodoAddress, text: String? = nil, isCompleted: Bool? = nil
+        _ address: TodoAddress, text: String? = nil, isCompleted: Bool? = nil, if condition: TodoCondition? = nil
     ) async throws(StoreError) -> Todo? {
-        if text == nil && isCompleted == nil { return try await todo(address) }
+        if text == nil && isCompleted == nil {
+            let todo = try await todo(address)
+            if let todo, condition?(todo) == false { throw .refused }
+            return todo
+        }
         if let text { try check(text.utf8.count, Row.maxTextBytes) }
         return try await write {
-            .update(address, text: text.map { ByteString($0) }, isCompleted: isCompleted, $0)
+            .update(address, text: text.map { ByteString($0) }, isCompleted: isCompleted, condition, $0)
         }
     }
 
-    /// `false` when there is no such todo.
-    package func delete(_ address: TodoAddress) async throws(StoreError) -> Bool {
-        try await write { .delete(address, $0) }
+    /// `false` when there is no such todo. Throws `refused` when there is one and `condition` says no to it.
+    package func delete(
+        _ address: TodoAddress, if condition: TodoCondition? = nil
+    ) async throws(StoreError) -> Bool {
+        try await write { .delete(address, condition, $0) }
     }
 
     // MARK: Members, counters, end

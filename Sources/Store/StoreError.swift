@@ -25,6 +25,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case corrupt(path: String, reason: String)
     /// A key or text beyond `Row.maxKeyBytes` or `Row.maxTextBytes`. Nothing changed; trying again does not help.
     case tooLarge(bytes: Int, limit: Int)
+    /// The condition of the write refused the todo as it is. Nothing changed.
+    case refused
     /// More requests wait than the limit. Nothing was queued; try again later.
     case overloaded
     /// `close` was called. Nothing was queued.
@@ -35,7 +37,7 @@ package enum StoreError: Error, Hashable, Sendable {
     /// Whether the disk or another program is the cause, so that other requests would fail alike.
     var concernsAllRequests: Bool {
         switch self {
-        case .tooLarge, .failed: false
+        case .tooLarge, .refused, .failed: false
         case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .invalidRow, .diskFull, .ioError,
             .corrupt, .overloaded, .closed:
             true
@@ -61,6 +63,7 @@ extension StoreError: CustomStringConvertible {
         case .ioError(let path, let reason): "reading or writing \(path) failed: \(reason)"
         case .corrupt(let path, let reason): "\(path) is damaged: \(reason)"
         case .tooLarge(let bytes, let limit): "\(bytes) bytes are more than the limit of \(limit)"
+        case .refused: "the todo is not as the write wants it"
         case .overloaded: "too many requests wait for the database"
         case .closed: "the database is closed"
         case .failed(let path, let code, let reason): "\(path): SQLite error \(code): \(reason)"

@@ -44,6 +44,10 @@ package enum TodoAddress: Sendable {
     case externID(String)
 }
 
+/// Whether a write may go on: asked of the todo as it is, in the write's own transaction. Must be quick; runs on the
+/// writer's thread.
+package typealias TodoCondition = @Sendable (Todo) -> Bool
+
 /// Where a page of the list ended: the next begins behind it.
 package struct TodoCursor: Hashable, Sendable {
     package let createdAtMilliseconds: Int64

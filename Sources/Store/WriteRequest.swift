@@ -6,8 +6,8 @@ typealias Reply<Value: Sendable> = CheckedContinuation<Result<Value, StoreError>
 /// A write by a user of this node: one row, and somebody waits for it.
 enum LocalRequest {
     case create(key: ByteString, text: ByteString, Reply<CreateOutcome>)
-    case update(TodoAddress, text: ByteString?, isCompleted: Bool?, Reply<Todo?>)
-    case delete(TodoAddress, Reply<Bool>)
+    case update(TodoAddress, text: ByteString?, isCompleted: Bool?, TodoCondition?, Reply<Todo?>)
+    case delete(TodoAddress, TodoCondition?, Reply<Bool>)
     case saveKnownMembers([KnownMember], Reply<Void>)
     /// Bounds the size of the database, in pages: for tests of a full disk.
     case limitPages(Int64, Reply<Void>)
@@ -15,8 +15,8 @@ enum LocalRequest {
     func fail(_ error: StoreError) {
         switch self {
         case .create(_, _, let reply): reply.resume(returning: .failure(error))
-        case .update(_, _, _, let reply): reply.resume(returning: .failure(error))
-        case .delete(_, let reply): reply.resume(returning: .failure(error))
+        case .update(_, _, _, _, let reply): reply.resume(returning: .failure(error))
+        case .delete(_, _, let reply): reply.resume(returning: .failure(error))
         case .saveKnownMembers(_, let reply), .limitPages(_, let reply): reply.resume(returning: .failure(error))
         }
     }
@@ -24,7 +24,7 @@ enum LocalRequest {
     var bytes: Int {
         switch self {
         case .create(let key, let text, _): key.utf8.count + text.utf8.count
-        case .update(_, let text, _, _): text?.utf8.count ?? 0
+        case .update(_, let text, _, _, _): text?.utf8.count ?? 0
         case .saveKnownMembers(let members, _): members.count * 64
         case .delete, .limitPages: 0
         }

@@ -150,11 +150,14 @@ final class WriterCore {
         case .create(let key, let text, let reply):
             let outcome = try create(key, text, &effects)
             effects.replies.append { reply.resume(returning: .success(outcome)) }
-        case .update(let address, let text, let isCompleted, let reply):
-            let todo = try update(address, text, isCompleted, &effects)
-            effects.replies.append { reply.resume(returning: .success(todo)) }
-        case .delete(let address, let reply):
+        case .update(let address, let text, let isCompleted, let condition, let reply):
             let old = try find(address)
+            guard Self.allows(condition, old) else { return refuse(reply, &effects) }
+            let todo = try old.map { (old) throws(StoreError) in try update(old, text, isCompleted, &effects) } ?? nil
+            effects.replies.append { reply.resume(returning: .success(todo)) }
+        case .delete(let address, let condition, let reply):
+            let old = try find(address)
+            guard Self.allows(condition, old) else { return refuse(reply, &effects) }
             if let old { try writeLocal(old.row.deleted(at: nextStamp()), over: old, &effects) }
             effects.replies.append { reply.resume(returning: .success(old != nil)) }
         case .saveKnownMembers(let members, let reply):
@@ -164,6 +167,17 @@ final class WriterCore {
             _ = try connection.integer("PRAGMA max_page_count = \(count)")
             effects.replies.append { reply.resume(returning: .success(())) }
         }
+    }
+
+    /// What is not there has nothing to be refused.
+    private static func allows(_ condition: TodoCondition?, _ old: StoredRow?) -> Bool {
+        guard let condition, let old, let todo = Todo(id: old.reference, row: old.row) else { return true }
+        return condition(todo)
+    }
+
+    /// After the commit as all answers: what the condition saw may have been written by a neighbour in it.
+    private func refuse<Value>(_ reply: Reply<Value>, _ effects: inout Effects) {
+        effects.replies.append { reply.resume(returning: .failure(.refused)) }
     }
 
     private func create(
@@ -185,9 +199,8 @@ final class WriterCore {
     }
 
     private func update(
-        _ address: TodoAddress, _ text: ByteString?, _ isCompleted: Bool?, _ effects: inout Effects
+        _ old: StoredRow, _ text: ByteString?, _ isCompleted: Bool?, _ effects: inout Effects
     ) throws(StoreError) -> Todo? {
-        guard let old = try find(address) else { return nil }
         guard text != nil || isCompleted != nil else { return Todo(id: old.reference, row: old.row) }
         let stamp = nextStamp()
         var row = old.row

@@ -42,10 +42,12 @@ struct MemoryTodoService: TodoService {
         }
     }
 
-    func update(_ address: TodoAddress, text: String?, isCompleted: Bool?) throws -> Todo? {
+    func update(_ address: TodoAddress, text: String?, isCompleted: Bool?, if condition: TodoCondition?) throws -> Todo?
+    {
         try locked { state in
             guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return nil }
             let old = state.todos[index]
+            if condition?(old) == false { throw TodoServiceError.conditionFailed }
             state.todos[index] = Todo(
                 id: old.id, externID: old.externID, text: text ?? old.text,
                 isCompleted: isCompleted ?? old.isCompleted, createdAtMilliseconds: old.createdAtMilliseconds)
@@ -53,15 +55,19 @@ struct MemoryTodoService: TodoService {
         }
     }
 
-    func delete(_ address: TodoAddress) throws -> Bool {
+    func delete(_ address: TodoAddress, if condition: TodoCondition?) throws -> Bool {
         try locked { state in
             guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return false }
+            if condition?(state.todos[index]) == false { throw TodoServiceError.conditionFailed }
             state.todos.remove(at: index)
             return true
         }
     }
 
-    func page(after cursor: TodoCursor?, limit: Int) throws -> [Todo] {
+    /// Changes with every call that may change something.
+    var version: String { state.withLockedValue { "\($0.clock)-\($0.todos.hashValue)" } }
+
+    func page(after cursor: TodoCursor?, limit: Int, isCompleted: Bool?) throws -> [Todo] {
         try locked { state in
             state.pageCount += 1
             // They are kept in the order of creation, which is that of the clock and of the ids.
@@ -69,7 +75,7 @@ struct MemoryTodoService: TodoService {
                 guard let cursor else { return false }
                 return (todo.createdAtMilliseconds, todo.id) >= (cursor.createdAtMilliseconds, cursor.id)
             }
-            return Array(rest.prefix(limit))
+            return Array(rest.filter { isCompleted == nil || $0.isCompleted == isCompleted }.prefix(limit))
         }
     }
 

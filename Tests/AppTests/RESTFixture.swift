@@ -25,17 +25,20 @@ struct RESTFixture {
 
     func get(_ path: String) async throws -> Answer { try await send(.get, path) }
 
+    @discardableResult
     func send(
-        _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, type: String? = "application/json"
+        _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, type: String? = "application/json",
+        headers: HTTPFields = [:]
     ) async throws -> Answer {
-        try await send(method, path, bytes: body.map { Array($0.utf8) }, type: type)
+        try await send(method, path, bytes: body.map { Array($0.utf8) }, type: type, headers: headers)
     }
 
     func send(
         _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, type: String? = "application/json",
-        length: Int? = nil
+        length: Int? = nil, headers: HTTPFields = [:]
     ) async throws -> Answer {
-        var head = HTTPRequest(method: method, scheme: "http", authority: "test", path: path)
+        var head = HTTPRequest(
+            method: method, scheme: "http", authority: "test", path: path, headerFields: headers)
         if let bytes {
             head.headerFields[.contentLength] = String(length ?? bytes.count)
             head.headerFields[.contentType] = type

@@ -30,6 +30,37 @@ struct StoreTests {
         #expect(store.todoCount == 1)
     }
 
+    @Test("A condition sees the todo as it is, and a write that it refuses changes nothing")
+    func conditions() async throws {
+        let todo = try await store.created("a", "milk")
+        let fingerprint = store.summary.fingerprint
+        for address in [TodoAddress.id(1), .externID("a")] {
+            await #expect(throws: StoreError.refused) {
+                try await store.update(address, text: "bread", if: { $0 != todo })
+            }
+            await #expect(throws: StoreError.refused) { try await store.update(address, if: { $0 != todo }) }
+            await #expect(throws: StoreError.refused) { try await store.delete(address, if: { $0 != todo }) }
+        }
+        #expect(store.summary.fingerprint == fingerprint)
+        #expect(try await store.update(.id(7), text: "x", if: { _ in false }) == nil)
+        #expect(try await store.delete(.externID("b"), if: { _ in false }) == false)
+        #expect(try await store.update(.id(1), text: "bread", if: { $0 == todo })?.text == "bread")
+        #expect(try await store.delete(.id(1), if: { $0.text.utf8.elementsEqual("bread".utf8) }))
+    }
+
+    @Test("Of many writes that want the same state one goes on, though they share commits")
+    func conditionsTogether() async throws {
+        let todo = try await store.created("a", "milk")
+        let store = store
+        let done = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<64 {
+                group.addTask { (try? await store.update(.id(1), text: "text \(number)", if: { $0 == todo })) != nil }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(done == 1)
+    }
+
     @Test("Updates and deletes by either address; ids are never used again")
     func updateAndDelete() async throws {
         _ = try await store.created("a", "milk")

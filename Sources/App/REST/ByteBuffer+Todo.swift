@@ -2,6 +2,22 @@ internal import NIOCore
 internal import Store
 
 extension ByteBuffer {
+    static func json(_ todo: Todo) -> Self {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(128 + todo.externID.utf8.count + todo.text.utf8.count)
+        buffer.writeJSON(todo)
+        return buffer
+    }
+
+    static func json(_ todos: [Todo]) -> Self {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(2 + todos.count * 200)
+        buffer.writeStaticString("[")
+        buffer.writeTodos(todos)
+        buffer.writeStaticString("]")
+        return buffer
+    }
+
     /// A todo as the REST API shows it. Lists consist of these, so that each is written in one go.
     mutating func writeJSON(_ todo: Todo) {
         withEscaped(todo.externID) { externID in

@@ -3,38 +3,53 @@ internal import Hummingbird
 internal import NIOCore
 
 extension Schema {
-    static let ready = object(named: "Ready", [.required("ready", boolean), .required("message", string())])
+    static let ready = object(
+        named: "Ready",
+        [
+            .required("ready", boolean.example(.boolean(true))),
+            .required("message", string().example(.string("Node is ready"))),
+        ])
 
     static let member = object(
         named: "Member",
         [
-            .required("name", string()),
-            .required("addr", string().noted("Where its transport listens.")),
+            .required("name", string().example(.string("node-1"))),
+            .required("addr", string().noted("Where its transport listens.").example(.string("127.0.0.1:7946"))),
             .required("status", string(values: NodeStatus.Member.Status.allCases.map(\.rawValue))),
-            .optional("http", string().noted("Where its REST API listens.")),
-            .optional("last_seen", string(format: "date-time")),
-            .optional("lag", number.noted("Seconds: the age of the oldest change that has not arrived here from it.")),
+            .optional(
+                "http", string().noted("Where its REST API listens.").example(.string("http://127.0.0.1:8080"))),
+            .optional("last_seen", string(format: "date-time").example(.string("2026-01-02T03:04:05.678Z"))),
+            .optional(
+                "lag",
+                number.noted("Seconds: the age of the oldest change that has not arrived here from it.")
+                    .example(.number("0.000"))),
         ])
 
     static let info = object(
         named: "Info",
         [
-            .required("node_name", string()),
-            .required("ready", boolean),
-            .required("synced", boolean.noted("Whether the first synchronisation was finished.")),
-            .required("cluster_mode", boolean),
-            .optional("transport", string()),
-            .required("member_count", integer(minimum: 0)),
+            .required("node_name", string().example(.string("node-1"))),
+            .required("ready", boolean.example(.boolean(true))),
+            .required(
+                "synced",
+                boolean.noted("Whether the first synchronisation was finished.").example(.boolean(true))),
+            .required("cluster_mode", boolean.example(.boolean(true))),
+            .optional("transport", string().example(.string("udp"))),
+            .required("member_count", integer(0...Int64.max).example(.number("1"))),
             .required("members", array(of: member).noted("With this node itself.")),
-            .required("todo_count", integer(minimum: 0)),
-            .required("fingerprint", string().noted("Equal on two nodes: they hold the same data.")),
+            .required("todo_count", integer(0...Int64.max).example(.number("42"))),
+            .required(
+                "fingerprint",
+                string().noted("Equal on two nodes: they hold the same data.")
+                    .example(.string("00000000000000000000000000000000"))),
         ])
 }
 
 extension Operation {
     static let healthReady = Operation(
         id: "health-ready", method: .get, path: "/health/ready", tag: .health, summary: "Whether the node is ready",
-        answer: Answer(status: .ok, note: "The node is ready.", schema: .ready), isAlwaysServed: true)
+        answer: Answer(status: .ok, note: "The node is ready.", schema: .ready),
+        errors: [.notReady], isAlwaysServed: true, isOpen: true)
 
     static let healthInfo = Operation(
         id: "health-info", method: .get, path: "/health/info", tag: .health, summary: "The node and its cluster",

@@ -5,6 +5,9 @@ struct JSONSyntaxError: Error, Equatable, CustomStringConvertible {
     var offset: Int
 
     var description: String { "\(message) at byte \(offset)" }
+
+    /// For the documentation.
+    static let sample = Self(message: "expected a value", offset: 0)
 }
 
 /// Reads JSON (RFC 8259) from untrusted bytes, strictly.

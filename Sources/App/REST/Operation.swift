@@ -5,12 +5,36 @@ internal import Hummingbird
 struct Operation: Sendable {
     enum Tag: String, Sendable, CaseIterable {
         case health, todos
+        /// Of the service itself; not in the document.
+        case service
     }
 
-    /// A `{name}` in the path.
+    /// What a request says outside of its body.
     struct Parameter: Sendable {
-        var name: String
-        var schema: Schema
+        enum Place: String, Sendable {
+            /// A `{name}` in the path; always there.
+            case path
+            case query, header
+        }
+
+        let name: String
+        let place: Place
+        /// Integer, boolean or string.
+        let schema: Schema
+        let note: String
+        /// Where faults are: `query.limit`.
+        let location: String
+        /// Of one in the header.
+        let field: HTTPField.Name?
+
+        init(_ name: String, in place: Place, _ schema: Schema, _ note: String) {
+            self.name = name
+            self.place = place
+            self.schema = schema
+            self.note = note
+            location = "\(place.rawValue).\(name)"
+            field = place == .header ? HTTPField.Name(name) : nil
+        }
     }
 
     /// What is answered when all went well.
@@ -18,7 +42,13 @@ struct Operation: Sendable {
         var status: HTTPResponse.Status
         var note: String
         var schema: Schema?
-        var headers: [HTTPField.Name] = []
+        var headers: [Header] = []
+    }
+
+    /// A header of an answer.
+    struct Header: Sendable {
+        var name: HTTPField.Name
+        var note: String
     }
 
     var id: String
@@ -27,14 +57,63 @@ struct Operation: Sendable {
     var path: String
     var tag: Tag
     var summary: String
+    var note = ""
+    /// Those of the path first, in its order.
     var parameters: [Parameter] = []
     /// Of the request's body, an object; `nil`: none is read.
     var body: Schema?
     var answer: Answer
-    /// With problem details, besides those that any operation may answer (500, and 503 until the node is ready).
-    var errors: [HTTPResponse.Status] = []
-    /// Answers also before the node is ready.
+    /// What else can come of it, besides what follows from the description: see `problems`.
+    var errors: [Problem] = []
+    /// Answers also before the node is ready, and asks nothing of the store.
     var isAlwaysServed = false
+    /// Asks for no token either.
+    var isOpen = false
+}
+
+extension Operation {
+    var isConditional: Bool { parameters.contains { $0.place == .header } }
+
+    var isRead: Bool { method == .get }
+
+    /// Every problem that the operation can answer with, but for what concerns the connection only.
+    var problems: [Problem] {
+        var problems = errors
+        if isConditional { problems.append(.preconditionFailed) }
+        if body != nil {
+            problems += [
+                .bodyRequired, .malformed(.sample), .tooSlow, .tooLarge, .unsupportedMediaType,
+            ]
+        }
+        if let fault = sampleFault { problems.append(.invalid(RequestFaults(list: [fault]))) }
+        if !isAlwaysServed { problems += [.unexpected, .storageFailed, .notReady, .unavailable] }
+        if !isRead { problems.append(.storageFull) }
+        return problems
+    }
+
+    /// A fault that a request can have; `nil` where there is nothing to get wrong.
+    private var sampleFault: RequestFault? {
+        if let body, case .object(let properties) = body.kind, let property = properties.last {
+            var faults = RequestFaults()
+            property.schema.check(.number("1"), at: "body.\(property.name)", &faults)
+            return faults.list.first
+        }
+        guard let parameter = parameters.first(where: { $0.place != .header }) else { return nil }
+        var faults = RequestFaults()
+        _ = parameter.schema.read("", at: parameter.location, &faults)
+        return faults.list.first
+    }
+}
+
+extension Operation.Header {
+    static let location = Self(name: .location, note: "The path of the new todo.")
+    static let entityTag = Self(name: .eTag, note: "Names this state, for `If-Match` and `If-None-Match`.")
+    static let link = Self(name: .link, note: "With `rel=\"next\"`: the next page, where there is one.")
+}
+
+extension HTTPField.Name {
+    /// RFC 8288.
+    static let link = Self("Link")!
 }
 
 /// An operation with what carries it out.
@@ -46,7 +125,15 @@ struct Endpoint: Sendable {
 
 /// What a request said, checked against the description of its operation.
 struct Arguments: Sendable {
-    /// In the order of the operation's parameters.
-    var parameters: [ParameterValue] = []
+    /// In the order of the operation's parameters; `nil` for what is not there.
+    var parameters: [(name: String, value: ParameterValue?)] = []
     var body = JSONObject()
+
+    subscript(name: String) -> ParameterValue? { parameters.first { $0.name.isSame(as: name) }?.value }
+
+    /// `nil` when it is missing or no text.
+    func text(_ name: String) -> String? {
+        guard case .text(let text) = self[name] else { return nil }
+        return text
+    }
 }

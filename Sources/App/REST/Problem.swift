@@ -19,8 +19,12 @@ struct Problem: Error, Sendable {
 
 extension Problem {
     static let bodyRequired = Problem(status: .badRequest, detail: "request body is required")
+    static let unauthorized = Problem(
+        status: .unauthorized, detail: "a token is required", headers: [.wwwAuthenticate: "Bearer"])
     static let notFound = Problem(status: .notFound, detail: "there is nothing at this path")
     static let noSuchTodo = Problem(status: .notFound, detail: "todo not found")
+    static let preconditionFailed = Problem(
+        status: .preconditionFailed, detail: "the todo is not, or no longer, as If-Match or If-None-Match demands")
     static let duplicate = Problem(status: .conflict, detail: "a todo with this extern_id already exists")
     static let tooLarge = Problem(
         status: .contentTooLarge, detail: "the request body is over \(HTTPLimits.maximumBodyBytes) bytes",
@@ -57,6 +61,7 @@ extension Problem {
     init(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem
+        case TodoServiceError.conditionFailed: self = .preconditionFailed
         case TodoServiceError.storageFull: self = .storageFull
         case TodoServiceError.unavailable, is CancellationError: self = .unavailable
         case is StoreError: self = .storageFailed
@@ -64,8 +69,17 @@ extension Problem {
         }
     }
 
-    /// `application/problem+json`: title, status, detail, and the faults as `errors`.
+    /// `application/problem+json`: `json` as an answer.
     func response() -> Response {
+        var fields = headers
+        fields[.contentType] = Self.mediaType
+        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: json))
+    }
+
+    static let mediaType = "application/problem+json"
+
+    /// Title, status, detail, and the faults as `errors`.
+    var json: ByteBuffer {
         var body = ByteBuffer()
         body.writeStaticString(#"{"title":"#)
         body.writeJSON(status.reasonPhrase)
@@ -82,9 +96,7 @@ extension Problem {
             body.writeStaticString("]")
         }
         body.writeStaticString("}")
-        var fields = headers
-        fields[.contentType] = "application/problem+json"
-        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: body))
+        return body
     }
 }
 

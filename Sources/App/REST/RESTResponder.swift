@@ -67,8 +67,9 @@ struct RESTResponder: Sendable {
 
         var faults = RequestFaults()
         var arguments = Arguments()
-        for (parameter, raw) in zip(endpoint.operation.parameters, rawParameters) {
-            if let value = Self.read(parameter, raw, &faults) { arguments.parameters.append(value) }
+        var reader = ParameterReader(request: request, pathSegments: rawParameters)
+        for parameter in endpoint.operation.parameters {
+            arguments.parameters.append((parameter.name, reader.read(parameter, &faults)))
         }
         if let schema = endpoint.operation.body {
             try request.checkBodyIsJSON()
@@ -86,17 +87,6 @@ struct RESTResponder: Sendable {
             }
             throw problem
         }
-    }
-
-    private static func read(
-        _ parameter: Operation.Parameter, _ raw: Substring.UTF8View, _ faults: inout RequestFaults
-    ) -> ParameterValue? {
-        let location = "path.\(parameter.name)"
-        guard let text = PercentEncoding.decode(raw) else {
-            faults.add("invalid percent-encoding", at: location, .string(String(Substring(raw))))
-            return nil
-        }
-        return parameter.schema.read(text, at: location, &faults)
     }
 
     /// At most `HTTPLimits.maximumBodyBytes`, whether or not the client said how many there would be.

@@ -3,11 +3,30 @@ struct Schema: Sendable {
     indirect enum Kind: Sendable {
         case object([Property])
         case array(Schema)
-        /// Lengths count Unicode scalars.
-        case string(minimumLength: Int?, maximumLength: Int?, format: String?, values: [String])
-        case integer(minimum: Int64?)
+        case string(Text)
+        case integer(ClosedRange<Int64>)
         case number
         case boolean
+        /// Whatever it is.
+        case any
+    }
+
+    /// What a string must be.
+    struct Text: Sendable {
+        /// In Unicode scalars.
+        var length: ClosedRange<Int>?
+        /// For readers of the document; nothing is checked by it.
+        var format: String?
+        /// The only ones there are; empty: any.
+        var values: [String] = []
+        var pattern: Pattern?
+    }
+
+    /// A regular expression for readers of the document, with the function that checks the same.
+    struct Pattern: Sendable {
+        /// ECMA-262.
+        var expression: String
+        var matches: @Sendable (String) -> Bool
     }
 
     struct Property: Sendable {
@@ -20,27 +39,45 @@ struct Schema: Sendable {
     /// Under which a document lists the schema once, for schemas that occur more than once.
     var name: String?
     var note: String?
+    /// What a client may send or see.
+    var example: JSONValue?
+    /// Of an object in a request: it has no other properties, and `null` in one that is not required means the same as
+    /// nothing.
+    var isClosed = false
 
+    /// In an answer, to which later versions may add properties.
     static func object(named name: String, _ properties: [Property]) -> Self {
         Self(kind: .object(properties), name: name)
     }
 
-    static func array(of element: Self) -> Self { Self(kind: .array(element)) }
-
-    static func string(length: ClosedRange<Int>? = nil, format: String? = nil, values: [String] = []) -> Self {
-        Self(
-            kind: .string(
-                minimumLength: length?.lowerBound, maximumLength: length?.upperBound, format: format, values: values))
+    /// In a request.
+    static func closedObject(named name: String, _ properties: [Property]) -> Self {
+        Self(kind: .object(properties), name: name, isClosed: true)
     }
 
-    static func integer(minimum: Int64? = nil) -> Self { Self(kind: .integer(minimum: minimum)) }
+    static func array(of element: Self) -> Self { Self(kind: .array(element)) }
+
+    static func string(
+        length: ClosedRange<Int>? = nil, format: String? = nil, values: [String] = [], pattern: Pattern? = nil
+    ) -> Self {
+        Self(kind: .string(Text(length: length, format: format, values: values, pattern: pattern)))
+    }
+
+    static func integer(_ range: ClosedRange<Int64>) -> Self { Self(kind: .integer(range)) }
 
     static let number = Self(kind: .number)
     static let boolean = Self(kind: .boolean)
+    static let any = Self(kind: .any)
 
     func noted(_ note: String) -> Self {
         var schema = self
         schema.note = note
+        return schema
+    }
+
+    func example(_ value: JSONValue) -> Self {
+        var schema = self
+        schema.example = value
         return schema
     }
 }
@@ -50,7 +87,6 @@ extension Schema.Property {
         Self(name: name, schema: schema, isRequired: true)
     }
 
-    /// `null` in a request means the same as nothing.
     static func optional(_ name: String, _ schema: Schema) -> Self {
         Self(name: name, schema: schema, isRequired: false)
     }

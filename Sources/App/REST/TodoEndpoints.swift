@@ -1,41 +1,50 @@
-internal import Store
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
+internal import Store
 
 /// Carries out the operations on todos.
 struct TodoEndpoints<Service: TodoService>: Sendable {
-    /// How many todos are read, encoded and sent at a time; a longer list costs no more memory than this.
-    static var pageSize: Int { 256 }
-
     let service: Service
 
     var all: [Endpoint] {
         [
-            Endpoint(operation: .listTodos) { _ in try await list() },
+            Endpoint(operation: .listTodos) { try await list(TodoList($0), Preconditions($0)) },
             Endpoint(operation: .createTodo) { try await create($0.body) },
-            Endpoint(operation: .getTodo) { try await get($0.address) },
-            Endpoint(operation: .updateTodo) { try await update($0.address, $0.body) },
-            Endpoint(operation: .deleteTodo) { try await delete($0.address) },
-            Endpoint(operation: .getTodoByExternID) { try await get($0.address) },
-            Endpoint(operation: .updateTodoByExternID) { try await update($0.address, $0.body) },
-            Endpoint(operation: .deleteTodoByExternID) { try await delete($0.address) },
+            Endpoint(operation: .getTodo) { try await get($0) },
+            Endpoint(operation: .updateTodo) { try await update($0) },
+            Endpoint(operation: .deleteTodo) { try await delete($0) },
+            Endpoint(operation: .getTodoByExternID) { try await get($0) },
+            Endpoint(operation: .updateTodoByExternID) { try await update($0) },
+            Endpoint(operation: .deleteTodoByExternID) { try await delete($0) },
         ]
     }
 
-    private func list() async throws -> Response {
-        // The first page is read before the head is sent, so that a failure is still told as one.
-        let first = try await service.page(after: nil, limit: Self.pageSize)
-        guard first.count < Self.pageSize else {
-            let pages = TodoPages(service: service, first: first, limit: Self.pageSize)
-            return Response(status: .ok, headers: .json, body: ResponseBody(asyncSequence: TodoListText(pages: pages)))
+    private func list(_ list: TodoList, _ preconditions: Preconditions) async throws -> Response {
+        // Weak, since a long list is read in parts. Taken first: what changes from here on shows in the list, or not.
+        let tag = EntityTag(isWeak: true, opaque: service.version)
+        var headers = HTTPFields.todos
+        headers[.eTag] = tag.description
+        if let answer = try preconditions.answer(for: tag, headers) { return answer }
+        if let limit = list.limit { return try await page(list, limit, headers) }
+
+        // The first chunk is read before the head is sent, so that a failure is still told as one.
+        let limit = TodoList.chunkCount
+        let first = try await service.page(after: list.cursor, limit: limit, isCompleted: list.isCompleted)
+        guard first.count == limit else { return .json(.ok, .json(first), headers) }
+        let chunks = TodoChunks(service: service, first: first, limit: limit, isCompleted: list.isCompleted)
+        return Response(status: .ok, headers: headers, body: ResponseBody(asyncSequence: TodoListText(chunks: chunks)))
+    }
+
+    private func page(_ list: TodoList, _ limit: Int, _ headers: HTTPFields) async throws -> Response {
+        var headers = headers
+        // One more than is shown tells whether there is more.
+        var todos = try await service.page(after: list.cursor, limit: limit + 1, isCompleted: list.isCompleted)
+        if todos.count > limit {
+            todos.removeLast()
+            headers[.link] = todos.last.map { "<\(list.path(behind: TodoCursor(after: $0)))>; rel=\"next\"" }
         }
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(2 + first.count * 200)
-        buffer.writeStaticString("[")
-        buffer.writeTodos(first)
-        buffer.writeStaticString("]")
-        return .json(.ok, buffer)
+        return .json(.ok, .json(todos), headers)
     }
 
     private func create(_ body: JSONObject) async throws -> Response {
@@ -49,120 +58,68 @@ struct TodoEndpoints<Service: TodoService>: Sendable {
         }
     }
 
-    private func get(_ address: TodoAddress) async throws -> Response {
+    private func get(_ arguments: Arguments) async throws -> Response {
         let todo =
-            switch address {
+            switch try arguments.address {
             case .id(let id): try await service.todo(id: id)
             case .externID(let externID): try await service.todo(externID: externID)
             }
         guard let todo else { throw Problem.noSuchTodo }
-        return .json(.ok, todo)
+        let json = ByteBuffer.json(todo)
+        let tag = EntityTag(of: json)
+        var headers = HTTPFields.todos
+        headers[.eTag] = tag.description
+        return try Preconditions(arguments).answer(for: tag, headers) ?? .json(.ok, json, headers)
     }
 
-    private func update(_ address: TodoAddress, _ body: JSONObject) async throws -> Response {
+    private func update(_ arguments: Arguments) async throws -> Response {
         let todo = try await service.update(
-            address, text: body.string("todo"), isCompleted: body.boolean("completed"))
+            try arguments.address, text: arguments.body.string("todo"),
+            isCompleted: arguments.body.boolean("completed"), if: Preconditions(arguments).condition)
         guard let todo else { throw Problem.noSuchTodo }
         return .json(.ok, todo)
     }
 
-    private func delete(_ address: TodoAddress) async throws -> Response {
-        guard try await service.delete(address) else { throw Problem.noSuchTodo }
+    private func delete(_ arguments: Arguments) async throws -> Response {
+        guard try await service.delete(try arguments.address, if: Preconditions(arguments).condition) else {
+            throw Problem.noSuchTodo
+        }
         return Response(status: .noContent)
     }
 }
 
 extension Arguments {
-    /// The one parameter of an operation on one todo.
+    /// What an operation on one todo has as its first parameter.
     fileprivate var address: TodoAddress {
         get throws {
-            switch parameters.first {
+            switch parameters.first?.value {
             case .integer(let id): .id(id)
             case .text(let externID): .externID(externID)
-            case nil: throw Problem.unexpected
+            case .boolean, nil: throw Problem.unexpected
             }
         }
     }
 }
 
 extension Response {
+    /// With the todo's tag.
     fileprivate static func json(_ status: HTTPResponse.Status, _ todo: Todo) -> Response {
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(128 + todo.externID.utf8.count + todo.text.utf8.count)
-        buffer.writeJSON(todo)
-        return .json(status, buffer)
+        let json = ByteBuffer.json(todo)
+        var headers = HTTPFields.json
+        headers[.eTag] = EntityTag(of: json).description
+        return .json(status, json, headers)
     }
 
-    static func json(_ status: HTTPResponse.Status, _ buffer: ByteBuffer) -> Response {
-        Response(status: status, headers: .json, body: ResponseBody(byteBuffer: buffer))
+    static func json(
+        _ status: HTTPResponse.Status, _ buffer: ByteBuffer, _ headers: HTTPFields = .json
+    ) -> Response {
+        Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
     }
 }
 
 extension HTTPFields {
-    fileprivate static let json: HTTPFields = [.contentType: "application/json"]
-}
+    static let json: HTTPFields = [.contentType: "application/json"]
 
-// MARK: - Lists
-
-/// All todos, a page at a time, each read when it is wanted.
-///
-/// A todo that is created meanwhile is newer than the place that was reached, and does not show; none shows twice.
-struct TodoPages<Service: TodoService>: AsyncSequence, Sendable {
-    let service: Service
-    let first: [Todo]
-    let limit: Int
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let pages: TodoPages
-        private var cursor: TodoCursor?
-        private var isFirst = true
-
-        init(pages: TodoPages) { self.pages = pages }
-
-        mutating func next() async throws -> [Todo]? {
-            var page = pages.first
-            if !isFirst {
-                guard let cursor else { return nil }
-                page = try await pages.service.page(after: cursor, limit: pages.limit)
-            }
-            isFirst = false
-            cursor = page.last.map { TodoCursor(createdAtMilliseconds: $0.createdAtMilliseconds, id: $0.id) }
-            if page.count < pages.limit { cursor = nil }
-            return page
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pages: self) }
-}
-
-/// The JSON array of all todos, a page at a time.
-struct TodoListText<Service: TodoService>: AsyncSequence, Sendable {
-    let pages: TodoPages<Service>
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        private enum State { case atStart, inside, atEnd }
-
-        private var pages: TodoPages<Service>.AsyncIterator
-        private var state = State.atStart
-
-        init(pages: TodoPages<Service>.AsyncIterator) { self.pages = pages }
-
-        mutating func next() async throws -> ByteBuffer? {
-            guard state != .atEnd else { return nil }
-            var buffer = ByteBuffer()
-            if state == .atStart { buffer.writeStaticString("[") }
-            if let page = try await pages.next() {
-                buffer.reserveCapacity(2 + page.count * 200)
-                if state == .inside, !page.isEmpty { buffer.writeStaticString(",") }
-                buffer.writeTodos(page)
-                state = .inside
-            } else {
-                buffer.writeStaticString("]")
-                state = .atEnd
-            }
-            return buffer
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pages: pages.makeAsyncIterator()) }
+    /// A cache may keep todos, but asks each time whether they are still the same (RFC 9111 §5.2.2.4).
+    fileprivate static let todos: HTTPFields = [.contentType: "application/json", .cacheControl: "no-cache"]
 }
