@@ -255,8 +255,8 @@ struct HTTPApplicationTests {
 private func application(
     host: String = "127.0.0.1", port: UInt16, service: MemoryTodoService = MemoryTodoService(),
     limits: HTTPLimits = HTTPLimits(), onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
-) -> HTTPApplication {
-    makeHTTPApplication(
+) throws -> HTTPApplication {
+    try makeHTTPApplication(
         host: host, port: port, service: service, isReady: { true }, status: { .sample }, limits: limits,
         logger: .silent, onListening: onListening)
 }
@@ -267,7 +267,7 @@ private func withServer(
     _ body: @escaping @Sendable (Int, ServiceGroup) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
-    let server = application(port: 0, service: service, limits: limits) { port in
+    let server = try application(port: 0, service: service, limits: limits) { port in
         continuation.yield(port)
         continuation.finish()
     }

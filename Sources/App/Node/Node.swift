@@ -43,7 +43,7 @@ private func run(_ settings: Settings, _ store: Store, _ logger: Logger) async t
         status = StatusReporter(settings: settings, store: store, core: nil)
         services.append(.init(service: StandaloneCore(listening: listening, stop: stop, logger: logger)))
     }
-    let http = makeHTTPApplication(
+    let http = try makeHTTPApplication(
         host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
         isReady: { status.isReady }, status: { await status.report() }, logger: logger,
         onListening: { port in

@@ -15,17 +15,21 @@ internal import ServiceLifecycle
 ///   - status: asked for `/health/info`.
 ///   - furtherEndpoints: served besides the health and todo endpoints.
 ///   - onListening: called once, with the port, when connections are accepted.
+///
+/// Throws only where the description of the API cannot be written down.
 func makeHTTPApplication(
     host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
     status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
     limits: HTTPLimits = HTTPLimits(),
     logger: Logger, onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
-) -> HTTPApplication {
-    let endpoints = HealthEndpoints(isReady: isReady, status: status).all + TodoEndpoints(service: service).all
+) throws -> HTTPApplication {
+    let endpoints = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
+    let document = OpenAPIDocument(endpoints.map(\.operation), version: BuildInfo.version, wantsToken: false)
     return HTTPApplication(
         host: host, port: port, limits: limits,
         responder: RESTResponder(
-            endpoints + furtherEndpoints, isReady: isReady, bodyTimeout: limits.bodyTimeout, logger: logger),
+            endpoints + (try OpenAPIEndpoints(document).all) + furtherEndpoints, isReady: isReady,
+            bodyTimeout: limits.bodyTimeout, logger: logger),
         logger: logger, onListening: onListening)
 }
 
