@@ -7,18 +7,18 @@ ifeq ($(filter udp zmq,$(TRANSPORT)),)
 $(error TRANSPORT is "$(TRANSPORT)"; it can be udp or zmq)
 endif
 
-.PHONY: run test soak fuzz build format clean install
+.PHONY: run test soak fuzz build format clean install install-for-tests
 
 run: build
 	scripts/run-cluster "$(TRANSPORT)"
 
-test: install
+test: install-for-tests
 	scripts/check
 
 soak: build
 	scripts/soak
 
-fuzz: install
+fuzz: install-for-tests
 	scripts/fuzz
 
 build: install
@@ -32,3 +32,6 @@ clean:
 
 install:
 	scripts/install-missing
+
+install-for-tests:
+	scripts/install-missing --for-tests

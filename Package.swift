@@ -136,7 +136,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProcessTests", dependencies: ["App", "CSQLite", "Membership", "TestSupport", "Transport"],
-            exclude: ["delay.py"],
+            exclude: ["delay.py", "schemathesis.toml"],
             swiftSettings: strict),
     ]
 )

@@ -54,7 +54,7 @@ struct REST: Sendable {
 
     let host: String
     let port: Int
-    private var base: String { "http://\(host):\(port)" }
+    var url: String { "http://\(host):\(port)" }
 
     init(host: String = "127.0.0.1", port: Int) {
         self.host = host
@@ -62,7 +62,7 @@ struct REST: Sendable {
     }
 
     func request(_ method: String, _ path: String, json: [String: Any]? = nil) async throws -> Response {
-        guard let url = URL(string: base + path) else { throw URLError(.badURL) }
+        guard let url = URL(string: url + path) else { throw URLError(.badURL) }
         var request = URLRequest(url: url)
         request.httpMethod = method
         if let json {
