@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import Testing
 
 @testable import App
 
@@ -13,13 +14,16 @@ struct RESTFixture {
     let isReady = NIOLockedValueBox(true)
     let status = NIOLockedValueBox(NodeStatus.sample)
     let responder: RESTResponder
+    private let routes: RouteTable
 
     init() {
         let (isReady, status) = (isReady, status)
         let health = HealthEndpoints(
             isReady: { isReady.withLockedValue { $0 } }, status: { status.withLockedValue { $0 } })
+        let endpoints = health.all + TodoEndpoints(service: service).all
+        routes = RouteTable(endpoints)
         responder = RESTResponder(
-            health.all + TodoEndpoints(service: service).all, isReady: { isReady.withLockedValue { $0 } },
+            endpoints, isReady: { isReady.withLockedValue { $0 } },
             logger: .silent)
     }
 
@@ -45,6 +49,12 @@ struct RESTFixture {
         }
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
         let response = try await responder.respond(to: request)
+        // Whatever a test is about: no operation answers with a status that its description does not name.
+        if case .endpoint(let endpoint, _) = routes.match(method, request.uri.path) {
+            #expect(
+                endpoint.operation.statuses.contains(response.status.code),
+                "\(endpoint.operation.id) says \(response.status)")
+        }
         let collector = Collector()
         try await response.body.write(collector)
         return Answer(status: response.status.code, headers: response.headers, bytes: collector.bytes)

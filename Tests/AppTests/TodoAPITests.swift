@@ -233,7 +233,7 @@ struct TodoAPITests {
         struct Internal: Error { let secret = "the path of the database" }
         for (error, status) in [
             (Internal() as any Error, 500), (TodoServiceError.storageFull, 507), (TodoServiceError.unavailable, 503),
-            (CancellationError(), 503), (Problem.notFound, 404),
+            (CancellationError(), 503),
             (StoreError.ioError(path: "database", reason: "secret"), 500),
         ] {
             api.service.failure = error

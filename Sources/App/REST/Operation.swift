@@ -86,8 +86,7 @@ extension Operation {
             ]
         }
         if let fault = sampleFault { problems.append(.invalid(RequestFaults(list: [fault]))) }
-        if !isAlwaysServed { problems += [.unexpected, .storageFailed, .notReady, .unavailable] }
-        if !isRead { problems.append(.storageFull) }
+        if !isAlwaysServed { problems += [.unexpected, .storageFailed, .notReady, .unavailable, .storageFull] }
         return problems
     }
 
@@ -113,7 +112,10 @@ extension Operation.Header {
 
 extension HTTPField.Name {
     /// RFC 8288.
-    static let link = Self("Link")!
+    static let link: Self = {
+        guard let name = Self("Link") else { preconditionFailure("Link is no name of a header") }
+        return name
+    }()
 }
 
 /// An operation with what carries it out.
