@@ -64,8 +64,8 @@ let package = Package(
         .executableTarget(
             name: "App",
             dependencies: [
-                "Benchmarks", "Keys", "Membership", "Replication", "Reports", "Simulation", "Store", "Transport",
-                "TransportUDP", "TransportZMQ",
+                "Benchmarks", "CSodium", "Keys", "Membership", "Replication", "Reports", "Simulation", "Store",
+                "Transport", "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -77,7 +77,11 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
-            ], exclude: ["DESIGN.md"], swiftSettings: strict),
+            ], exclude: ["DESIGN.md"],
+            resources: [
+                "docs.html", "docs.css", "docs-model.js", "docs-request.js", "docs-view.js",
+                "docs-answer.js", "docs-try.js", "docs-page.js",
+            ].map { .embedInCode("REST/Docs/\($0)") }, swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Replication", "Simulation", "Transport"], path: "Tests/Support",
             swiftSettings: strict),
@@ -118,7 +122,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ], swiftSettings: strict),
+            ], exclude: ["docs-test.js"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "Reports", "Transport"], swiftSettings: strict),

@@ -25,10 +25,12 @@ func makeHTTPApplication(
 ) throws -> HTTPApplication {
     let endpoints = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
     let document = OpenAPIDocument(endpoints.map(\.operation), version: BuildInfo.version, wantsToken: false)
+    let descriptions = try OpenAPIEndpoints(document)
+    let docs = DocsEndpoint(openAPI: descriptions.json)
     return HTTPApplication(
         host: host, port: port, limits: limits,
         responder: RESTResponder(
-            endpoints + (try OpenAPIEndpoints(document).all) + furtherEndpoints, isReady: isReady,
+            endpoints + descriptions.all + [docs.endpoint] + furtherEndpoints, isReady: isReady,
             bodyTimeout: limits.bodyTimeout, logger: logger),
         logger: logger, onListening: onListening)
 }
