@@ -1,4 +1,3 @@
-import CSQLite
 import Foundation
 import Testing
 
@@ -22,10 +21,10 @@ struct LargeSyncTests {
     func newNode(transport: String, ownCount: Int) async throws {
         // The third stands alone: what an empty node takes that has nothing to do.
         let cluster = try TestCluster(3, transport: transport, seeds: { $0 == 2 ? [2] : [0, 1] }, joinTimeout: 0.5)
-        try OlderDatabase(cluster.directory.appendingPathComponent("node-1.db").path).fill("a", Self.rowCount)
+        try SQLiteFile(cluster.directory.appendingPathComponent("node-1.db").path).fill("a", Self.rowCount)
         // An empty node gets pages; one that has something compares bucket by bucket.
         if ownCount > 0 {
-            try OlderDatabase(cluster.directory.appendingPathComponent("node-2.db").path).fill("b", ownCount)
+            try SQLiteFile(cluster.directory.appendingPathComponent("node-2.db").path).fill("b", ownCount)
         }
         try cluster.start(0)
         try cluster.start(2)
@@ -59,34 +58,18 @@ struct LargeSyncTests {
     }
 }
 
-/// A file as the program left it that this one replaces: `todos` with five columns.
-private struct OlderDatabase {
-    struct Failed: Error { var message: String }
-
-    let path: String
-
-    init(_ path: String) { self.path = path }
-
-    /// Todos of 400 to 499 characters, whose keys begin with `prefix`.
-    func fill(_ prefix: String, _ count: Int) throws {
-        var handle: OpaquePointer?
-        defer { sqlite3_close_v2(handle) }
-        let statements = """
-            CREATE TABLE todos (
-              id INTEGER PRIMARY KEY AUTOINCREMENT,
-              extern_id TEXT NOT NULL,
-              todo TEXT NOT NULL,
-              completed BOOLEAN NOT NULL DEFAULT 0,
-              created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
-            );
-            CREATE UNIQUE INDEX idx_todos_extern_id ON todos(extern_id);
+extension SQLiteFile {
+    /// Makes a file as the program left it that this one replaces, with todos of 400 to 499 characters whose keys begin with
+    /// `prefix`.
+    fileprivate func fill(_ prefix: String, _ count: Int) throws {
+        try run(Self.seedSchema)
+        try run(
+            """
             WITH RECURSIVE numbers(number) AS (VALUES (1) UNION ALL SELECT number + 1 FROM numbers WHERE number < \(count))
             INSERT INTO todos (extern_id, todo, completed, created_at)
               SELECT printf('\(prefix)-%08d', number), substr(hex(randomblob(250)), 1, 400 + number % 100), number % 3 = 0,
                      '2025-11-08 09:10:11'
               FROM numbers;
-            """
-        guard sqlite3_open(path, &handle) == SQLITE_OK, sqlite3_exec(handle, statements, nil, nil, nil) == SQLITE_OK
-        else { throw Failed(message: String(cString: sqlite3_errmsg(handle))) }
+            """)
     }
 }
