@@ -139,8 +139,10 @@ let package = Package(
             dependencies: ["Replication", "Simulation", "Transport"], exclude: ["regressions.txt"],
             swiftSettings: strict),
         .testTarget(
-            name: "ProcessTests", dependencies: ["App", "CSQLite", "Membership", "TestSupport", "Transport"],
-            exclude: ["delay.py", "schemathesis.toml"],
+            name: "ProcessTests",
+            dependencies: [
+                "App", "CSQLite", "Membership", "TestSupport", "Transport", .product(name: "Yams", package: "Yams"),
+            ], exclude: ["delay.py", "schemathesis.toml"],
             swiftSettings: strict),
     ]
 )
