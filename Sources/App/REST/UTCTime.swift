@@ -1,4 +1,3 @@
-internal import Glibc
 internal import NIOCore
 
 /// A moment in UTC, in the proleptic Gregorian calendar.
@@ -34,11 +33,7 @@ struct UTCTime: Equatable {
         millisecond = rest % 1000
     }
 
-    static func now() -> Self {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Self(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
+    static func now() -> Self { Self(milliseconds: WallClock.milliseconds()) }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, as HTTP writes it (RFC 9110 §5.6.7).
     var httpDate: String {
