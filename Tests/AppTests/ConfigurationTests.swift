@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NIOCore
 import Testing
 import Transport
 
@@ -90,7 +91,22 @@ struct ConfigurationTests {
             node:
               name: a node
               transport: { kind: zmq, bind_addr: "[::1]:0", advertise_addr: "example.org:7000", publish_addr: "[::]:0" }
-              http: { host: "::", port: 0 }
+              http:
+                host: "::"
+                port: 0
+                tls: { cert: a.pem, key: b.pem, client_ca: c.pem }
+                tokens_file: tokens
+                limits:
+                  header_bytes: 1024
+                  header_field_bytes: 1048576
+                  header_count: 16
+                  body_bytes: 16777216
+                  body_timeout: 0.5
+                  idle_timeout: 3600
+                  stall_timeout: 2
+                  tls_handshake_timeout: 3
+                  connections: 1
+                  h2_streams: 1000
               database: { path: /tmp/x y.db, synchronous: normal }
             cluster:
               seeds: ["a.example:1", "[fe80::1]:65535", "10.0.0.1:7946"]
@@ -109,7 +125,13 @@ struct ConfigurationTests {
         ]
         (cluster.joinTimeout, cluster.syncTimeout, cluster.encryptKey) = (.milliseconds(250), .seconds(3600), key)
         var expected = Settings(logLevel: .warning, nodeName: "a node", cluster: cluster)
-        expected.http = Settings.HTTP(host: "::", port: 0)
+        expected.http = Settings.HTTP(
+            host: "::", port: 0, tls: Settings.TLSFiles(certificate: "a.pem", key: "b.pem", clientCA: "c.pem"),
+            tokens: .file("tokens"),
+            limits: HTTPLimits(
+                idleTimeout: .seconds(3600), stallTimeout: .seconds(2), bodyTimeout: .milliseconds(500),
+                handshakeTimeout: .seconds(3), maximumHeaderFieldBytes: 1 << 20, maximumHeaderBytes: 1024,
+                maximumHeaderCount: 16, maximumBodyBytes: 16 << 20, maximumConnections: 1, maximumStreams: 1000))
         expected.database = Settings.Database(path: "/tmp/x y.db", synchronous: .normal)
         #expect(settings == expected)
     }
@@ -170,6 +192,34 @@ struct ConfigurationTests {
             ("node: { http: { port: '' } }", "node.http.port"), ("node: { http: { host: 'a b' } }", "node.http.host"),
             ("node: { http: { host: 'a:80' } }", "node.http.host"),
             ("node: { http: { host: '10.0.0.256' } }", "node.http.host"),
+            ("node: { http: { tls: on } }", "node.http.tls"),
+            ("node: { http: { tls: { cert: a } } }", "node.http.tls.cert"),
+            ("node: { http: { tls: { key: a } } }", "node.http.tls.key"),
+            ("node: { http: { tls: { cert: a, key: '' } } }", "node.http.tls.key"),
+            ("node: { http: { tls: { cert: [a], key: b } } }", "node.http.tls.cert"),
+            ("node: { http: { tls: { cert: a, key: b, ca: c } } }", "node.http.tls.ca"),
+            ("node: { http: { token: short } }", "node.http.token"),
+            ("node: { http: { token: '' } }", "node.http.token"),
+            ("node: { http: { token: [abcdefghijklmnop] } }", "node.http.token"),
+            ("node: { http: { token: 'abcdefghijklmno p' } }", "node.http.token"),
+            ("node: { http: { tokens_file: '' } }", "node.http.tokens_file"),
+            ("node: { http: { token: abcdefghijklmnop, tokens_file: f } }", "node.http.tokens_file"),
+            ("node: { http: { limits: 1 } }", "node.http.limits"),
+            ("node: { http: { limits: { body_bytes: 1023 } } }", "node.http.limits.body_bytes"),
+            ("node: { http: { limits: { body_bytes: 16777217 } } }", "node.http.limits.body_bytes"),
+            ("node: { http: { limits: { body_bytes: 1e6 } } }", "node.http.limits.body_bytes"),
+            ("node: { http: { limits: { body_bytes: '2048' } } }", "node.http.limits.body_bytes"),
+            ("node: { http: { limits: { body_bytes: 99999999999999999999 } } }", "node.http.limits.body_bytes"),
+            ("node: { http: { limits: { header_bytes: 0 } } }", "node.http.limits.header_bytes"),
+            ("node: { http: { limits: { header_field_bytes: 1048577 } } }", "node.http.limits.header_field_bytes"),
+            ("node: { http: { limits: { header_count: 15 } } }", "node.http.limits.header_count"),
+            ("node: { http: { limits: { idle_timeout: 0 } } }", "node.http.limits.idle_timeout"),
+            ("node: { http: { limits: { stall_timeout: 3601 } } }", "node.http.limits.stall_timeout"),
+            ("node: { http: { limits: { body_timeout: x } } }", "node.http.limits.body_timeout"),
+            ("node: { http: { limits: { tls_handshake_timeout: -1 } } }", "node.http.limits.tls_handshake_timeout"),
+            ("node: { http: { limits: { connections: 0 } } }", "node.http.limits.connections"),
+            ("node: { http: { limits: { h2_streams: 1001 } } }", "node.http.limits.h2_streams"),
+            ("node: { http: { limits: { linger: 1 } } }", "node.http.limits.linger"),
             ("node: { database: { path: '' } }", "node.database.path"),
             ("node: { database: { path: \"a\\0b\" } }", "node.database.path"),
             ("node: { database: { synchronous: off } }", "node.database.synchronous"),
@@ -224,6 +274,37 @@ struct ConfigurationTests {
         ])
     func duplicates(text: String, locations: [String]) {
         #expect(faults(text).map(\.location).sorted() == locations.sorted())
+    }
+
+    @Test("A token is read as it stands, also one of digits, and no message shows one")
+    func tokens() throws {
+        for text in ["1234567890123456", "'1234567890123456'", "\"1234567890123456\""] {
+            let settings = Settings(try read("node: { http: { token: \(text) } }"), hostName: "m")
+            #expect(settings.http.tokens == AccessToken("1234567890123456").map { .token($0) })
+        }
+        for text in [
+            "node: {http: {token: 'a secret text of mine'}}", "node: {http: {token: ['a secret text of mine']}}",
+            "node: {http: {tokn: 'a secret text of mine'}}", "node: {http: {token: 'a secret text of mine\n x: [",
+        ] {
+            let faults = faults(text)
+            #expect(!faults.isEmpty && !faults.contains { $0.description.contains("secret") }, "\(faults)")
+        }
+        #expect(
+            try read("node: {http: {token: , tokens_file: ~, tls: {cert: , key: ~}, limits: }}") == PartialSettings())
+    }
+
+    @Test("With TLS the address that others are told says so")
+    func url() {
+        var http = Settings.HTTP()
+        #expect(http.url("a:1") == "http://a:1" && !http.isLoopback)
+        http.tls = Settings.TLSFiles(certificate: "a", key: "b")
+        #expect(http.url("a:1") == "https://a:1")
+        for (host, isLoopback) in [
+            ("127.0.0.1", true), ("::1", true), ("localhost", true), ("::", false), ("a", false),
+        ] {
+            http.host = host
+            #expect(http.isLoopback == isLoopback, "\(host)")
+        }
     }
 
     @Test("No message shows the key of the cluster")

@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOSSL
 import ServiceLifecycle
 import Testing
 
@@ -252,29 +253,34 @@ struct HTTPApplicationTests {
     }
 }
 
-private func application(
+func application(
     host: String = "127.0.0.1", port: UInt16, service: MemoryTodoService = MemoryTodoService(),
-    limits: HTTPLimits = HTTPLimits(), onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
+    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil,
+    onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
     try makeHTTPApplication(
         host: host, port: port, service: service, isReady: { true }, status: { .sample }, limits: limits,
-        logger: .silent, onListening: onListening)
+        tls: tls, logger: .silent, onListening: onListening)
 }
 
 /// Runs `body` with a server on a free port, which is shut down gracefully afterwards.
-private func withServer(
+func withServer(
     _ service: MemoryTodoService = MemoryTodoService(), limits: HTTPLimits = HTTPLimits(),
+    tls: Current<NIOSSLContext>? = nil, onEnd: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int, ServiceGroup) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
-    let server = try application(port: 0, service: service, limits: limits) { port in
+    let server = try application(port: 0, service: service, limits: limits, tls: tls) { port in
         continuation.yield(port)
         continuation.finish()
     }
-    let group = ServiceGroup(services: [server], logger: .silent)
+    let group = ServiceGroup(services: [DrainingHTTP(application: server)], logger: .silent)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask {
-            defer { continuation.finish() }
+            defer {
+                continuation.finish()
+                onEnd()
+            }
             try await group.run()
         }
         for await port in ports { try await body(Int(port), group) }

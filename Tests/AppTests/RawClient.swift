@@ -1,17 +1,24 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// A connection that sends and receives bytes as they are, to say things that a proper client would not.
 enum RawClient {
     /// Runs `body` with a connection to 127.0.0.1, which is closed afterwards.
+    ///
+    /// - Parameter tls: what is said and heard goes over TLS.
     static func connect<Value: Sendable>(
-        port: Int, _ body: @Sendable (inout Connection) async throws -> Value
+        port: Int, tls: NIOSSLContext? = nil, _ body: @Sendable (inout Connection) async throws -> Value
     ) async throws -> Value {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel(
+                    if let tls {
+                        let handler = try NIOSSLClientHandler(context: tls, serverHostname: nil)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    return try NIOAsyncChannel(
                         wrappingChannelSynchronously: channel,
                         configuration: .init(
                             isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,
@@ -28,6 +35,8 @@ enum RawClient {
         fileprivate var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
         fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private(set) var received = ""
+        /// All that came, whatever was forgotten of `received`.
+        private(set) var bytes: [UInt8] = []
 
         fileprivate init(
             iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
@@ -38,6 +47,16 @@ enum RawClient {
         }
 
         func send(_ text: String) async throws { try await outbound.write(ByteBuffer(string: text)) }
+
+        func send(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
+
+        /// Waits until `condition` holds for `bytes`; whether it did before the server closed, in whatever way.
+        mutating func receive(until condition: ([UInt8]) -> Bool) async -> Bool {
+            while !condition(bytes) {
+                guard (try? await readMore()) == true else { return condition(bytes) }
+            }
+            return true
+        }
 
         /// What came until it contains `text`, all of which is then forgotten; `nil` when the server closed before.
         mutating func receive(until text: String) async throws -> String? {
@@ -79,6 +98,7 @@ enum RawClient {
             defer { self.iterator = iterator }
             guard let buffer = try await iterator.next() else { return false }
             received += String(buffer: buffer)
+            bytes += buffer.readableBytesView
             return true
         }
     }

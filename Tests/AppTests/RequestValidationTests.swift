@@ -156,7 +156,7 @@ struct RequestValidationTests {
 
     @Test("A body of 1 MiB is read, a byte more is a 413")
     func size() async throws {
-        let limit = HTTPLimits.maximumBodyBytes
+        let limit = HTTPLimits().maximumBodyBytes
         let start = Array(#"{"extern_id":"a","todo":"x"}"#.utf8)
         let most = start + [UInt8](repeating: 0x20, count: limit - start.count)
         #expect(try await api.send(.post, "/todos", bytes: most).status == 201)

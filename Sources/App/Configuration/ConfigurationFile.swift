@@ -9,25 +9,13 @@ enum ConfigurationFile {
         func fault(_ message: String) -> ConfigurationError {
             ConfigurationError(path: path, faults: [ConfigurationFault(location: "", message: message)])
         }
-        func fault(_ doing: String, _ code: CInt) -> ConfigurationError {
-            fault("cannot \(doing) the file: \(String(cString: strerror(code)))")
+        let file: SmallFile
+        do throws(SmallFile.Failure) {
+            file = try SmallFile(path, maximumBytes: maximumBytes)
+        } catch {
+            throw fault(error.description)
         }
-        guard !path.isEmpty, !path.utf8.contains(0) else { throw fault("expected the path of a file") }
-        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw fault("open", errno) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw fault("read", errno) }
-            if count == 0 { break }
-            bytes += chunk[..<count]
-            guard bytes.count <= maximumBytes else { throw fault("expected at most \(maximumBytes) bytes, found more") }
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(validating: file.bytes, as: UTF8.self) else {
             throw fault("expected UTF-8, found other bytes")
         }
         return text

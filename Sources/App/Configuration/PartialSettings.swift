@@ -6,6 +6,9 @@ struct PartialSettings: Sendable, Equatable {
     var nodeName: String?
     var httpHost: String?
     var httpPort: UInt16?
+    var tls: Settings.TLSFiles?
+    var tokens: Settings.TokenSource?
+    var httpLimits: HTTPLimits?
     var databasePath: String?
     var synchronous: Settings.Database.Synchronous?
     var transport: String?
@@ -22,6 +25,7 @@ struct PartialSettings: Sendable, Equatable {
         Self(
             logLevel: logLevel ?? other.logLevel, nodeName: nodeName ?? other.nodeName,
             httpHost: httpHost ?? other.httpHost, httpPort: httpPort ?? other.httpPort,
+            tls: tls ?? other.tls, tokens: tokens ?? other.tokens, httpLimits: httpLimits ?? other.httpLimits,
             databasePath: databasePath ?? other.databasePath, synchronous: synchronous ?? other.synchronous,
             transport: transport ?? other.transport, bindAddress: bindAddress ?? other.bindAddress,
             advertiseAddress: advertiseAddress ?? other.advertiseAddress,
@@ -52,6 +56,9 @@ extension Settings {
         logLevel = partial.logLevel ?? logLevel
         http.host = partial.httpHost ?? http.host
         http.port = partial.httpPort ?? http.port
+        http.tls = partial.tls
+        http.tokens = partial.tokens
+        http.limits = partial.httpLimits ?? http.limits
         database.path = partial.databasePath ?? database.path
         database.synchronous = partial.synchronous ?? database.synchronous
     }

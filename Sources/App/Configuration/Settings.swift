@@ -1,4 +1,5 @@
 internal import Logging
+internal import Transport
 
 /// Everything a node is told when it starts: the defaults, overlaid by the file, overlaid by the flags.
 ///
@@ -9,6 +10,37 @@ struct Settings: Sendable, Equatable {
         var host = "0.0.0.0"
         /// 0: any free port.
         var port: UInt16 = 8080
+        /// `nil`: HTTP in clear.
+        var tls: TLSFiles?
+        /// `nil`: whoever reaches the address may do everything.
+        var tokens: TokenSource?
+        var limits = HTTPLimits()
+
+        /// Where the API is, as a URL without a path.
+        func url(_ address: some CustomStringConvertible) -> String {
+            "\(tls == nil ? "http" : "https")://\(address)"
+        }
+
+        /// Whether only this machine reaches `host`. A name counts as reachable, but for the one of this machine.
+        var isLoopback: Bool {
+            host.isSame(as: "localhost") || PeerAddress("\(HostAndPort(host: host, port: port))")?.isLoopback == true
+        }
+    }
+
+    /// Paths of PEM files.
+    struct TLSFiles: Sendable, Equatable {
+        /// The node's certificate, and behind it those that lead from it to one that clients know.
+        var certificate: String
+        /// Not encrypted.
+        var key: String
+        /// Whose certificates clients must have; `nil`: they need none.
+        var clientCA: String?
+    }
+
+    enum TokenSource: Sendable, Equatable {
+        case token(AccessToken)
+        /// The path of an `AccessTokenFile`.
+        case file(String)
     }
 
     struct Database: Sendable, Equatable {

@@ -18,7 +18,7 @@ extension PartialSettings {
 }
 
 /// Walks the known keys of a configuration file and collects every fault. What lies under unknown keys is not visited.
-private struct SettingsReader {
+struct SettingsReader {
     /// One key of a mapping with what it says.
     struct Entry {
         var path: String
@@ -60,9 +60,7 @@ private struct SettingsReader {
     private mutating func readNode(_ entry: Entry?, into settings: inout PartialSettings) {
         let node = section(entry, keys: ["name", "transport", "serf", "http", "database"])
         settings.nodeName = value(node["name"], .nodeName)
-        let http = section(node["http"], keys: ["host", "port"])
-        settings.httpHost = value(http["host"], .httpHost)
-        settings.httpPort = value(http["port"], .port)
+        readHTTP(node["http"], into: &settings)
         let database = section(node["database"], keys: ["path", "synchronous"])
         settings.databasePath = value(database["path"], .path)
         settings.synchronous = value(database["synchronous"], .synchronous)
@@ -125,7 +123,7 @@ private struct SettingsReader {
     }
 
     /// The mapping at `entry`; empty when nothing is there. Unknown and doubled keys are faults.
-    private mutating func section(_ entry: Entry?, keys: [String]) -> Section {
+    mutating func section(_ entry: Entry?, keys: [String]) -> Section {
         var section = Section(path: entry?.path ?? "")
         guard let entry, !entry.node.isAbsent else { return section }
         guard case .mapping(let mapping) = entry.node else {
@@ -152,7 +150,7 @@ private struct SettingsReader {
     }
 
     /// `nil` where nothing is given, and where a fault was found.
-    private mutating func value<Value>(_ entry: Entry?, _ rule: ValueRule<Value>) -> Value? {
+    mutating func value<Value>(_ entry: Entry?, _ rule: ValueRule<Value>) -> Value? {
         guard let entry, !entry.node.isAbsent else { return nil }
         guard case .scalar(let scalar) = entry.node else {
             fault(entry, "expected \(rule.expectation), found \(entry.node.kind)")
@@ -169,7 +167,7 @@ private struct SettingsReader {
         return nil
     }
 
-    private mutating func fault(_ entry: Entry?, _ message: String) {
+    mutating func fault(_ entry: Entry?, _ message: String) {
         guard let entry else { return }
         faults.append(ConfigurationFault(location: entry.path, line: entry.node.mark?.line, message: message))
     }
@@ -177,7 +175,7 @@ private struct SettingsReader {
 
 extension Node {
     /// `null` in one of its spellings, or nothing at all: as if the key were not there.
-    fileprivate var isAbsent: Bool {
+    var isAbsent: Bool {
         guard case .scalar(let scalar) = self, scalar.style == .plain else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }

@@ -110,6 +110,24 @@ extension ValueRule<ClusterKey> {
     }
 }
 
+extension ValueRule<AccessToken> {
+    static var accessToken: Self {
+        let counts = AccessToken.byteCounts
+        return Self(
+            expectation: "\(counts.lowerBound) to \(counts.upperBound) characters of A-Z a-z 0-9 - . _ ~ + /, "
+                + "with = only at the end", isSecret: true
+        ) { AccessToken($0) }
+    }
+}
+
+extension ValueRule<Int> {
+    static func count(_ range: ClosedRange<Int>) -> Self {
+        Self(expectation: "a whole number from \(range.lowerBound) to \(range.upperBound)", isNumber: true) { text in
+            text.isDecimal ? Int(text).flatMap { range.contains($0) ? $0 : nil } : nil
+        }
+    }
+}
+
 extension String {
     /// Byte for byte. `==` takes texts for equal that Unicode calls equivalent.
     func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }

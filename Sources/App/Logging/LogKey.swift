@@ -16,6 +16,8 @@ enum LogKey: String {
     case cause
     case count
     case repeats
+    case path
+    case reloaded
     case method = "http.method"
     case operation = "http.operation"
     case status = "http.status"

@@ -135,6 +135,7 @@ struct ClusterCore: Service {
     private func httpAddress(port: UInt16, advertised: PeerAddress) -> String {
         let host = settings.http.host
         let isWildcard = host == "0.0.0.0" || host == "::"
-        return isWildcard ? "http://\(advertised.with(port: port))" : "http://\(HostAndPort(host: host, port: port))"
+        return isWildcard
+            ? settings.http.url(advertised.with(port: port)) : settings.http.url(HostAndPort(host: host, port: port))
     }
 }

@@ -12,9 +12,11 @@ func serve(_ settings: Settings) async throws {
     var logger = Logger(label: "auto-cluster-sync")
     logger.logLevel = settings.logLevel
 
+    let (http, logging) = (settings.http, logger)
+    let credentials = try await OwnThread.run { try HTTPCredentials(http, logger: logging) }
     let store = try await openStore(settings)
     do {
-        try await run(settings, store, logger)
+        try await run(settings, credentials, store, logger)
     } catch {
         await store.close()
         throw error
@@ -26,13 +28,17 @@ func serve(_ settings: Settings) async throws {
 /// How long a node that was told to stop may take to finish requests and say farewell.
 private let shutdownLimit: Duration = .seconds(4)
 
-private func run(_ settings: Settings, _ store: Store, _ logger: Logger) async throws {
+private func run(
+    _ settings: Settings, _ credentials: HTTPCredentials, _ store: Store, _ logger: Logger
+) async throws {
     if store.takenOverCount > 0 {
         logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
     }
     let listening = Listening()
     let stop = StopFlag()
-    var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        .init(service: await ReloadService(credentials))
+    ]
     let status: StatusReporter
     if let settingsOfCluster = settings.cluster {
         let core = try await ClusterCore(
@@ -45,10 +51,11 @@ private func run(_ settings: Settings, _ store: Store, _ logger: Logger) async t
     }
     let http = try makeHTTPApplication(
         host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
-        isReady: { status.isReady }, status: { await status.report() }, logger: logger,
+        isReady: { status.isReady }, status: { await status.report() }, limits: settings.http.limits,
+        tls: credentials.tls, tokens: credentials.tokens, logger: logger,
         onListening: { port in
             let address = HostAndPort(host: settings.http.host, port: port)
-            logger.log(.info, "Listening for HTTP", [.url: "http://\(address)"])
+            logger.log(.info, "Listening for HTTP", [.url: settings.http.url(address)])
             listening.announce(port)
         })
     services.append(

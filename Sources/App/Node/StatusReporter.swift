@@ -44,7 +44,7 @@ struct StatusReporter: Sendable {
         let http = HostAndPort(host: settings.http.host, port: settings.http.port)
         return NodeStatus.Member(
             name: settings.nodeName, address: core.map { "\($0.transport.boundAddress)" } ?? "", status: .alive,
-            http: "http://\(http)", lag: .zero)
+            http: settings.http.url(http), lag: .zero)
     }
 
     private static func status(_ status: MemberStatus) -> NodeStatus.Member.Status {

@@ -5,6 +5,7 @@ internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 internal import ServiceLifecycle
 
 /// The REST API at an address.
@@ -13,6 +14,8 @@ internal import ServiceLifecycle
 ///   - port: 0 takes any free one; `onListening` tells which.
 ///   - isReady: asked for every request; the todos are served while it says so.
 ///   - status: asked for `/health/info`.
+///   - tls: HTTP goes over TLS with what is there when a connection begins; `nil`: in clear.
+///   - tokens: of which requests must show one; `nil`: none is needed.
 ///   - furtherEndpoints: served besides the health and todo endpoints.
 ///   - onListening: called once, with the port, when connections are accepted.
 ///
@@ -20,18 +23,18 @@ internal import ServiceLifecycle
 func makeHTTPApplication(
     host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
     status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
-    limits: HTTPLimits = HTTPLimits(),
+    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
     logger: Logger, onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
     let endpoints = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
-    let document = OpenAPIDocument(endpoints.map(\.operation), version: BuildInfo.version, wantsToken: false)
+    let document = OpenAPIDocument(endpoints.map(\.operation), version: BuildInfo.version, limits: limits, wantsToken: tokens != nil)
     let descriptions = try OpenAPIEndpoints(document)
     let docs = DocsEndpoint(openAPI: descriptions.json)
     return HTTPApplication(
-        host: host, port: port, limits: limits,
+        host: host, port: port, limits: limits, tls: tls,
         responder: RESTResponder(
-            endpoints + descriptions.all + [docs.endpoint] + furtherEndpoints, isReady: isReady,
-            bodyTimeout: limits.bodyTimeout, logger: logger),
+            endpoints + descriptions.all + [docs.endpoint] + furtherEndpoints, isReady: isReady, limits: limits,
+            tokens: tokens, logger: logger),
         logger: logger, onListening: onListening)
 }
 
@@ -41,6 +44,7 @@ struct HTTPApplication: Service {
     let host: String
     let port: UInt16
     let limits: HTTPLimits
+    let tls: Current<NIOSSLContext>?
     let responder: RESTResponder
     let logger: Logger
     let onListening: @Sendable (UInt16) async -> Void
@@ -57,10 +61,18 @@ struct HTTPApplication: Service {
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
         configuration.httpDecoder.maxHeaderFieldCount = limits.maximumHeaderCount
-        let channel = HTTP1Channel(
+        let http1 = HTTP1Channel(
             responder: { request, writer, channel in
                 try await Self.serve(request, writer, channel, responder, limits, date)
             }, configuration: configuration)
+        let stream = HTTP1Channel(
+            responder: { request, writer, channel in
+                try await Self.serve(request, writer, channel, responder, limits, date, isHTTP2: true)
+            })
+        let channel: any ServerChildChannel =
+            if let tls {
+                SecureChannel(context: tls, limits: limits, http1: http1, stream: stream)
+            } else { http1 }
         // What can fail before this is listening; afterwards every connection's failure is its own.
         let server = channel.server(
             configuration: ServerConfiguration(
@@ -80,13 +92,23 @@ struct HTTPApplication: Service {
 
     @concurrent private static func serve(
         _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ responder: RESTResponder,
-        _ limits: HTTPLimits, _ date: HTTPDate
+        _ limits: HTTPLimits, _ date: HTTPDate, isHTTP2: Bool = false
     ) async throws {
-        var response = try await responder.respond(to: request)
+        var response: Response
+        if isHTTP2, !limits.allow(request.headers) {
+            // An HTTP/1 decoder refuses these itself; that of HTTP/2 knows only the sum, and 16 KiB as its limit until
+            // the client has confirmed ours.
+            response = Problem.headersTooLarge.response()
+            response.headers[.connection] = "close"
+        } else {
+            response = try await responder.respond(to: request)
+        }
         response.headers[.date] = date.now
         // The library knows no other spelling of a client's wish than "close".
         let isClosing =
             response.headers[.connection] == "close" || request.headers[.connection]?.lowercased() == "close"
+        // HTTP/2 has no such header (RFC 9113 §8.2.2), and closes the stream alone.
+        if isHTTP2 { response.headers[.connection] = nil }
         if request.method == .head {
             try await writer.writeResponse(response.head)
         } else {
@@ -102,6 +124,20 @@ struct HTTPApplication: Service {
         case is SocketAddressError, is SocketAddressError.UnknownHost: "no such host"
         default: "\(error)"
         }
+    }
+}
+
+extension HTTPLimits {
+    /// Whether these fields keep to the number and the sizes that they may have.
+    fileprivate func allow(_ fields: HTTPFields) -> Bool {
+        guard fields.count <= maximumHeaderCount else { return false }
+        var totalBytes = 0
+        for field in fields {
+            let bytes = field.name.rawName.utf8.count + field.value.utf8.count
+            guard bytes <= maximumHeaderFieldBytes else { return false }
+            totalBytes += bytes
+        }
+        return totalBytes <= maximumHeaderBytes
     }
 }
 

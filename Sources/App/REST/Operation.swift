@@ -77,12 +77,16 @@ extension Operation {
     var isRead: Bool { method == .get }
 
     /// Every problem that the operation can answer with, but for what concerns the connection only.
-    var problems: [Problem] {
+    ///
+    /// - Parameter wantsToken: whether the node asks for one.
+    func problems(limits: HTTPLimits, wantsToken: Bool) -> [Problem] {
         var problems = errors
+        if wantsToken, !isOpen { problems += [.tokenRequired, .tokenUnknown, .tokenRepeated] }
         if isConditional { problems.append(.preconditionFailed) }
         if body != nil {
             problems += [
-                .bodyRequired, .malformed(.sample), .tooSlow, .tooLarge, .unsupportedMediaType,
+                .bodyRequired, .malformed(.sample), .tooSlow, .tooLarge(limit: limits.maximumBodyBytes),
+                .unsupportedMediaType,
             ]
         }
         if let fault = sampleFault { problems.append(.invalid(RequestFaults(list: [fault]))) }

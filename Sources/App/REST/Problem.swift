@@ -19,16 +19,26 @@ struct Problem: Error, Sendable {
 
 extension Problem {
     static let bodyRequired = Problem(status: .badRequest, detail: "request body is required")
-    static let unauthorized = Problem(
-        status: .unauthorized, detail: "a token is required", headers: [.wwwAuthenticate: "Bearer"])
+    // RFC 6750 §3.1: who shows nothing is told no error code.
+    static let tokenRequired = Problem(
+        status: .unauthorized, detail: "an access token is required", headers: .bearerChallenge())
+    static let tokenUnknown = Problem(
+        status: .unauthorized, detail: "the access token is not valid", headers: .bearerChallenge("invalid_token"))
+    static let tokenRepeated = Problem(
+        status: .badRequest, detail: "there is more than one Authorization header",
+        headers: .bearerChallenge("invalid_request"))
     static let notFound = Problem(status: .notFound, detail: "there is nothing at this path")
     static let noSuchTodo = Problem(status: .notFound, detail: "todo not found")
     static let preconditionFailed = Problem(
         status: .preconditionFailed, detail: "the todo is not, or no longer, as If-Match or If-None-Match demands")
     static let duplicate = Problem(status: .conflict, detail: "a todo with this extern_id already exists")
-    static let tooLarge = Problem(
-        status: .contentTooLarge, detail: "the request body is over \(HTTPLimits.maximumBodyBytes) bytes",
-        headers: [.connection: "close"])
+    static func tooLarge(limit: Int) -> Self {
+        Self(
+            status: .contentTooLarge, detail: "the request body is over \(limit) bytes",
+            headers: [.connection: "close"])
+    }
+    static let headersTooLarge = Problem(
+        status: .requestHeaderFieldsTooLarge, detail: "the request's header has too many fields, or one is too long")
     static let tooSlow = Problem(
         status: .requestTimeout, detail: "the request body took too long", headers: [.connection: "close"])
     static let notReady = Problem(
@@ -114,6 +124,14 @@ extension ByteBuffer {
             if writerIndex - start > Problem.maximumValueBytes { moveWriterIndex(to: end) }
         }
         writeStaticString("}")
+    }
+}
+
+extension HTTPFields {
+    /// RFC 6750 §3.
+    fileprivate static func bearerChallenge(_ error: String? = nil) -> HTTPFields {
+        let suffix = error.map { ", error=\"\($0)\"" } ?? ""
+        return [.wwwAuthenticate: "Bearer realm=\"auto-cluster-sync\"\(suffix)"]
     }
 }
 

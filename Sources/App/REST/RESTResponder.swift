@@ -14,18 +14,19 @@ struct RESTResponder: Sendable {
 
     private let routes: RouteTable
     private let isReady: @Sendable () -> Bool
-    private let bodyTimeout: Duration
+    private let limits: HTTPLimits
+    private let tokens: AccessTokens?
     private let logger: Logger
     private let failures: FailureLog
 
     init(
         _ endpoints: [Endpoint], isReady: @escaping @Sendable () -> Bool,
-        bodyTimeout: Duration = HTTPLimits().bodyTimeout,
-        logger: Logger
+        limits: HTTPLimits = HTTPLimits(), tokens: AccessTokens? = nil, logger: Logger
     ) {
         routes = RouteTable(endpoints)
         self.isReady = isReady
-        self.bodyTimeout = bodyTimeout
+        self.limits = limits
+        self.tokens = tokens
         self.logger = logger
         failures = FailureLog(logger: logger)
     }
@@ -55,6 +56,8 @@ struct RESTResponder: Sendable {
     }
 
     private func answer(_ request: Request, _ progress: inout Progress) async throws -> Response {
+        // Before anything else, so that a stranger cannot tell what is here.
+        if let refusal = tokens?.refusal(of: request) { throw refusal }
         let endpoint: Endpoint
         let rawParameters: [Substring.UTF8View]
         switch routes.match(request.method, request.uri.path) {
@@ -72,7 +75,7 @@ struct RESTResponder: Sendable {
             arguments.parameters.append((parameter.name, reader.read(parameter, &faults)))
         }
         if let schema = endpoint.operation.body {
-            try request.checkBodyIsJSON()
+            try request.checkBodyIsJSON(maximumBytes: limits.maximumBodyBytes)
             progress.isBodyRead = true
             let bytes = try await readBody(of: request)
             arguments.body = try Self.read(bytes, schema, &faults)
@@ -89,15 +92,17 @@ struct RESTResponder: Sendable {
         }
     }
 
-    /// At most `HTTPLimits.maximumBodyBytes`, whether or not the client said how many there would be.
+    /// At most `maximumBodyBytes`, whether or not the client said how many there would be.
     private func readBody(of request: Request) async throws -> ByteBuffer {
         let start = ContinuousClock.now
         var body = ByteBuffer()
         for try await var chunk in request.body {
             if body.readableBytes == 0 { body = chunk } else { body.writeBuffer(&chunk) }
-            guard body.readableBytes <= HTTPLimits.maximumBodyBytes else { throw Problem.tooLarge }
+            guard body.readableBytes <= limits.maximumBodyBytes else {
+                throw Problem.tooLarge(limit: limits.maximumBodyBytes)
+            }
             // No timer is needed: a client that sends nothing at all is cut off by the idle timeout.
-            guard ContinuousClock.now - start <= bodyTimeout else { throw Problem.tooSlow }
+            guard ContinuousClock.now - start <= limits.bodyTimeout else { throw Problem.tooSlow }
         }
         return body
     }
@@ -127,13 +132,13 @@ extension Request {
     }
 
     /// What the head says about a body, before any of it is read.
-    fileprivate func checkBodyIsJSON() throws(Problem) {
+    fileprivate func checkBodyIsJSON(maximumBytes: Int) throws(Problem) {
         let length = headers[.contentLength].map { Int($0) ?? .max }
         guard headers.contains(.transferEncoding) || (length ?? 0) > 0 else { throw .bodyRequired }
         if let type = headers[.contentType] {
             let essence = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
             guard essence == "application/json" || essence.hasSuffix("+json") else { throw .unsupportedMediaType }
         }
-        if let length, length > HTTPLimits.maximumBodyBytes { throw .tooLarge }
+        if let length, length > maximumBytes { throw .tooLarge(limit: maximumBytes) }
     }
 }

@@ -8,9 +8,10 @@ struct OpenAPIDocument {
 
     /// - Parameters:
     ///   - operations: those of the tag `service` do not show.
+    ///   - limits: what the node holds its clients to.
     ///   - wantsToken: whether the node asks for one.
-    init(_ operations: [Operation], version: String, wantsToken: Bool) {
-        var writer = Writer(wantsToken: wantsToken)
+    init(_ operations: [Operation], version: String, limits: HTTPLimits, wantsToken: Bool) {
+        var writer = Writer(limits: limits, wantsToken: wantsToken)
         var paths = JSONObject()
         let shown = operations.filter { $0.tag != .service }
         for operation in shown where paths[operation.path] == nil {
@@ -48,6 +49,7 @@ struct OpenAPIDocument {
     private struct Writer {
         static let tokenScheme = "token"
 
+        let limits: HTTPLimits
         let wantsToken: Bool
         var schemas = SchemaCatalog()
 
@@ -103,7 +105,7 @@ struct OpenAPIDocument {
                 append([(.eTag, Operation.Header.entityTag.note)], to: &unchanged)
                 responses.append("304", .object(unchanged))
             }
-            let problems = operation.problems + (wantsToken && !operation.isOpen ? [.unauthorized] : [])
+            let problems = operation.problems(limits: limits, wantsToken: wantsToken)
             for status in Set(problems.map(\.status.code)).sorted() {
                 responses.append(String(status), describe(problems.filter { $0.status.code == status }))
             }
