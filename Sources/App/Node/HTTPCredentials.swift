@@ -61,14 +61,16 @@ struct HTTPCredentials: Sendable {
         case .file(let path):
             let key = "node.http.tokens_file"
             let file = try UnusableFile.read(path, key: key, maximumBytes: AccessTokenFile.maximumBytes)
-            if file.isReadableByAll {
-                logger.log(.warning, "Every user of this machine can read node.http.tokens_file", [.path: path])
-            }
+            let tokens: [AccessToken]
             do {
-                return try AccessTokenFile.parse(file.bytes)
+                tokens = try AccessTokenFile.parse(file.bytes)
             } catch {
                 throw UnusableFile(key: key, path: path, reason: error.description)
             }
+            if file.isReadableByAll {
+                logger.log(.warning, "Every user of this machine can read node.http.tokens_file", [.path: path])
+            }
+            return tokens
         }
     }
 }
