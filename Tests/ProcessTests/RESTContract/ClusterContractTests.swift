@@ -85,7 +85,7 @@ extension RESTContract {
 
         @Test("curl as the first version's manual shows it: created on one node, it is available on all")
         func curl() async throws {
-            let curl = try Curl(clients.map(\.port))
+            let curl = try ShellCurl(clients.map(\.port))
             let created = try await curl.run(
                 #"""
                 curl -X POST http://localhost:8080/todos \

@@ -8,7 +8,7 @@ extension RESTContract {
         @Test("its curl commands are answered, one after the other")
         func curl() async throws {
             let node = try await StandaloneNode()
-            let curl = try Curl([node.client.port])
+            let curl = try ShellCurl([node.client.port])
             func check(
                 _ command: String, _ status: Int, sourceLocation: SourceLocation = #_sourceLocation,
                 _ isExpected: (AnyJSON) -> Bool

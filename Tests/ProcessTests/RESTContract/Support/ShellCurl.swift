@@ -2,7 +2,7 @@ import Foundation
 
 /// `curl` in a shell, as in a manual: commands run as they are written there. What is different is in curl's own
 /// configuration file: ports 8080 and above of localhost are those of the nodes.
-final class Curl: Sendable {
+final class ShellCurl: Sendable {
     struct Answer {
         var status: Int
         var body: String
