@@ -29,7 +29,7 @@ function lookUp(root, reference) {
 }
 
 /** `value`, or what it refers to, with what stands beside the reference. References that end nowhere say so. */
-function resolve(root, value) {
+function resolve(root, value, followed = new Set()) {
     const passed = new Set();
     let beside = {};
     while (isObject(value) && typeof value.$ref === "string") {
@@ -38,6 +38,7 @@ function resolve(root, value) {
         const target = passed.has($ref) ? undefined : lookUp(root, $ref);
         if (target === undefined) return { description: `${$ref} is not in this document.`, ...beside };
         passed.add($ref);
+        followed.add($ref);
         value = target;
     }
     return isObject(value) ? { ...value, ...beside } : value;
@@ -48,17 +49,18 @@ function nameOf(schema) {
     return typeof schema?.$ref === "string" ? schema.$ref.split("/").pop().replaceAll("~1", "/") : undefined;
 }
 
-/** A schema without references at its top, and with the parts of `allOf` in one. */
-function flatten(root, schema, passed = []) {
-    const flat = resolve(root, schema);
+/**
+ * A schema without references at its top, and with the parts of `allOf` in one. The references that were followed are
+ * added to `followed`; each part is taken once, so that schemas that are parts of themselves end.
+ */
+function flatten(root, schema, followed = new Set()) {
+    const flat = resolve(root, schema, followed);
     if (!isObject(flat)) return flat === false ? { not: {} } : {};
     if (!Array.isArray(flat.allOf)) return flat;
     const { allOf, ...own } = flat;
+    const pieces = allOf.filter((part) => !followed.has(part?.$ref)).map((part) => flatten(root, part, followed));
     const merged = {};
-    const within = [...passed, schema.$ref];
-    for (const part of [...allOf, own]) {
-        if (part?.$ref !== undefined && within.includes(part.$ref)) continue;
-        const piece = part === own ? own : flatten(root, part, within);
+    for (const piece of [...pieces, own]) {
         Object.assign(merged, piece, {
             properties: { ...merged.properties, ...piece.properties },
             required: [...listOf(merged.required), ...listOf(piece.required)],
@@ -80,9 +82,11 @@ function typeText(root, schema, depth = 0) {
     if ([flat.type].flat().includes("array") || (!flat.type && flat.items)) {
         words.unshift(depth < 4 && flat.items ? `array of ${typeText(root, flat.items, depth + 1)}` : "array");
     }
-    if (!words.length && depth < 4) {
+    if (!words.length && depth > 0 && nameOf(schema) !== undefined) words.push(nameOf(schema));
+    if (!words.length) {
         words.push(...alternatives(flat).map((one) => typeText(root, one, depth + 1)));
     }
+    if (!words.length) words.push(...listOf(flat.enum).map((value) => (value === null ? "null" : typeof value)));
     if (!words.length) words.push(nameOf(schema) ?? (flat.properties ? "object" : "any"));
     const text = [...new Set(words)].join(" or ");
     return flat.format ? `${text} · ${flat.format}` : text;
@@ -129,13 +133,18 @@ function propertiesOf(flat) {
     return properties;
 }
 
-/** A value that fits the schema, from its own examples where it has some. Undefined: only endless ones would. */
-function exampleOf(root, schema, passed = []) {
-    if (schema?.$ref !== undefined) {
-        if (passed.includes(schema.$ref)) return undefined;
-        passed = [...passed, schema.$ref];
-    }
-    const flat = flatten(root, schema);
+/**
+ * A value that fits the schema, from its own examples where it has some. Undefined: only endless ones would.
+ *
+ * `outer` are the references that this stands within. The budget is for schemas that hold each other in so many ways
+ * that all of them would take for ever.
+ */
+function exampleOf(root, schema, outer = new Set(), budget = { left: 1000 }) {
+    budget.left -= 1;
+    const followed = new Set();
+    const flat = flatten(root, schema, followed);
+    if (budget.left < 0 || [...followed].some((reference) => outer.has(reference))) return undefined;
+    const within = new Set([...outer, ...followed]);
     for (const given of [flat.example, listOf(flat.examples)[0], flat.const, flat.default, listOf(flat.enum)[0]]) {
         if (given !== undefined) return given;
     }
@@ -143,11 +152,11 @@ function exampleOf(root, schema, passed = []) {
     switch (type) {
         case "object": {
             const members = propertiesOf(flat).filter((property) => property.name !== "*")
-                .map(({ name, schema }) => [name, exampleOf(root, schema, passed)]);
+                .map(({ name, schema }) => [name, exampleOf(root, schema, within, budget)]);
             return Object.fromEntries(members.filter(([, value]) => value !== undefined));
         }
         case "array": {
-            const item = flat.items === undefined ? undefined : exampleOf(root, flat.items, passed);
+            const item = flat.items === undefined ? undefined : exampleOf(root, flat.items, within, budget);
             return item === undefined ? [] : [item];
         }
         case "string": return stringExample(flat);
@@ -156,7 +165,7 @@ function exampleOf(root, schema, passed = []) {
         case "boolean": return true;
     }
     for (const one of alternatives(flat)) {
-        const value = exampleOf(root, one, passed);
+        const value = exampleOf(root, one, within, budget);
         if (value !== undefined) return value;
     }
     return alternatives(flat).length ? undefined : null;

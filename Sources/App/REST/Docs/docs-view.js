@@ -78,7 +78,7 @@ class DocumentView {
     /** One name with its type, limits and note: a term and its definition. */
     row({ name, schema, isRequired, note }) {
         const flat = flatten(this.root, schema);
-        const values = listOf(flat.enum);
+        const values = listOf(flat.enum ?? flatten(this.root, flat.items ?? {}).enum);
         return [
             make("dt", {}, make("code", {}, name)),
             make("dd", {},
@@ -101,8 +101,10 @@ class DocumentView {
         const types = [flat.type].flat();
         const items = types.includes("array") || flat.items ? flatten(this.root, flat.items ?? {}) : undefined;
         const inside = items ?? flat;
-        if (propertiesOf(inside).length === 0 && alternatives(inside).length === 0) return undefined;
-        return disclosure(items ? "Properties of each item" : "Properties", () => this.shape(inside));
+        const hasProperties = propertiesOf(inside).length > 0;
+        if (!hasProperties && alternatives(inside).length === 0) return undefined;
+        const title = hasProperties ? "Properties" : "Alternatives";
+        return disclosure(items ? `${title} of each item` : title, () => this.shape(inside));
     }
 
     /** The content of a schema: its properties, its alternatives, or its one row. */
