@@ -69,7 +69,7 @@ struct AccessTokensTests {
             .filter { $0.1 != "/health/ready" }
         requests += [
             (.get, "/"), (.get, "/nope"), (.get, ""), (.options, "/todos"), (.post, "/health/ready"),
-            (.delete, "/health/ready"), (.get, "/health/ready/"), (.get, "/health/re%61dy"), (.head, "/todos"),
+            (.delete, "/health/ready"), (.get, "/health/ready/"), (.head, "/todos"),
             (.get, "//health/ready"), (.get, "/todos/0"), (.connect, ""),
         ]
         for isReady in [true, false] {
@@ -78,7 +78,7 @@ struct AccessTokensTests {
                 #expect(try await fixture.send(method, path, "{").status == 401, "\(method) \(path)")
             }
             for method in [HTTPRequest.Method.get, .head] {
-                for path in ["/health/ready", "/health/ready?x=y"] {
+                for path in ["/health/ready", "/health/ready?x=y", "/health/re%61dy"] {
                     #expect(try await fixture.send(method, path).status == (isReady ? 200 : 503))
                 }
             }

@@ -15,11 +15,8 @@ final class AccessTokens: Sendable {
         secrets.value = try SecretSet(tokens.map(\.bytes))
     }
 
-    /// Why the request is not answered; `nil`: it may be. `/health/ready` is open, for those who only look whether the
-    /// node is there.
+    /// Why the request is not answered; `nil`: it may be.
     func refusal(of request: Request) -> Problem? {
-        let isOpen = request.uri.path.isSame(as: Operation.healthReady.path)
-        if isOpen, request.method == .get || request.method == .head { return nil }
         let fields = request.headers[values: .authorization]
         guard fields.count <= 1 else { return .tokenRepeated }
         guard let token = fields.first.flatMap(Self.token) else { return .tokenRequired }

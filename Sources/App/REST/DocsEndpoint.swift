@@ -3,10 +3,9 @@ internal import Hummingbird
 internal import NIOCore
 
 extension Operation {
-    /// Open, because a browser has no token to show when it goes to a page.
     static let docs = Operation(
         id: "docs", method: .get, path: "/docs", tag: .service, summary: "The reference of this API, for people",
-        parameters: [.ifNoneMatch], answer: Answer(status: .ok, note: "A page."), isAlwaysServed: true, isOpen: true)
+        parameters: [.ifNoneMatch], answer: Answer(status: .ok, note: "A page."), isAlwaysServed: true)
 }
 
 /// Serves the reference of the API, from the first moment: the page is made once.

@@ -46,6 +46,7 @@ extension Schema {
 }
 
 extension Operation {
+    /// Open, for those who only look whether the node is there.
     static let healthReady = Operation(
         id: "health-ready", method: .get, path: "/health/ready", tag: .health, summary: "Whether the node is ready",
         answer: Answer(status: .ok, note: "The node is ready.", schema: .ready),

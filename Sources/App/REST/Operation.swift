@@ -67,7 +67,7 @@ struct Operation: Sendable {
     var errors: [Problem] = []
     /// Answers also before the node is ready, and asks nothing of the store.
     var isAlwaysServed = false
-    /// Asks for no token either.
+    /// Asks for no token, also where others do.
     var isOpen = false
 }
 

@@ -56,11 +56,12 @@ struct RESTResponder: Sendable {
     }
 
     private func answer(_ request: Request, _ progress: inout Progress) async throws -> Response {
-        // Before anything else, so that a stranger cannot tell what is here.
-        if let refusal = tokens?.refusal(of: request) { throw refusal }
         let endpoint: Endpoint
         let rawParameters: [Substring.UTF8View]
-        switch routes.match(request.method, request.uri.path) {
+        let match = routes.match(request.method, request.uri.path)
+        // Before anything is said, so that a stranger cannot tell what is here.
+        if !match.isOpen, let refusal = tokens?.refusal(of: request) { throw refusal }
+        switch match {
         case .nothing: throw Problem.notFound
         case .methodNotAllowed(let allow): throw Problem.methodNotAllowed(allow: allow)
         case .endpoint(let found, let parameters): (endpoint, rawParameters) = (found, parameters)

@@ -10,6 +10,14 @@ struct RouteTable: Sendable {
         case endpoint(Endpoint, parameters: [Substring.UTF8View])
         case methodNotAllowed(allow: String)
         case nothing
+
+        /// Whether it is answered without a token, where others need one.
+        var isOpen: Bool {
+            switch self {
+            case .endpoint(let endpoint, _): endpoint.operation.isOpen
+            case .methodNotAllowed, .nothing: false
+            }
+        }
     }
 
     private enum Segment: Sendable {
