@@ -24,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -37,6 +38,9 @@ let package = Package(
             name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"],
             linkerSettings: ["sodium", "sqlite3", "zmq"].map { .linkedLibrary($0) }),
         .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "Prometheus", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
@@ -66,9 +70,11 @@ let package = Package(
         .executableTarget(
             name: "App",
             dependencies: [
-                "Benchmarks", "CSodium", "Keys", "Membership", "Replication", "Reports", "Simulation", "Store",
+                "Benchmarks", "CSodium", "Keys", "Membership", "Prometheus", "Replication", "Reports", "Simulation",
+                "Store",
                 "Transport", "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -119,8 +125,9 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "App", "Keys", "Store", "TestSupport", "Transport",
+                "App", "Keys", "Membership", "Prometheus", "Replication", "Store", "TestSupport", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -132,6 +139,10 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], exclude: ["docs-test.js"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusTests",
+            dependencies: ["Prometheus", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
         .testTarget(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "Reports", "Transport"], swiftSettings: strict),
         .testTarget(name: "TransportTests", dependencies: ["Transport"], swiftSettings: strict),

@@ -96,6 +96,14 @@ struct MemberTable: Sendable {
         }
     }
 
+    /// Those confirmed, now or before they failed or left.
+    func confirmedCount(of status: MemberStatus) -> Int {
+        switch status {
+        case .alive, .suspect: self[.live].count { self[$0].status == status }
+        case .failed, .left, .leaving: self[.retired].count { self[$0].status == status }
+        }
+    }
+
     subscript(list: List) -> [Int] { lists[list.rawValue] }
 
     /// The member in a slot that came from this table and was not removed since.

@@ -168,6 +168,7 @@ extension MembershipEngine {
         }
         let suspicion = newSuspicion(by: body.from)
         suspicions[body.node] = suspicion
+        stats.suspicions += 1
         timers.add(.suspicion(body.node), at: suspicion.deadline)
         emit(.memberSuspected(table[slot].member, by: body.from))
         perform(.broadcast(.suspect(body), about: body.node))
@@ -255,6 +256,7 @@ extension MembershipEngine {
         if hasLeft {
             emit(.memberLeft(member))
         } else {
+            stats.failures += 1
             joiner.memberFailed(member.name, member.address, at: clock)
             emit(.memberFailed(member, by: body.from))
         }

@@ -167,6 +167,11 @@ package struct MembershipEngine: Sendable {
         table.count(of: status) + (localMember.status == status ? 1 : 0)
     }
 
+    /// The same for confirmed members alone: not for those of whom it was only heard.
+    package func confirmedCount(of status: MemberStatus) -> Int {
+        table.confirmedCount(of: status) + (localMember.status == status ? 1 : 0)
+    }
+
     /// Confirmed members that are alive or suspect, without this node; in no particular order, which follows from the seed.
     package var livingMembers: [Member] { table[.live].map { table[$0].member } }
 
@@ -323,6 +328,14 @@ package struct MembershipStats: Hashable, Sendable {
     /// Push/pulls merged, and those refused.
     package var pushPulls = 0
     package var refusedPushPulls = 0
+    /// Accusations of this node that it contradicted.
     package var refutations = 0
+    /// Members that this node began to suspect, by its own probes or on somebody's word, and those whose failure it noted.
+    package var suspicions = 0
+    package var failures = 0
+    /// Times that this process stood still.
     package var pauses = 0
+
+    /// Nothing yet.
+    package init() {}
 }

@@ -40,19 +40,32 @@ extension ReplicationEngine {
             windows[node]?.window.repaired(upTo: end, lossCount: walk.lossCount)
             windows[node]?.pulls = 0
         }
-        stats.mergedRows += outcome.mergedCount
+        windows[node]?.hasPulled = false
+        count(outcome)
         progress[node]?.differsSince = nil
         backOff(node, wasProductive: outcome.isProductive, at: now)
         var effects: [Effect] = []
         if let peer = peer(node) { effects.append(.emit(.walkFinished(peer, outcome))) }
         if outcome.aheadCount > 0, let furthest = outcome.furthestAhead {
-            stats.aheadRows += outcome.aheadCount
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
         if outcome.aheadCount == 0, peer(node) != nil { progress[node, default: PeerProgress()].hasMatched = true }
         effects += syncWalkFinished(with: node, outcome, at: now)
         noteGap(node, at: now)
         return effects
+    }
+
+    /// A walk that a peer led with this node ended well.
+    package mutating func walkServed(_ outcome: WalkOutcome) {
+        stats.servedWalks += 1
+        count(outcome)
+    }
+
+    private mutating func count(_ outcome: WalkOutcome) {
+        stats.mergedRows += outcome.mergedCount
+        stats.aheadRows += outcome.aheadCount
+        stats.walkRowsSent += outcome.sentCount
+        stats.walkRowsReceived += outcome.receivedCount
     }
 
     /// The walk that `.walk` asked for did not come about or broke. What it merged stays.

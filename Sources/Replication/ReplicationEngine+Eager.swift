@@ -19,6 +19,8 @@ struct FollowedStream: Hashable, Sendable {
     var gapSince: EngineInstant?
     /// Pulls since the last that helped, and when the next may go out.
     var pulls = 0
+    /// Something was asked for since the hole showed, and no walk has ended since.
+    var hasPulled = false
     var nextPull = EngineInstant.zero
 
     /// Something that exists has not arrived, as far as the stream itself or others say.
@@ -50,6 +52,7 @@ extension ReplicationEngine {
             message += bytes
         }
         flush(&self)
+        stats.sentRows += rows.count
         // The last message of a burst is followed by its head soon, in case it is lost.
         nextHeartbeat = min(nextHeartbeat, now + configuration.tailHeartbeatDelay)
         return effects
@@ -156,6 +159,7 @@ extension ReplicationEngine {
         if let bytes {
             message.relay = (bytes, [sender, peer(changes.stream.origin)?.address].compactMap { $0 })
         }
+        stats.receivedRows += changes.rows.count
         rows += changes.rows
         messages.append(message)
     }
@@ -198,11 +202,14 @@ extension ReplicationEngine {
         if !followed.hasGap {
             guard followed.gapSince != nil else { return }
             followed.gapSince = nil
+            if followed.hasPulled { stats.pulledGaps += 1 }
         } else {
             // Armed again whenever nothing is under way: the time may have run out while no walk could begin.
             let isArmed = due[origin] != nil || walking[origin] != nil || peer(origin) == nil
             if followed.gapSince == nil {
+                stats.gaps += 1
                 followed.gapSince = now
+                followed.hasPulled = false
                 followed.pulls = 0
                 followed.nextPull = now + generator.duration(in: configuration.pullDelay)
                 if !isArmed { schedule(origin, at: followed.nextPull) }

@@ -16,6 +16,7 @@ extension ReplicationEngine {
         guard now >= followed.nextPull else { return .wait(until: followed.nextPull) }
         guard followed.pulls < configuration.maxPulls else { return nil }
         windows[node]?.pulls += 1
+        windows[node]?.hasPulled = true
         windows[node]?.nextPull = now + configuration.pullTimeout
         stats.sentPulls += 1
         let pull = ReplicationMessage.Pull(stream: StreamID(origin: node, start: followed.start), ranges: missing)

@@ -64,6 +64,9 @@ package struct ReplicationEngine: Sendable {
         recent = RecentChanges(maxBytes: configuration.maxRecentBytes)
     }
 
+    /// Holes in the streams of others that are open now.
+    package var openGapCount: Int { windows.values.count { $0.gapSince != nil } }
+
     /// How full everything is that others can fill.
     package var occupancy: [Occupancy] {
         [
@@ -213,26 +216,49 @@ package struct PeerReplicationStatus: Hashable, Sendable {
     /// For how long something that it has has been missing here, as far as its heartbeats and the numbers of its messages
     /// tell; zero when nothing is, `nil` before its first heartbeat.
     package var lag: Duration?
+
+    package init(nodeID: NodeID, lag: Duration?) {
+        self.nodeID = nodeID
+        self.lag = lag
+    }
 }
 
 /// Counts since the start.
 package struct ReplicationStats: Hashable, Sendable {
-    /// Changes messages sent by broadcast and by push.
+    /// Changes messages sent by broadcast and by push, those passed on among them.
     package var sentMessages = 0
     package var pushedMessages = 0
+    /// Rows that were committed here and told to the peers.
+    package var sentRows = 0
+    /// Changes messages that came, and the rows of those that were no duplicates.
     package var receivedMessages = 0
+    package var receivedRows = 0
     package var duplicateMessages = 0
     package var malformedMessages = 0
     package var relayedMessages = 0
-    /// Rows that were news.
+    /// Rows that were news, whichever way they came.
     package var mergedRows = 0
+    /// Rows not merged when they came, since their writer's clock was too far ahead.
     package var aheadRows = 0
     package var failedMerges = 0
+    /// Holes that showed in the streams of others.
+    package var gaps = 0
+    /// Those of them that closed after a pull and without a walk.
+    package var pulledGaps = 0
     package var sentPulls = 0
     package var receivedPulls = 0
     /// Messages sent again since a peer pulled them.
     package var answeredPulls = 0
+    /// Walks that this node led.
     package var startedWalks = 0
     package var productiveWalks = 0
     package var failedWalks = 0
+    /// Walks that peers led with this node and that ended well.
+    package var servedWalks = 0
+    /// Rows of walks that ended well, led or served.
+    package var walkRowsSent = 0
+    package var walkRowsReceived = 0
+
+    /// Nothing yet.
+    package init() {}
 }

@@ -72,6 +72,12 @@ struct DatabaseFile {
         return stat(path + suffix, &status) == 0 && status.st_size > 0
     }
 
+    /// 0 where there is none.
+    static func size(of path: String) -> Int64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
     private static func resolved(_ name: String) -> String? {
         guard let resolved = realpath(name, nil) else { return nil }
         defer { free(resolved) }

@@ -42,7 +42,8 @@ extension Store {
         let queue = WriteQueue(
             maxRequests: configuration.maxWaitingRequests, maxBytes: configuration.maxWaitingBytes)
         return Store(
-            nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher, committed: committed,
+            path: file.path, nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher,
+            committed: committed,
             shared: shared, writer: Writer(Handover(core), queue: queue, lock: lock),
             readers: ReaderPool(readers, maxJobs: configuration.maxWaitingRequests))
     }

@@ -14,15 +14,18 @@ package final class Store: ReplicaStore, Sendable {
     /// rows are dropped, and anti-entropy repairs that.
     package let committed: BatchQueue<Row>
 
+    private let path: String
     let hasher: RowHasher
     let shared: SharedIndex
     let writer: Writer
     let readers: ReaderPool
 
     init(
-        nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<Row>, shared: SharedIndex,
+        path: String, nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<Row>,
+        shared: SharedIndex,
         writer: Writer, readers: ReaderPool
     ) {
+        self.path = path
         self.nodeID = nodeID
         self.streamStart = streamStart
         self.hasher = hasher
@@ -131,6 +134,15 @@ package final class Store: ReplicaStore, Sendable {
 
     /// What the writer has done since the start.
     package var commitStatistics: CommitStatistics { shared.commitStatistics }
+
+    /// Local writes and merges that wait for the writer now. Cheap.
+    package var waitingWriteCount: Int { writer.queue.waitingCount }
+
+    /// Bytes of the database file and of the log beside it, as the file system says; 0 for one that is not there. Asks the
+    /// disk: not for the cooperative pool.
+    package func fileSizes() -> (database: Int64, log: Int64) {
+        (DatabaseFile.size(of: path), DatabaseFile.size(of: path + "-wal"))
+    }
 
     /// Answers what waits, moves the log into the database and closes the file. Later calls of anything that waits
     /// throw `closed`; `close` itself may be called again.

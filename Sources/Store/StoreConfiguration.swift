@@ -24,6 +24,9 @@ package struct StoreConfiguration: Sendable {
     /// when nothing else waits.
     package var maxWaitingBytes = 256 << 20
 
+    /// Told of every commit that changed a row, by the writer thread, which waits for it: it must take no time.
+    package var onCommit: @Sendable (CommitReport) -> Void = { _ in }
+
     package init(path: String) { self.path = path }
 
     /// The system's wall clock, in milliseconds since 1970.

@@ -79,6 +79,14 @@ package struct KnownMember: Hashable, Sendable {
     }
 }
 
+/// One transaction that changed rows.
+package struct CommitReport: Hashable, Sendable {
+    /// Rows that it wrote, each as often as it did.
+    package var rowCount: Int
+    /// From its begin until it was durable, or as durable as `StoreConfiguration.synchronous` asks for.
+    package var duration: Duration
+}
+
 /// What the writer has done since the start.
 package struct CommitStatistics: Hashable, Sendable {
     /// Transactions that changed a row.
@@ -87,4 +95,7 @@ package struct CommitStatistics: Hashable, Sendable {
     package var rowCount = 0
     /// Most rows that shared one commit.
     package var largestBatch = 0
+
+    /// Nothing yet.
+    package init() {}
 }

@@ -41,6 +41,13 @@ final class WriteQueue: @unchecked Sendable {
         if let refusal = admit(request.bytes, { merges.append(request) }) { request.fail(refusal) }
     }
 
+    /// Requests that wait now, a merge as one.
+    var waitingCount: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return locals.count + merges.count
+    }
+
     /// Lets nothing more in. What waits is still written.
     func close() {
         condition.lock()

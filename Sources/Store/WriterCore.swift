@@ -11,6 +11,7 @@ final class WriterCore {
     private let wallClock: @Sendable () -> Int64
     private let shared: SharedIndex
     private let committed: BatchQueue<Row>
+    private let onCommit: @Sendable (CommitReport) -> Void
     private let connection: Connection
     private let table: RowTable
     private let begin: Statement
@@ -33,6 +34,7 @@ final class WriterCore {
         wallClock = configuration.wallClock
         self.shared = shared
         self.committed = committed
+        onCommit = configuration.onCommit
         table = try RowTable(on: connection)
         begin = try Statement("BEGIN IMMEDIATE", on: connection)
         commit = try Statement("COMMIT", on: connection)
@@ -57,6 +59,7 @@ final class WriterCore {
     private struct Effects {
         var reloaded: Loader.Loaded?
         var dataVersion: Int64
+        var duration = Duration.zero
         var changes: [RowChange] = []
         var localRows: [Row] = []
         var replies: [() -> Void] = []
@@ -95,6 +98,7 @@ final class WriterCore {
     /// advance.
     private func transaction(_ work: [WriteQueue.Work]) throws(StoreError) -> Effects {
         guard !connection.hasMoved else { throw .ioError(path: path, reason: "the file was removed or renamed") }
+        let start = ContinuousClock.now
         try begin.run()
         do throws(StoreError) {
             var effects = Effects(dataVersion: dataVersion)
@@ -110,6 +114,7 @@ final class WriterCore {
             if bound != durableBound { try store(bound: bound) }
             try commit.run()
             durableBound = bound
+            effects.duration = .now - start
             return effects
         } catch {
             connection.rollBack()
@@ -120,7 +125,10 @@ final class WriterCore {
     private func publish(_ effects: Effects) {
         dataVersion = effects.dataVersion
         if let reloaded = effects.reloaded { shared.replace(with: reloaded) }
-        if !effects.changes.isEmpty { shared.apply(effects.changes) }
+        if !effects.changes.isEmpty {
+            shared.apply(effects.changes)
+            onCommit(CommitReport(rowCount: effects.changes.count, duration: effects.duration))
+        }
         if !effects.localRows.isEmpty { committed.append(effects.localRows) }
         for reply in effects.replies { reply() }
     }

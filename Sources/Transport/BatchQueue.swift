@@ -82,6 +82,9 @@ public final class BatchQueue<Element: Sendable>: @unchecked Sendable {
         waiter?.resume()
     }
 
+    /// What is in the queue now: elements, and their size.
+    public var waiting: (count: Int, bytes: Int) { lock.withLock { (elements.count - firstIndex, bytes) } }
+
     /// Elements dropped since the start.
     public var droppedCount: Int { lock.withLock { dropped } }
 

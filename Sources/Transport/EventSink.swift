@@ -23,7 +23,10 @@ public final class EventSink: @unchecked Sendable {
 
     private let lock = NSLock()
     private var reportedAt: [RefusalKey: ContinuousClock.Instant] = [:]
+    /// Those not reported yet, and all.
     private var drops: [DropCause: Int] = [:]
+    private var allDrops: [DropCause: Int] = [:]
+    private var allRefusals: [Refusal: Int] = [:]
     private var lastDropReport: ContinuousClock.Instant?
 
     /// With nothing to report.
@@ -35,6 +38,7 @@ public final class EventSink: @unchecked Sendable {
         let key = RefusalKey(refusal: refusal, address: isAnyPort ? address.with(port: 0) : address)
         let now = ContinuousClock.now
         let isNews = lock.withLock {
+            allRefusals[refusal, default: 0] += 1
             if let last = reportedAt[key], now - last < Self.refusalInterval { return false }
             if reportedAt.count >= Self.maxAddresses {
                 reportedAt = reportedAt.filter { now - $0.value < Self.refusalInterval }
@@ -52,9 +56,17 @@ public final class EventSink: @unchecked Sendable {
     public func dropped(_ cause: DropCause, count: Int = 1) -> Bool {
         guard count > 0 else { return false }
         return lock.withLock {
-            defer { drops[cause, default: 0] += count }
+            defer {
+                drops[cause, default: 0] += count
+                allDrops[cause, default: 0] += count
+            }
             return drops.isEmpty
         }
+    }
+
+    /// Everything since the start, for `Transport.stats`.
+    public var totals: (drops: [DropCause: Int], refusals: [Refusal: Int]) {
+        lock.withLock { (allDrops, allRefusals) }
     }
 
     /// When the counted drops may be reported; `nil` when there are none.

@@ -77,7 +77,7 @@ public enum TransportEvent: Hashable, Sendable {
 }
 
 /// Why a peer was turned away.
-public enum Refusal: Hashable, Sendable {
+public enum Refusal: String, Hashable, Sendable, CaseIterable {
     /// It holds another cluster key.
     case otherKey
     /// It speaks in clear while this side has a key.

@@ -26,6 +26,8 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
     private var openPipes: [ObjectIdentifier: InMemoryPipe] = [:]
     private var reported: Set<PeerAddress> = []
     private var drops: [DropCause: Int] = [:]
+    /// Without the queues.
+    private var counted = TransportStats()
 
     init(network: InMemoryNetwork, address: PeerAddress, configuration: InMemoryConfiguration) {
         self.network = network
@@ -82,6 +84,20 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
     /// See `Transport`.
     public func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { exchangeQueues[Int(channel.rawValue)] }
 
+    /// See `Transport`. A message is sent and received in one step, so that nothing waits to be sent.
+    public var stats: TransportStats {
+        var stats = lock.withLock {
+            var stats = counted
+            stats.openExchanges = openPipes.count
+            return stats
+        }
+        for channel in Channel.allCases {
+            let (messages, bytes) = arrivalQueues[Int(channel.rawValue)].waiting
+            stats[channel].receiveQueue = .init(messages: messages, bytes: bytes)
+        }
+        return stats
+    }
+
     /// See `Transport`.
     public func setPeers(_ peers: [Peer]) { lock.withLock { self.peers = peers } }
 
@@ -110,7 +126,11 @@ public final class InMemoryTransport: Transport, @unchecked Sendable {
 extension InMemoryTransport {
     private func hand(_ message: [UInt8], on channel: Channel, to peer: PeerAddress, delivery: Arrival.Delivery) {
         guard message.count <= maxMessageBytes else { return drop(.tooLarge) }
-        guard !lock.withLock({ isFinished }), !network.losesNext(), case .node(let other) = network.target(peer)
+        let isOver = lock.withLock {
+            if !isFinished { counted[channel].sent.add(bytes: message.count) }
+            return isFinished
+        }
+        guard !isOver, !network.losesNext(), case .node(let other) = network.target(peer)
         else { return }
         let arrival = Arrival(message: message, sender: boundAddress, delivery: delivery)
         other.deliver(arrival, on: channel, key: configuration.key)
@@ -122,6 +142,7 @@ extension InMemoryTransport {
             refuse(refusal, arrival.sender)
             return
         }
+        lock.withLock { counted[channel].received.add(bytes: arrival.message.count) }
         let lost = arrivalQueues[Int(channel.rawValue)].append(CollectionOfOne(arrival))
         if lost > 0 { drop(.receiveQueueFull, count: lost) }
     }
@@ -165,12 +186,18 @@ extension InMemoryTransport {
 
     /// Once per address; the drops are counted all the same.
     private func refuse(_ refusal: Refusal, _ address: PeerAddress) {
-        let isNews = lock.withLock { reported.count < 256 && reported.insert(address).inserted }
+        let isNews = lock.withLock {
+            counted.refusals[refusal, default: 0] += 1
+            return reported.count < 256 && reported.insert(address).inserted
+        }
         if isNews { events.append(CollectionOfOne(.refused(refusal, address))) }
     }
 
     private func drop(_ cause: DropCause, count: Int = 1) {
-        lock.withLock { drops[cause, default: 0] += count }
+        lock.withLock {
+            drops[cause, default: 0] += count
+            counted.drops[cause, default: 0] += count
+        }
     }
 
     private func reportDrops() {

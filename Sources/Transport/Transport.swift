@@ -41,6 +41,10 @@ public protocol Transport: Sendable {
     /// What happened inside the plugin. One consumer.
     var events: BatchQueue<TransportEvent> { get }
 
+    /// What was moved and dropped since the start, and what waits now. Cheap and never waits, whether or not `run` runs; what
+    /// a thread of the plugin is just doing may show a moment later.
+    var stats: TransportStats { get }
+
     /// Who `broadcast` reaches. Replaces the earlier list; the node itself is not in it.
     func setPeers(_ peers: [Peer])
 

@@ -22,10 +22,13 @@ final class DatagramLoop {
     private let seal: PacketSeal?
     private let opener: PacketOpener
     private var gossip: Gossip
+    /// By channel: what was taken from the network, and what others were told last.
+    private var received = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+    private var published = [TransportStats.OfChannel](repeating: .init(), count: Channel.allCases.count)
 
     private let receiveBuffer: UnsafeMutableRawPointer
     private let sendBuffer: UnsafeMutableRawPointer
-    private var received = [cs_datagram](repeating: cs_datagram(), count: batch)
+    private var arriving = [cs_datagram](repeating: cs_datagram(), count: batch)
     /// Packets made and not yet taken by the system: those from `firstUnsent` up to `unsentEnd`.
     private var outgoing = [cs_datagram](repeating: cs_datagram(), count: batch)
     private var firstUnsent = 0
@@ -52,7 +55,7 @@ final class DatagramLoop {
         receiveBuffer = .allocate(byteCount: Self.batch * Self.receiveCapacity, alignment: 16)
         sendBuffer = .allocate(byteCount: Self.batch * PacketCodec.maxPacketBytes, alignment: 16)
         for index in 0..<Self.batch {
-            received[index].data = receiveBuffer + index * Self.receiveCapacity
+            arriving[index].data = receiveBuffer + index * Self.receiveCapacity
             outgoing[index].data = sendBuffer + index * PacketCodec.maxPacketBytes
         }
     }
@@ -77,6 +80,7 @@ final class DatagramLoop {
             transmit()
             for (cause, count) in gossip.takeDrops() { events.dropped(cause, count: count) }
             events.report()
+            publishStats()
             guard orders.isStopping else { continue }
             let deadline = stopBy ?? now + Self.stopTime
             stopBy = deadline
@@ -109,6 +113,19 @@ final class DatagramLoop {
         _ = Glibc.read(wakeDescriptor, &count, 8)
     }
 
+    private func publishStats() {
+        for channel in Channel.allCases {
+            let index = Int(channel.rawValue)
+            var stats = TransportStats.OfChannel()
+            stats.sent = gossip.sent[index]
+            stats.received = received[index]
+            stats.sendQueue = gossip.waiting(on: channel)
+            guard stats != published[index] else { continue }
+            published[index] = stats
+            port.publish(stats, on: channel)
+        }
+    }
+
     private func apply(_ orders: DatagramPort.Orders) {
         if let peers = orders.peers { gossip.setPeers(peers) }
         for command in orders.commands {
@@ -126,13 +143,14 @@ final class DatagramLoop {
 extension DatagramLoop {
     private func receive() {
         for _ in 0..<Self.batchesPerTurn {
-            let count = cs_receive(descriptor, &received, UInt32(Self.batch), UInt32(Self.receiveCapacity))
+            let count = cs_receive(descriptor, &arriving, UInt32(Self.batch), UInt32(Self.receiveCapacity))
             // An error here is an ICMP answer to something sent, or nothing there; poll reports what lasts.
             guard count > 0 else { return }
             var batches: [[Arrival]] = [[], []]
-            for index in 0..<Int(count) { take(received[index], into: &batches) }
-            for (queue, batch) in zip(arrivals, batches) where !batch.isEmpty {
-                let lost = queue.append(batch)
+            for index in 0..<Int(count) { take(arriving[index], into: &batches) }
+            for (index, batch) in batches.enumerated() where !batch.isEmpty {
+                for arrival in batch { received[index].add(bytes: arrival.message.count) }
+                let lost = arrivals[index].append(batch)
                 if lost > 0 { events.dropped(.receiveQueueFull, count: lost) }
             }
             if count < Self.batch { return }

@@ -29,6 +29,7 @@ final class DatagramPort: @unchecked Sendable {
     private let wakeDescriptor: CInt
     private let lock = NSLock()
     private var peers: [Peer]?
+    private var published = [TransportStats.OfChannel](repeating: .init(), count: Channel.allCases.count)
     private var isWakePending = false
     private var isStopping = false
     private var hasStarted = false
@@ -107,6 +108,28 @@ final class DatagramPort: @unchecked Sendable {
             Glibc.close(descriptor)
             if wakeDescriptor >= 0 { Glibc.close(wakeDescriptor) }
         }
+    }
+
+    /// What was moved and what waits, here and with the thread.
+    var stats: TransportStats {
+        let published = lock.withLock { self.published }
+        var stats = TransportStats()
+        for channel in Channel.allCases {
+            let index = Int(channel.rawValue)
+            var ofChannel = published[index]
+            let (messages, bytes) = outbox[index].waiting
+            ofChannel.sendQueue.messages += messages
+            ofChannel.sendQueue.bytes += bytes
+            let arrived = arrivals[index].waiting
+            ofChannel.receiveQueue = .init(messages: arrived.count, bytes: arrived.bytes)
+            stats[channel] = ofChannel
+        }
+        return stats
+    }
+
+    /// Called by the thread when it has moved something.
+    func publish(_ stats: TransportStats.OfChannel, on channel: Channel) {
+        lock.withLock { published[Int(channel.rawValue)] = stats }
     }
 
     /// Called by the thread, once per wake.

@@ -158,6 +158,9 @@ extension ExchangeHub {
         return loopGroup()
     }
 
+    /// Connections dialled and accepted, handshakes and farewells included.
+    var openCount: Int { lock.withLock { dialled + accepted } }
+
     private func releaseDial() { lock.withLock { dialled -= 1 } }
 
     private func admitAccept(_ host: PeerAddress.Host) -> Bool {

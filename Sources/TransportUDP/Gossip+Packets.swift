@@ -85,6 +85,7 @@ extension Gossip {
                 guard filledBytes == 0 || filledBytes + part.count <= share, packet.add(part) else { break }
                 filledBytes += part.count
                 filledCount += 1
+                noteSent(part, on: channel)
                 if let repetition = waitingParts[channelIndex].release(number) {
                     finished[channelIndex].append(repetition)
                 }
@@ -108,6 +109,7 @@ extension Gossip {
         while let part = queues[index(channel)].take(atMost: min(left, packet.room)) {
             guard packet.add(part) else { return }
             left -= part.count
+            noteSent(part, on: channel)
         }
     }
 

@@ -47,6 +47,8 @@ package struct Gossip: Sendable {
     /// News of members that may still go out at once until `promptNewsEnd`.
     var promptNewsLeft: Int
     var promptNewsEnd = EngineInstant.zero
+    /// Messages put into packets, by channel.
+    private(set) var sent: [TransportStats.Traffic] = [.init(), .init()]
     private var drops: [DropCause: Int] = [:]
     private var countedDrops = 0
 
@@ -79,6 +81,12 @@ package struct Gossip: Sendable {
         } + [Occupancy("strangers", strangerCount, limit: Self.maxStrangers)]
     }
 
+    /// What waits for particular peers: the deliveries that are left, and the bytes that are held for them.
+    package func waiting(on channel: Channel) -> TransportStats.Traffic {
+        let parts = waitingParts[index(channel)]
+        return .init(messages: parts.deliveries, bytes: parts.bytes)
+    }
+
     /// Whether messages handed in still wait for their first packet. Queued repetitions do not count, nor does what a storm
     /// leaves to them.
     package var hasWaiting: Bool { !active.isEmpty || !ready.isEmpty }
@@ -87,6 +95,11 @@ package struct Gossip: Sendable {
     package var nextDeadline: EngineInstant? {
         if !ready.isEmpty || (!active.isEmpty && heldBackUntil == nil) { return .zero }
         return [nextRound, heldBackUntil].compactMap { $0 }.min()
+    }
+
+    /// A part has its place in a packet. One of replication begins with a type byte that is not the message's.
+    mutating func noteSent(_ part: [UInt8], on channel: Channel) {
+        sent[index(channel)].add(bytes: channel == .replication ? part.count - 1 : part.count)
     }
 
     /// Messages dropped since the last call, by cause.

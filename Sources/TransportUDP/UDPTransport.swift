@@ -64,6 +64,14 @@ package final class UDPTransport: Transport {
 
     package var events: BatchQueue<TransportEvent> { sink.queue }
 
+    /// See `Transport`.
+    package var stats: TransportStats {
+        var stats = port.stats
+        (stats.drops, stats.refusals) = sink.totals
+        stats.openExchanges = hub.openCount
+        return stats
+    }
+
     package func setPeers(_ peers: [Peer]) { port.setPeers(peers) }
 
     /// May be called once. See `Transport.run`.

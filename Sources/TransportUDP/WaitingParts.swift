@@ -28,6 +28,8 @@ struct WaitingParts: Sendable {
     private var firstNumber = 0
     private var numberByKey: [String: Int] = [:]
     private(set) var bytes = 0
+    /// Deliveries (a part to a peer) that are left.
+    private(set) var deliveries = 0
     /// Deliveries (a part to a peer) that were dropped for room since the start.
     private(set) var droppedCount = 0
 
@@ -41,6 +43,7 @@ struct WaitingParts: Sendable {
         entries.append(Entry(part: part, key: key, readers: readers, transmits: isRepeated ? readers : nil))
         if let key { numberByKey[key] = number }
         bytes += part.count + Self.entryBytes
+        deliveries += readers
         while bytes > maxBytes, head < entries.count {
             if let oldest = entries[head] { droppedCount += oldest.readers }
             remove(firstNumber)
@@ -57,6 +60,7 @@ struct WaitingParts: Sendable {
     mutating func release(_ number: Int) -> Repetition? {
         guard number >= firstNumber, let entry = entries[head + number - firstNumber] else { return nil }
         if entry.readers > 1 {
+            deliveries -= 1
             entries[head + number - firstNumber]?.readers -= 1
             return nil
         }
@@ -74,6 +78,7 @@ struct WaitingParts: Sendable {
         guard number >= firstNumber, index < entries.count, let entry = entries[index] else { return }
         entries[index] = nil
         bytes -= entry.part.count + Self.entryBytes
+        deliveries -= entry.readers
         if let key = entry.key, numberByKey[key] == number { numberByKey[key] = nil }
         while head < entries.count, entries[head] == nil {
             head += 1

@@ -54,6 +54,9 @@ final class CommandQueue: @unchecked Sendable {
         }
     }
 
+    /// What waits now, 64 bytes added for each.
+    var waiting: TransportStats.Traffic { lock.withLock { .init(messages: liveCount, bytes: bytes) } }
+
     /// What was taken in one go.
     struct Batch: Sendable {
         /// In order; `nil` where one was replaced.

@@ -23,10 +23,10 @@ final class Dial {
     var waiting: [ExchangeStream] = []
     var lastUsed = ContinuousClock.now
 
-    init(address: PeerAddress, socket: Socket, until deadline: ContinuousClock.Instant) {
+    init(address: PeerAddress, socket: Socket, tally: UnicastTally, until deadline: ContinuousClock.Instant) {
         self.address = address
         self.socket = socket
-        link = Link(address: address, socket: socket)
+        link = Link(address: address, socket: socket, tally: tally)
         state = .connecting(until: deadline)
     }
 

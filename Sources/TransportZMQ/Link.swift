@@ -32,8 +32,8 @@ final class Link {
     private var unreported = 0
 
     private var control = FIFO<[UInt8]>()
-    private var membership = UnicastQueue(.membership)
-    private var replication = UnicastQueue(.replication)
+    private var membership: UnicastQueue
+    private var replication: UnicastQueue
     /// A frame that libzmq had no room for, and how many unicasts it holds.
     private var refused: (frame: [UInt8], unicasts: Int)?
 
@@ -46,7 +46,12 @@ final class Link {
     /// A stream is over on this link; called once for each.
     var onStreamGone: ((ExchangeStream) -> Void)?
 
-    init(address: PeerAddress, socket: Socket, routingID: [UInt8]? = nil, descriptor: CInt = -1) {
+    init(
+        address: PeerAddress, socket: Socket, routingID: [UInt8]? = nil, descriptor: CInt = -1,
+        tally: UnicastTally = UnicastTally()
+    ) {
+        membership = UnicastQueue(.membership, tally: tally)
+        replication = UnicastQueue(.replication, tally: tally)
         self.address = address
         self.socket = socket
         self.routingID = routingID
@@ -77,8 +82,17 @@ final class Link {
     /// More answers wait than the other side can have asked for: it asks and does not read.
     var isOverwhelmed: Bool { control.count > Self.maxWaitingControl }
 
-    /// Unicasts that wait.
-    var waitingUnicasts: Int { (refused?.unicasts ?? 0) + membership.count + replication.count }
+    private var waitingUnicasts: Int { (refused?.unicasts ?? 0) + membership.count + replication.count }
+
+    /// The connection is gone, and with it what waited for it; returns how many unicasts.
+    func dropUnicasts() -> Int {
+        defer {
+            refused = nil
+            membership.removeAll()
+            replication.removeAll()
+        }
+        return waitingUnicasts
+    }
 
     /// Whether there is something that `pump` could send.
     var hasWaiting: Bool {

@@ -1,5 +1,23 @@
 import Transport
 
+/// What the unicasts of all links come to, by channel: those that wait, and those that were given out to be sent. Confined to
+/// the owner thread.
+final class UnicastTally {
+    private(set) var waiting = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+    private(set) var sent = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+
+    func noteAppended(_ message: [UInt8], to channel: Channel) {
+        waiting[Int(channel.rawValue)].add(bytes: message.count)
+    }
+
+    /// `isSent`: else it was dropped.
+    func noteTaken(_ message: [UInt8], from channel: Channel, isSent: Bool) {
+        waiting[Int(channel.rawValue)].messages -= 1
+        waiting[Int(channel.rawValue)].bytes -= message.count
+        if isSent { sent[Int(channel.rawValue)].add(bytes: message.count) }
+    }
+}
+
 /// Unicasts of one channel that wait for a connection: bounded by bytes, the oldest goes first. What waits together goes
 /// out together, in frames of a bounded size; one alone is a frame of its own.
 struct UnicastQueue {
@@ -11,10 +29,14 @@ struct UnicastQueue {
     static let messageCost = 32
 
     let channel: Channel
+    private let tally: UnicastTally
     private var messages = FIFO<[UInt8]>()
     private var bytes = 0
 
-    init(_ channel: Channel) { self.channel = channel }
+    init(_ channel: Channel, tally: UnicastTally = UnicastTally()) {
+        self.channel = channel
+        self.tally = tally
+    }
 
     var isEmpty: Bool { messages.isEmpty }
     var count: Int { messages.count }
@@ -22,20 +44,24 @@ struct UnicastQueue {
     /// Returns how many older ones had to go.
     mutating func append(_ message: [UInt8]) -> Int {
         messages.append(message)
+        tally.noteAppended(message, to: channel)
         bytes += message.count + Self.messageCost
         var lost = 0
-        while bytes > Self.maxBytes, popFirst() != nil { lost += 1 }
+        while bytes > Self.maxBytes, popFirst(isSent: false) != nil { lost += 1 }
         return lost
     }
 
+    /// The connection is gone.
+    mutating func removeAll() { while popFirst(isSent: false) != nil {} }
+
     /// The oldest ones in a frame, as many as fit; how many they are, and what the frame counts (see `Link`).
     mutating func nextFrame() -> (bytes: [UInt8], count: Int, cost: Int)? {
-        guard let first = popFirst() else { return nil }
+        guard let first = popFirst(isSent: true) else { return nil }
         var size = LinkMessage.unicastHeaderBytes + LinkMessage.packedOverheadBytes + first.count
         var packed = [first]
         while let next = messages.first {
             let grown = size + LinkMessage.packedOverheadBytes + next.count
-            guard grown <= Self.maxFrameBytes, let next = popFirst() else { break }
+            guard grown <= Self.maxFrameBytes, let next = popFirst(isSent: true) else { break }
             packed.append(next)
             size = grown
         }
@@ -45,8 +71,9 @@ struct UnicastQueue {
         return (frame, packed.count, frame.count - LinkMessage.unicastHeaderBytes + LinkMessage.frameCost)
     }
 
-    private mutating func popFirst() -> [UInt8]? {
+    private mutating func popFirst(isSent: Bool) -> [UInt8]? {
         guard let message = messages.popFirst() else { return nil }
+        tally.noteTaken(message, from: channel, isSent: isSent)
         bytes -= message.count + Self.messageCost
         return message
     }

@@ -68,7 +68,8 @@ extension ZMQLoop {
 
     private func makeDial(_ address: PeerAddress) throws(TransportError) -> Dial {
         let socket = try Socket(.dealer, in: context)
-        let dial = Dial(address: address, socket: socket, until: .now + configuration.answerTimeout)
+        let dial = Dial(
+            address: address, socket: socket, tally: tally, until: .now + configuration.answerTimeout)
         do throws(TransportError) {
             try keys?.secureClient(socket)
             try socket.set(SocketKind.family(of: address))
@@ -109,7 +110,7 @@ extension ZMQLoop {
         let wasUp = dial.isUp
         // What was just handed over, such as the end of an exchange, is to go out.
         if isWanted, wasUp { try? dial.socket.set(ZMQ_LINGER, SocketKind.farewellMilliseconds) }
-        port.events.dropped(.unreachable, count: dial.link.waitingUnicasts)
+        port.events.dropped(.unreachable, count: dial.link.dropUnicasts())
         close(dial)
         dial.link.failAll(.closed)
         for stream in dial.waiting {

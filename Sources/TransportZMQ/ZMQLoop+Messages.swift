@@ -15,6 +15,7 @@ extension ZMQLoop {
         guard !commands.isEmpty else { return }
         var packer = BroadcastPacker(
             channel: channel, version: broadcastVersion, stream: streamID, maxFrameBytes: Self.maxFrameBytes)
+        let listeners = peers.values.count { $0.channels.has(channel) }
         let deaf = peers.values.filter { !$0.channels.has(channel) }.compactMap(\.hello?.stream)
         var used: [Dial] = []
         var lost: [DropCause: Int] = [:]
@@ -39,6 +40,8 @@ extension ZMQLoop {
                 }
             case .broadcast(let message, let options):
                 let skipped = options.skipping.compactMap { peers[$0]?.hello?.stream }
+                let skippedCount = options.skipping.isEmpty ? 0 : skippedListeners(options.skipping, on: channel)
+                noteBroadcast(message, on: channel, to: max(0, listeners - skippedCount))
                 if let frame = packer.add(message, excluding: deaf + skipped, sequence: &heads[channel]) {
                     publish(frame)
                 }
@@ -47,6 +50,16 @@ extension ZMQLoop {
         if let frame = packer.flush(sequence: &heads[channel]) { publish(frame) }
         for (cause, count) in lost { port.events.dropped(cause, count: count) }
         for dial in used { pump(dial) }
+    }
+
+    private func skippedListeners(_ addresses: [PeerAddress], on channel: Channel) -> Int {
+        Set(addresses).count { peers[$0]?.channels.has(channel) == true }
+    }
+
+    /// It goes out once, and counts for each peer that it is for.
+    private func noteBroadcast(_ message: [UInt8], on channel: Channel, to count: Int) {
+        broadcasts[Int(channel.rawValue)].messages += count
+        broadcasts[Int(channel.rawValue)].bytes += count * message.count
     }
 
     private func way(to address: PeerAddress, on channel: Channel) -> Way {

@@ -61,6 +61,12 @@ final class ZMQLoop {
     /// Connections to the ROUTER and to the XPUB.
     var listeners: [Listener]
     var batches: [[Arrival]] = [[], []]
+    /// By channel: what links had to send, what was broadcast, what arrived, and what others were told of all that last.
+    let tally = UnicastTally()
+    var broadcasts = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+    private var received = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+    private var published = [TransportStats.OfChannel](repeating: .init(), count: Channel.allCases.count)
+    private var publishedExchanges = 0
 
     /// Deadlines of dials and redials; recomputed when one of them changes.
     var areDialsChanged = false
@@ -187,6 +193,9 @@ final class ZMQLoop {
     /// What is due, and what the sources of this turn have gathered.
     private func finishTurn() {
         for channel in Channel.allCases where !batches[Int(channel.rawValue)].isEmpty {
+            for arrival in batches[Int(channel.rawValue)] {
+                received[Int(channel.rawValue)].add(bytes: arrival.message.count)
+            }
             let lost = port.arrivals[Int(channel.rawValue)].append(batches[Int(channel.rawValue)])
             batches[Int(channel.rawValue)] = []
             if lost > 0 { port.events.dropped(.receiveQueueFull, count: lost) }
@@ -211,7 +220,25 @@ final class ZMQLoop {
         }
         if isBeatWanted, nextBeat <= now { publishBeat() }
         port.events.report()
+        publishStats()
         planTimers(at: now)
+    }
+
+    private func publishStats() {
+        for channel in Channel.allCases {
+            let index = Int(channel.rawValue)
+            var stats = TransportStats.OfChannel()
+            stats.sent.messages = tally.sent[index].messages + broadcasts[index].messages
+            stats.sent.bytes = tally.sent[index].bytes + broadcasts[index].bytes
+            stats.received = received[index]
+            stats.sendQueue = tally.waiting[index]
+            guard stats != published[index] else { continue }
+            published[index] = stats
+            port.publish(stats, on: channel)
+        }
+        guard openings.count != publishedExchanges else { return }
+        publishedExchanges = openings.count
+        port.publish(acceptedExchanges: openings.count)
     }
 
     private func planTimers(at now: ContinuousClock.Instant) {

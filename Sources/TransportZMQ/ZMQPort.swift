@@ -56,6 +56,9 @@ final class ZMQPort: @unchecked Sendable {
     private var dropped: [ExchangeStream] = []
     private var counting: [CheckedContinuation<ZMQCounts, Never>] = []
     private var dialled = 0
+    /// What the thread has told of itself.
+    private var published = [TransportStats.OfChannel](repeating: .init(), count: Channel.allCases.count)
+    private var acceptedExchanges = 0
     private var isWakePending = false
     private var isStopping = false
     private var thread = pthread_t()
@@ -116,6 +119,35 @@ final class ZMQPort: @unchecked Sendable {
         lock.withLock { if stage != .over { dropped.append(stream) } }
         wake()
     }
+
+    /// What was moved and what waits, here and with the thread.
+    var stats: TransportStats {
+        var stats = TransportStats()
+        let published = lock.withLock {
+            stats.openExchanges = dialled + acceptedExchanges
+            return self.published
+        }
+        (stats.drops, stats.refusals) = events.totals
+        for channel in Channel.allCases {
+            let index = Int(channel.rawValue)
+            var ofChannel = published[index]
+            let wanted = outbox[index].waiting
+            ofChannel.sendQueue.messages += wanted.messages
+            ofChannel.sendQueue.bytes += wanted.bytes
+            let arrived = arrivals[index].waiting
+            ofChannel.receiveQueue = .init(messages: arrived.count, bytes: arrived.bytes)
+            stats[channel] = ofChannel
+        }
+        return stats
+    }
+
+    /// Called by the thread when it has moved something.
+    func publish(_ stats: TransportStats.OfChannel, on channel: Channel) {
+        lock.withLock { published[Int(channel.rawValue)] = stats }
+    }
+
+    /// Called by the thread when exchanges of peers have come or gone.
+    func publish(acceptedExchanges count: Int) { lock.withLock { acceptedExchanges = count } }
 
     func counts() async -> ZMQCounts {
         await withCheckedContinuation { continuation in
@@ -263,6 +295,7 @@ final class ZMQPort: @unchecked Sendable {
         let (waiting, left) = lock.withLock {
             stage = .over
             outcome = result
+            acceptedExchanges = 0
             defer { (waiter, openings, changed, dropped, counting) = (nil, [], [], [], []) }
             return (waiter, (openings.map(\.stream), counting))
         }

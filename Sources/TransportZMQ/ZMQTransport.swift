@@ -52,6 +52,9 @@ package final class ZMQTransport: Transport {
 
     package var events: BatchQueue<TransportEvent> { port.events.queue }
 
+    /// See `Transport`.
+    package var stats: TransportStats { port.stats }
+
     package func setPeers(_ peers: [Peer]) { port.setPeers(peers) }
 
     /// May be called once. See `Transport.run`.

@@ -1,3 +1,4 @@
+import CoreMetrics
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -17,14 +18,17 @@ struct RESTFixture {
     private let routes: RouteTable
     private let wantsToken: Bool
 
-    init(tokens: AccessTokens? = nil) {
+    init(
+        tokens: AccessTokens? = nil, metrics factory: (any MetricsFactory)? = nil, furtherEndpoints: [Endpoint] = []
+    ) {
         let (isReady, status) = (isReady, status)
         let health = HealthEndpoints(
             isReady: { isReady.withLockedValue { $0 } }, status: { status.withLockedValue { $0 } })
-        let endpoints = health.all + TodoEndpoints(service: service).all
+        let endpoints = health.all + TodoEndpoints(service: service).all + furtherEndpoints
         routes = RouteTable(endpoints)
         responder = RESTResponder(
-            endpoints, isReady: { isReady.withLockedValue { $0 } }, tokens: tokens, logger: .silent)
+            endpoints, isReady: { isReady.withLockedValue { $0 } }, tokens: tokens,
+            metrics: factory.map { HTTPMetrics(endpoints.map(\.operation), $0) }, logger: .silent)
         wantsToken = tokens != nil
     }
 

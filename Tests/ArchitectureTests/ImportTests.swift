@@ -16,6 +16,8 @@ struct ImportTests {
         "Replication": ["Transport"],
         // The C library's logarithm.
         "Reports": ["Glibc"],
+        // A lock.
+        "Prometheus": ["CoreMetrics", "Foundation", "Synchronization"],
         "Store": ["Replication", "Transport", "CSQLite", "Foundation", "Glibc", "Synchronization"],
         // Secret bytes and what is derived from them.
         "Keys": ["Transport", "CSodium"],

@@ -123,6 +123,14 @@ struct ProbingTests {
         }
         #expect(engine.stats.failedProbes >= 1)
         #expect(engine.localHealth == 0)
+        #expect(engine.stats.suspicions == 1 && engine.stats.failures == 0)
+        #expect(engine.confirmedCount(of: .alive) == 3 && engine.confirmedCount(of: .suspect) == 1)
+        _ = engine.run(to: milliseconds(30_000)) { effect, engine, now in
+            guard case .send(.ping(let ping), let peer) = effect, ping.node != "d" else { return [] }
+            return engine.receive(.ack(AckBody(sequence: ping.sequence)), from: peer, at: now)
+        }
+        #expect(engine.stats.suspicions == 1 && engine.stats.failures == 1)
+        #expect(engine.confirmedCount(of: .alive) == 3 && engine.confirmedCount(of: .failed) == 1)
 
         var alone = MembershipEngine.joined(["b", "c", "d", "e", "f", "g", "h"])
         let trace = alone.run(to: milliseconds(4_000))

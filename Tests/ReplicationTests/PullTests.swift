@@ -24,6 +24,30 @@ struct PullTests {
         #expect(receiver.windows[NodeID(1)]?.window.hasGap == false)
         #expect(!run(&receiver, to: milliseconds(950)).contains(where: isWalk))
         #expect(receiver.stats.sentPulls == 1 && origin.stats.answeredPulls == 1)
+        #expect(receiver.stats.gaps == 1 && receiver.stats.pulledGaps == 1 && receiver.openGapCount == 0)
+        #expect(origin.stats.sentRows == 5 && receiver.stats.receivedRows == 5)
+    }
+
+    @Test("a hole that closes by itself, or that a walk closes, is none that a pull closed")
+    func otherClosings() {
+        var late = engine(node: 2, peers: [1])
+        for sequence: UInt64 in [1, 3] { merge(changes(from: 1, sequence: sequence), into: &late, at: .zero) }
+        #expect(late.stats.gaps == 1 && late.openGapCount == 1)
+        merge(changes(from: 1, sequence: 2), into: &late, at: .zero)
+        #expect(late.stats.pulledGaps == 0 && late.openGapCount == 0)
+
+        var walker = engine(node: 2, peers: [1])
+        for sequence: UInt64 in [1, 3] { merge(changes(from: 1, sequence: sequence), into: &walker, at: .zero) }
+        #expect(run(&walker, to: milliseconds(900)).contains(where: isWalk))
+        var outcome = WalkOutcome()
+        outcome.note(MergeOutcome(isNews: [true, false, true]))
+        outcome.sentCount = 4
+        _ = walker.walkFinished(with: NodeID(1), outcome, at: milliseconds(910))
+        #expect(walker.stats.sentPulls == 2 && walker.stats.gaps == 1 && walker.stats.pulledGaps == 0)
+        #expect(walker.openGapCount == 0 && walker.stats.walkRowsReceived == 3 && walker.stats.walkRowsSent == 4)
+        let merged = walker.stats.mergedRows
+        walker.walkServed(outcome)
+        #expect(walker.stats.servedWalks == 1 && walker.stats.mergedRows == merged + 2)
     }
 
     @Test("pulls that nobody answers are followed by a walk, and there are two of them")

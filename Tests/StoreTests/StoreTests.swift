@@ -61,6 +61,26 @@ struct StoreTests {
         #expect(done == 1)
     }
 
+    @Test("Each commit that changed a row is told of, with its rows; what waits is counted, and so is the disk's part")
+    func commitReports() async throws {
+        let reports = BatchQueue<CommitReport>(maxCount: 100)
+        var configuration = StoreConfiguration.test(directory.file("reports.db"), clock: clock)
+        configuration.onCommit = { reports.append([$0]) }
+        let store = try Store.open(configuration)
+        _ = try await store.created("a", "milk")
+        _ = try await store.update(.externID("a"), text: "bread")
+        #expect(try await store.create(externID: "a", text: "again") == .exists)
+        let told = reports.takeNow()
+        #expect(told.map(\.rowCount) == [1, 1])
+        #expect(told.allSatisfy { $0.duration > .zero && $0.duration < .seconds(60) })
+        #expect(store.commitStatistics.commitCount == 2 && store.commitStatistics.rowCount == 2)
+        #expect(store.waitingWriteCount == 0)
+        let (database, log) = store.fileSizes()
+        #expect(database >= 4_096 && log > 0)
+        await store.close()
+        #expect(store.fileSizes().log == 0)
+    }
+
     @Test("Updates and deletes by either address; ids are never used again")
     func updateAndDelete() async throws {
         _ = try await store.created("a", "milk")

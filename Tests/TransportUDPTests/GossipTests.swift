@@ -42,6 +42,37 @@ struct GossipTests {
         #expect(gossip.nextDeadline == nil)
     }
 
+    @Test("What waits and what goes out is counted once for each peer, without type bytes, and again when repeated")
+    func counting() {
+        var gossip = gossip(peers: 3)
+        gossip.send([8, 1], on: .membership, to: peer(0))
+        gossip.broadcast([5, 5, 5], on: .replication, options: BroadcastOptions())
+        #expect(gossip.waiting(on: .membership) == .init(messages: 1, bytes: 2 + 64))
+        #expect(gossip.waiting(on: .replication) == .init(messages: 3, bytes: 4 + 64))
+        _ = drain(&gossip)
+        #expect(gossip.waiting(on: .replication) == .init() && gossip.waiting(on: .membership) == .init())
+        #expect(gossip.sent == [.init(messages: 1, bytes: 2), .init(messages: 3, bytes: 9)])
+        let repeated = drain(&gossip, at: instant(200))
+        #expect(repeated.count == 1 && gossip.sent[1] == .init(messages: 4, bytes: 12))
+    }
+
+    @Test("What is dropped or replaced while it waits waits no more")
+    func countingDrops() {
+        var gossip = gossip(peers: 3)
+        for number: UInt8 in 0..<4 {
+            gossip.broadcast([5, number], on: .replication, options: BroadcastOptions(replacing: "key"))
+        }
+        #expect(gossip.waiting(on: .replication).messages == 3)
+        for _ in 0..<10_000 {
+            gossip.broadcast(
+                [UInt8](repeating: 5, count: 1_300), on: .replication, options: BroadcastOptions(isRepeated: false))
+        }
+        let waiting = gossip.waiting(on: .replication)
+        #expect(waiting.bytes <= gossip.configuration.maxBytes(for: .replication) && waiting.messages % 3 == 0)
+        let dropped = gossip.takeDrops()[.sendQueueFull] ?? 0
+        #expect(dropped > 0 && waiting.messages == 3 + 30_000 - dropped)
+    }
+
     @Test("Messages that wait for one peer share a packet, membership first")
     func packing() {
         var gossip = gossip(peers: 1)

@@ -11,6 +11,22 @@ struct UnicastQueueTests {
         return queue
     }
 
+    @Test("What waits, what goes out and what goes with its link is counted")
+    func tally() {
+        let tally = UnicastTally()
+        var queue = UnicastQueue(.replication, tally: tally)
+        var other = UnicastQueue(.replication, tally: tally)
+        for size in [10, 20] { _ = queue.append([UInt8](repeating: 0, count: size)) }
+        _ = other.append([1])
+        #expect(tally.waiting[1] == .init(messages: 3, bytes: 31) && tally.sent[1] == .init())
+        _ = queue.nextFrame()
+        other.removeAll()
+        #expect(tally.waiting[1] == .init() && tally.sent[1] == .init(messages: 2, bytes: 30))
+        let lost = (0..<40).reduce(0) { sum, _ in sum + queue.append([UInt8](repeating: 0, count: 32_768)) }
+        #expect(lost > 0 && tally.waiting[1] == .init(messages: 40 - lost, bytes: (40 - lost) * 32_768))
+        #expect(tally.waiting[0] == .init() && tally.sent[0] == .init())
+    }
+
     /// All frames until nothing waits.
     private static func frames(_ queue: inout UnicastQueue) throws -> [(message: LinkMessage, bytes: [UInt8])] {
         var frames: [(message: LinkMessage, bytes: [UInt8])] = []

@@ -37,6 +37,7 @@ actor MembershipDriver {
     private var armedDeadline: EngineInstant?
     private var arePeersNew = true
     private var decision: StartDecision?
+    private var malformedMessages = 0
 
     init(
         engine: MembershipEngine, transport: any Transport, replication: ReplicationDriver, store: Store,
@@ -53,6 +54,18 @@ actor MembershipDriver {
 
     /// By name, this node among them.
     var members: [Member] { engine.members }
+
+    /// What was counted since the start, and how things stand.
+    func figures() -> MembershipFigures {
+        let counts = MemberStatus.allCases.map { ($0, engine.confirmedCount(of: $0)) }
+        return MembershipFigures(
+            stats: engine.stats, malformedMessages: malformedMessages,
+            members: Dictionary(uniqueKeysWithValues: counts), unconfirmedMembers: engine.unconfirmedCount,
+            localHealth: engine.localHealth,
+            names: Dictionary(engine.livingMembers.compactMap { member in member.nodeID.map { ($0, member.name) } }) {
+                first, _ in first
+            })
+    }
 
     /// The time since `instant` of the engine's own clock.
     func age(of instant: EngineInstant) -> Duration { engine.ownTime(at: clock.now) - instant }
@@ -90,8 +103,13 @@ actor MembershipDriver {
             do throws(MembershipWireError) {
                 let message = try MemberlistCodec.decode(arrival.message)
                 carryOut(engine.receive(message, from: arrival.sender, at: clock.now))
-            } catch { log.countMalformed(from: arrival.sender) }
+            } catch { countMalformed(from: arrival.sender) }
         }
+    }
+
+    private func countMalformed(from peer: PeerAddress) {
+        malformedMessages += 1
+        log.countMalformed(from: peer)
     }
 
     private func keepTime() async {
@@ -291,7 +309,7 @@ extension MembershipDriver {
                 guard let ack = engine.answer(toStreamPing: ping) else { return }
                 try await exchange.send(MemberlistCodec.encodeStream(.ack(ack)))
             case .user, .error, .ack, .nack, .indirectPing, .suspect, .alive, .dead, nil:
-                log.countMalformed(from: exchange.peer)
+                countMalformed(from: exchange.peer)
             }
         } catch { log.noteServeFailure(error, peer: exchange.peer) }
     }
@@ -305,4 +323,19 @@ extension MembershipDriver {
         case .noAnswer, .closed, .tooLarge, .busy: .noAnswer
         }
     }
+}
+
+/// What membership has to tell for metrics.
+struct MembershipFigures: Sendable {
+    var stats: MembershipStats
+    /// Messages and questions on exchanges that could not be read.
+    var malformedMessages: Int
+    /// Confirmed members with each status, this node among them.
+    var members: [MemberStatus: Int]
+    /// Members heard of whom nobody here has reached yet.
+    var unconfirmedMembers: Int
+    /// Lifeguard's multiplier, 0 when healthy.
+    var localHealth: Int
+    /// Of living members whose node is known.
+    var names: [NodeID: String]
 }

@@ -14,6 +14,8 @@ actor PushSender {
     private let logger: Logger
     private let requests = BatchQueue<(message: [UInt8], peers: [PeerAddress])>(
         maxBytes: 16 * 1024 * 1024, maxCount: 16_384, size: { $0.message.count })
+    /// Bytes of messages that went out, and of their answers, since the start.
+    private(set) var traffic = (sent: 0, received: 0)
     private var waiting: [PeerAddress: (messages: [[UInt8]], bytes: Int)] = [:]
 
     init(transport: any Transport, logger: Logger) {
@@ -58,7 +60,9 @@ actor PushSender {
                 for message in queue.messages {
                     try await exchange.send(message)
                     // The answer says that it is stored there.
-                    guard try await exchange.receive() != nil else { throw .closed }
+                    guard let answer = try await exchange.receive() else { throw .closed }
+                    traffic.sent += message.count
+                    traffic.received += answer.count
                 }
             }
         } catch {

@@ -27,6 +27,9 @@ actor ReplicationDriver {
     private let walks = BatchQueue<ReplicationPeer>(maxCount: 64)
     private let pushes: PushSender
     private var servedWalks = 0
+    /// Of messages on exchanges, in both directions, but for those of `pushes`.
+    private var sentExchangeBytes = 0
+    private var receivedExchangeBytes = 0
     /// What the timer sleeps for.
     private var armedDeadline = EngineInstant.zero
     /// Read by the REST layer at each request, hence outside of the actor.
@@ -72,6 +75,16 @@ actor ReplicationDriver {
     func peerStatus() -> [PeerReplicationStatus] {
         prepare()
         return engine.peerStatus(at: clock.now)
+    }
+
+    /// What was counted since the start, and how things stand.
+    func figures() async -> ReplicationFigures {
+        let pushed = await pushes.traffic
+        prepare()
+        return ReplicationFigures(
+            stats: engine.stats, isReady: engine.isReady, isSynced: engine.isSynced, openGaps: engine.openGapCount,
+            sentExchangeBytes: sentExchangeBytes + pushed.sent,
+            receivedExchangeBytes: receivedExchangeBytes + pushed.received, peers: engine.peerStatus(at: clock.now))
     }
 
     /// Runs until cancelled.
@@ -222,6 +235,7 @@ extension ReplicationDriver {
         defer { servedWalks -= 1 }
         let responder = WalkResponder(node: store.nodeID, isSynced: engine.isSynced)
         let outcome = try await follow(responder, over: exchange, first: open)
+        engine.walkServed(outcome)
         log.noteServed(outcome, peer: exchange.peer)
     }
 
@@ -291,7 +305,10 @@ extension ReplicationDriver {
 
     private func send(_ messages: [[UInt8]], over exchange: any Exchange) async throws(WalkError) {
         do {
-            for message in messages { try await exchange.send(message) }
+            for message in messages {
+                try await exchange.send(message)
+                sentExchangeBytes += message.count
+            }
         } catch {
             throw .exchange(error)
         }
@@ -305,10 +322,25 @@ extension ReplicationDriver {
             throw .exchange(error)
         }
         guard let bytes else { return nil }
+        receivedExchangeBytes += bytes.count
         do {
             return try WalkMessage.decode(bytes)
         } catch {
             throw .malformed
         }
     }
+}
+
+/// What replication has to tell for metrics.
+struct ReplicationFigures: Sendable {
+    var stats: ReplicationStats
+    var isReady: Bool
+    var isSynced: Bool
+    /// Holes in the streams of others.
+    var openGaps: Int
+    /// Of messages on the exchanges of replication.
+    var sentExchangeBytes: Int
+    var receivedExchangeBytes: Int
+    /// How far each peer is from this node.
+    var peers: [PeerReplicationStatus]
 }

@@ -1,5 +1,7 @@
+internal import CoreMetrics
 internal import Logging
 internal import Membership
+internal import Prometheus
 internal import Replication
 internal import ServiceLifecycle
 internal import Store
@@ -11,12 +13,15 @@ func serve(_ settings: Settings) async throws {
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "auto-cluster-sync")
     logger.logLevel = settings.logLevel
+    let metrics = Registry(MetricFamilies.all)
+    // What a library counts is not declared here: counted as refused, and not shown.
+    MetricsSystem.bootstrap(metrics)
 
     let (http, logging) = (settings.http, logger)
     let credentials = try await OwnThread.run { try HTTPCredentials(http, logger: logging) }
-    let store = try await openStore(settings)
+    let store = try await openStore(settings, metrics)
     do {
-        try await run(settings, credentials, store, logger)
+        try await run(settings, credentials, store, metrics, logger)
     } catch {
         await store.close()
         throw error
@@ -29,7 +34,7 @@ func serve(_ settings: Settings) async throws {
 private let shutdownLimit: Duration = .seconds(4)
 
 private func run(
-    _ settings: Settings, _ credentials: HTTPCredentials, _ store: Store, _ logger: Logger
+    _ settings: Settings, _ credentials: HTTPCredentials, _ store: Store, _ metrics: Registry, _ logger: Logger
 ) async throws {
     if store.takenOverCount > 0 {
         logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
@@ -39,20 +44,25 @@ private func run(
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
         .init(service: await ReloadService(credentials))
     ]
-    let status: StatusReporter
+    let core: ClusterCore?
     if let settingsOfCluster = settings.cluster {
-        let core = try await ClusterCore(
+        let cluster = try await ClusterCore(
             settings, settingsOfCluster, store: store, listening: listening, stop: stop, logger: logger)
-        status = StatusReporter(settings: settings, store: store, core: core)
-        services.append(.init(service: core, successTerminationBehavior: .gracefullyShutdownGroup))
+        core = cluster
+        services.append(.init(service: cluster, successTerminationBehavior: .gracefullyShutdownGroup))
     } else {
-        status = StatusReporter(settings: settings, store: store, core: nil)
+        core = nil
         services.append(.init(service: StandaloneCore(listening: listening, stop: stop, logger: logger)))
+    }
+    let status = StatusReporter(settings: settings, store: store, core: core)
+    let collector = MetricsCollector(metrics, transport: core?.transport.kind) { [core] in
+        await NodeFigures.read(store, core)
     }
     let http = try makeHTTPApplication(
         host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
-        isReady: { status.isReady }, status: { await status.report() }, limits: settings.http.limits,
-        tls: credentials.tls, tokens: credentials.tokens, logger: logger,
+        isReady: { status.isReady }, status: { await status.report() }, furtherEndpoints: [collector.endpoint],
+        limits: settings.http.limits, tls: credentials.tls, tokens: credentials.tokens, metrics: metrics,
+        logger: logger,
         onListening: { port in
             let address = HostAndPort(host: settings.http.host, port: port)
             logger.log(.info, "Listening for HTTP", [.url: settings.http.url(address)])
@@ -79,13 +89,19 @@ private func quiet(_ logger: Logger) -> Logger {
     return logger
 }
 
-private func openStore(_ settings: Settings) async throws -> Store {
+private func openStore(_ settings: Settings, _ metrics: Registry) async throws -> Store {
     var configuration = StoreConfiguration(path: settings.database.path)
     switch settings.database.synchronous {
     case .full: configuration.synchronous = .full
     case .normal: configuration.synchronous = .normal
     }
     configuration.hasher = RowHasher(clusterKey: settings.cluster?.encryptKey?.bytes ?? [])
+    let rows = Recorder(label: MetricName.commitRows, factory: metrics)
+    let duration = Timer(label: MetricName.commitDuration, factory: metrics)
+    configuration.onCommit = { report in
+        rows.record(report.rowCount)
+        duration.recordNanoseconds(report.duration.wholeNanoseconds)
+    }
     let final = configuration
     return try await OwnThread.run { try Store.open(final) }
 }

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
@@ -17,6 +18,7 @@ internal import ServiceLifecycle
 ///   - tls: HTTP goes over TLS with what is there when a connection begins; `nil`: in clear.
 ///   - tokens: of which requests must show one; `nil`: none is needed.
 ///   - furtherEndpoints: served besides the health and todo endpoints.
+///   - metrics: where requests and connections are counted, if anywhere.
 ///   - onListening: called once, with the port, when connections are accepted.
 ///
 /// Throws only where the description of the API cannot be written down.
@@ -24,18 +26,21 @@ func makeHTTPApplication(
     host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
     status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
     limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
-    logger: Logger, onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
+    metrics factory: (any MetricsFactory)? = nil, logger: Logger,
+    onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
-    let endpoints = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
-    let document = OpenAPIDocument(endpoints.map(\.operation), version: BuildInfo.version, limits: limits, wantsToken: tokens != nil)
+    let described = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
+    let document = OpenAPIDocument(
+        described.map(\.operation), version: BuildInfo.version, limits: limits, wantsToken: tokens != nil)
     let descriptions = try OpenAPIEndpoints(document)
     let docs = DocsEndpoint(openAPI: descriptions.json)
+    let endpoints = described + descriptions.all + [docs.endpoint] + furtherEndpoints
+    let metrics = factory.map { HTTPMetrics(endpoints.map(\.operation), $0) }
     return HTTPApplication(
         host: host, port: port, limits: limits, tls: tls,
         responder: RESTResponder(
-            endpoints + descriptions.all + [docs.endpoint] + furtherEndpoints, isReady: isReady, limits: limits,
-            tokens: tokens, logger: logger),
-        logger: logger, onListening: onListening)
+            endpoints, isReady: isReady, limits: limits, tokens: tokens, metrics: metrics, logger: logger),
+        metrics: metrics, logger: logger, onListening: onListening)
 }
 
 /// Serves HTTP until it is shut down gracefully: then it stops accepting, finishes the requests that have begun, and
@@ -46,6 +51,7 @@ struct HTTPApplication: Service {
     let limits: HTTPLimits
     let tls: Current<NIOSSLContext>?
     let responder: RESTResponder
+    let metrics: HTTPMetrics?
     let logger: Logger
     let onListening: @Sendable (UInt16) async -> Void
 
@@ -73,11 +79,12 @@ struct HTTPApplication: Service {
             if let tls {
                 SecureChannel(context: tls, limits: limits, http1: http1, stream: stream)
             } else { http1 }
+        let bound = MaximumAvailableConnections(limits.maximumConnections, logger: logger)
         // What can fail before this is listening; afterwards every connection's failure is its own.
         let server = channel.server(
             configuration: ServerConfiguration(
                 address: .hostname(host, port: Int(port)), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.maximumConnections, logger: logger)),
+                availableConnectionsDelegate: metrics?.counting(bound) ?? bound),
             onServerRunning: { channel in
                 await onListening(UInt16(truncatingIfNeeded: channel.localAddress?.port ?? 0))
             }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)

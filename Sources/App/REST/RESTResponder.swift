@@ -16,17 +16,19 @@ struct RESTResponder: Sendable {
     private let isReady: @Sendable () -> Bool
     private let limits: HTTPLimits
     private let tokens: AccessTokens?
+    private let metrics: HTTPMetrics?
     private let logger: Logger
     private let failures: FailureLog
 
     init(
         _ endpoints: [Endpoint], isReady: @escaping @Sendable () -> Bool,
-        limits: HTTPLimits = HTTPLimits(), tokens: AccessTokens? = nil, logger: Logger
+        limits: HTTPLimits = HTTPLimits(), tokens: AccessTokens? = nil, metrics: HTTPMetrics? = nil, logger: Logger
     ) {
         routes = RouteTable(endpoints)
         self.isReady = isReady
         self.limits = limits
         self.tokens = tokens
+        self.metrics = metrics
         self.logger = logger
         failures = FailureLog(logger: logger)
     }
@@ -38,11 +40,15 @@ struct RESTResponder: Sendable {
         let start = logger.logLevel <= .debug ? ContinuousClock.now : nil
         var progress = Progress()
         var response: Response
+        var status: Int?
+        let begin = metrics?.began()
+        defer { if let begin { metrics?.ended(begin, operation: progress.operationID, status: status) } }
         do {
             response = try await answer(request, &progress)
         } catch let problem as Problem {
             response = problem.response()
         }
+        status = response.status.code
         if !progress.isBodyRead, request.hasLongBody { response.headers[.connection] = "close" }
         if let start {
             logger.log(

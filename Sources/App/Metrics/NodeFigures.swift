@@ -1,0 +1,40 @@
+internal import Replication
+internal import Store
+internal import Transport
+
+/// Everything that the parts of a node have counted, as of one scrape.
+struct NodeFigures: Sendable {
+    /// What the store tells from memory.
+    struct OfStore: Sendable {
+        var todos = 0
+        var rows: UInt64 = 0
+        var commits = CommitStatistics()
+        var waitingWrites = 0
+    }
+
+    var store = OfStore()
+    var isReady = false
+    /// `nil` for a node that stands alone.
+    var replication: ReplicationFigures?
+    /// `nil` also before a node has begun to look for others.
+    var membership: MembershipFigures?
+    var transport: TransportStats?
+    var system = SystemFigures()
+}
+
+extension NodeFigures {
+    /// Asks everybody. What asks the disk or the kernel runs outside of the cooperative pool.
+    static func read(_ store: Store, _ core: ClusterCore?) async -> Self {
+        var figures = NodeFigures()
+        figures.store = OfStore(
+            todos: store.todoCount, rows: store.summary.count, commits: store.commitStatistics,
+            waitingWrites: store.waitingWriteCount)
+        figures.isReady = core?.replication.readiness.isSet ?? true
+        figures.replication = await core?.replication.figures()
+        figures.membership = await core?.membership?.figures()
+        figures.transport = core?.transport.stats
+        // Fails only when the process ends, and then nobody looks.
+        figures.system = (try? await OwnThread.run { SystemFigures.read(store) }) ?? SystemFigures()
+        return figures
+    }
+}
