@@ -1,12 +1,13 @@
 internal import HTTPTypes
 internal import NIOCore
 internal import NIOHTTPTypes
+internal import NIOHTTPTypesHTTP1
 
 /// Two things that a connection needs and its other handlers do not do.
 ///
 /// It closes a connection whose client stopped taking the answer, told so by an `IdleStateHandler` before it. And it
 /// keeps the end of an answer to `HEAD` from the encoder where no length is known: that would write the last chunk of
-/// a body which must not be there.
+/// a body which must not be there. What needs to be done before its place in the pipeline, `HTTP1Rules` does.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -15,6 +16,21 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Of the requests that wait for the end of their answers, the oldest first: whether each is a `HEAD`.
     private var pending = CircularBuffer<Bool>(initialCapacity: 4)
+    private let maximumBodyBytes: Int
+
+    init(maximumBodyBytes: Int) { self.maximumBodyBytes = maximumBodyBytes }
+
+    /// The library has a place for handlers behind the codec only.
+    func handlerAdded(context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        do {
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(HTTP1Rules(maximumBodyBytes: maximumBodyBytes), position: .before(codec))
+        } catch {
+            context.fireErrorCaught(error)
+            context.close(promise: nil)
+        }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data) { pending.append(head.method == .head) }

@@ -62,7 +62,10 @@ struct HTTPApplication: Service {
         var logger = logger
         if logger.logLevel == .info || logger.logLevel == .notice { logger.logLevel = .warning }
         var configuration = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [IdleStateHandler(allTimeout: limits.stallTimeout), ConnectionGuard()],
+            additionalChannelHandlers: [
+                IdleStateHandler(allTimeout: limits.stallTimeout),
+                ConnectionGuard(maximumBodyBytes: limits.maximumBodyBytes),
+            ],
             idleTimeout: limits.idleTimeout)
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
