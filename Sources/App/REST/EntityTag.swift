@@ -3,33 +3,50 @@ internal import Transport
 
 /// A validator of a representation (RFC 9110 §8.8.3). Compared byte for byte.
 struct EntityTag: Sendable, CustomStringConvertible {
-    let isWeak: Bool
-    /// What stands between the quotes.
-    let opaque: String
+    /// As it stands in a header: `"…"`, or `W/"…"`.
+    let description: String
 
-    init(isWeak: Bool, opaque: String) {
-        self.isWeak = isWeak
-        self.opaque = opaque
-    }
+    /// - Parameter opaque: what stands between the quotes.
+    init(isWeak: Bool, opaque: String) { description = "\(isWeak ? "W/" : "")\"\(opaque)\"" }
 
     /// The strong tag of exactly these bytes. Whoever writes todos can foretell it, which is no harm: two texts for one
     /// tag would still take 2^64 tries.
     init(of bytes: ByteBuffer) {
         let hash = bytes.withUnsafeReadableBytes { Self.hasher.hash($0) }
-        let digits = String(hash, radix: 16)
-        self.init(isWeak: false, opaque: String(repeating: "0", count: 32 - digits.utf8.count) + digits)
+        // The library's own way for numbers of 128 bits takes longer than the hash.
+        description = String(unsafeUninitializedCapacity: 34) { text in
+            text[0] = UInt8(ascii: "\"")
+            for (half, number) in [UInt64(truncatingIfNeeded: hash >> 64), UInt64(truncatingIfNeeded: hash)]
+                .enumerated()
+            {
+                number.writeHexadecimal(to: text.extracting((1 + half * 16)..<(17 + half * 16)))
+            }
+            text[33] = UInt8(ascii: "\"")
+            return 34
+        }
     }
 
     private static let hasher = SipHash(key0: 0, key1: 0)
 
-    /// As it stands in a header.
-    var description: String { "\(isWeak ? "W/" : "")\"\(opaque)\"" }
+    var isWeak: Bool { description.utf8.first == UInt8(ascii: "W") }
 
     /// Both strong, and the same (RFC 9110 §8.8.3.2).
-    func isStronglyEqual(to other: Self) -> Bool { !isWeak && !other.isWeak && opaque.isSame(as: other.opaque) }
+    func isStronglyEqual(to other: Self) -> Bool { !isWeak && description.isSame(as: other.description) }
 
     /// The same, weak or not.
-    func isWeaklyEqual(to other: Self) -> Bool { opaque.isSame(as: other.opaque) }
+    func isWeaklyEqual(to other: Self) -> Bool { quoted.elementsEqual(other.quoted) }
+
+    private var quoted: Substring.UTF8View { description.utf8.dropFirst(isWeak ? 2 : 0) }
+}
+
+extension UInt64 {
+    /// All 16 digits. `text` has 16 bytes.
+    fileprivate func writeHexadecimal(to text: UnsafeMutableBufferPointer<UInt8>) {
+        for index in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: self >> UInt64(60 - 4 * index)) & 15
+            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+        }
+    }
 }
 
 /// What `If-Match` and `If-None-Match` say.

@@ -123,10 +123,17 @@ extension HTTPField.Name {
 }
 
 /// An operation with what carries it out.
-struct Endpoint: Sendable {
-    var operation: Operation
+///
+/// Not a value, since one is handed about for every request, and copying a description costs more than finding it.
+final class Endpoint: Sendable {
+    let operation: Operation
     /// Throws a `Problem`, or anything else, which becomes a 500.
-    var run: @Sendable (Arguments) async throws -> Response
+    let run: @Sendable (Arguments) async throws -> Response
+
+    init(operation: Operation, run: @escaping @Sendable (Arguments) async throws -> Response) {
+        self.operation = operation
+        self.run = run
+    }
 }
 
 /// What a request said, checked against the description of its operation.

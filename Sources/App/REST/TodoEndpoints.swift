@@ -23,8 +23,7 @@ struct TodoEndpoints<Service: TodoService>: Sendable {
     private func list(_ list: TodoList, _ preconditions: Preconditions) async throws -> Response {
         // Weak, since a long list is read in parts. Taken first: what changes from here on shows in the list, or not.
         let tag = EntityTag(isWeak: true, opaque: service.version)
-        var headers = HTTPFields.todos
-        headers[.eTag] = tag.description
+        let headers = HTTPFields.json(tag)
         if let answer = try preconditions.answer(for: tag, headers) { return answer }
         if let limit = list.limit { return try await page(list, limit, headers) }
 
@@ -67,8 +66,7 @@ struct TodoEndpoints<Service: TodoService>: Sendable {
         guard let todo else { throw Problem.noSuchTodo }
         let json = ByteBuffer.json(todo)
         let tag = EntityTag(of: json)
-        var headers = HTTPFields.todos
-        headers[.eTag] = tag.description
+        let headers = HTTPFields.json(tag)
         return try Preconditions(arguments).answer(for: tag, headers) ?? .json(.ok, json, headers)
     }
 
@@ -105,9 +103,7 @@ extension Response {
     /// With the todo's tag.
     fileprivate static func json(_ status: HTTPResponse.Status, _ todo: Todo) -> Response {
         let json = ByteBuffer.json(todo)
-        var headers = HTTPFields.json
-        headers[.eTag] = EntityTag(of: json).description
-        return .json(status, json, headers)
+        return .json(status, json, .json(EntityTag(of: json)))
     }
 
     static func json(
@@ -120,6 +116,10 @@ extension Response {
 extension HTTPFields {
     static let json: HTTPFields = [.contentType: "application/json"]
 
-    /// A cache may keep todos, but asks each time whether they are still the same (RFC 9111 §5.2.2.4).
-    fileprivate static let todos: HTTPFields = [.contentType: "application/json", .cacheControl: "no-cache"]
+    /// Without word of caches: what has no lifetime is asked for each time, and `tag` saves sending it again.
+    fileprivate static func json(_ tag: EntityTag) -> HTTPFields {
+        var fields = json
+        fields.append(HTTPField(name: .eTag, value: tag.description))
+        return fields
+    }
 }
