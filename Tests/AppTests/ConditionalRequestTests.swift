@@ -36,10 +36,12 @@ struct ConditionalRequestTests {
             let answer = try await api.send(.get, path, headers: [.ifNoneMatch: value])
             #expect(answer.status == 304 && answer.bytes.isEmpty && answer.headers[.eTag] == tag, "\(value)")
             #expect(answer.headers[.contentLength] == nil && answer.headers[.contentType] == nil)
+            #expect(answer.headers[.cacheControl] == "no-cache")
         }
         for value in ["\"other\"", "nonsense", ""] {
             let answer = try await api.send(.get, path, headers: [.ifNoneMatch: value])
             #expect(answer.status == 200 && !answer.bytes.isEmpty, "\(value)")
+            #expect(answer.headers[.cacheControl] == "no-cache")
         }
         try await api.send(.put, "/todos/1", #"{"todo":"y"}"#)
         #expect(try await api.send(.get, path, headers: [.ifNoneMatch: tag]).status == 200)

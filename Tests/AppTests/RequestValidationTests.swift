@@ -142,13 +142,16 @@ struct RequestValidationTests {
         let types = [
             "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8",
             "application/json ;x=y",
-            "application/merge-patch+json", nil,
+            "application/merge-patch+json", "application/json;\u{301}a=b", "\tapplication/json\t", nil,
         ]
         for (index, type) in types.enumerated() {
             let answer = try await api.send(.post, "/todos", #"{"extern_id":"\#(index)","todo":"x"}"#, type: type)
             #expect(answer.status == 201, "\(type ?? "none")")
         }
-        for type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", "", "text/json"] {
+        for type in [
+            "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", "", "text/json",
+            "application/json\u{37e}a", "rubbish+json", "application/+json", "/json", "application/js on", "a/b/json",
+        ] {
             let answer = try await api.send(.post, "/todos", #"{"extern_id":"x","todo":"x"}"#, type: type)
             #expect(answer.isProblem(415) && answer.errors.first?["location"] as? String == "body", "\(type)")
         }

@@ -181,6 +181,32 @@ struct SecureNodeTests {
         try stop(node)
     }
 
+    @Test("SIGHUP does no harm to a node that is still opening its database")
+    func early() async throws {
+        try configure("")
+        let database = SQLiteFile(files.path("node.db"))
+        try database.run(SQLiteFile.seedSchema)
+        var node: NodeProcess?
+        // For less than the 5 s that a node waits for another program.
+        try await database.locked {
+            let started = try NodeProcess(["-config", "node.yaml"], in: files.directory, log: "node.log")
+            node = started
+            try await eventually("the node takes the signal", started) {
+                let status = try String(contentsOfFile: "/proc/\(started.pid)/status", encoding: .utf8)
+                let masks = status.split(separator: "\n").filter { $0.hasPrefix("SigIgn") || $0.hasPrefix("SigCgt") }
+                return masks.contains { line in
+                    line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }.map { $0 & 1 == 1 } ?? false
+                }
+            }
+            started.signal(SIGHUP)
+        }
+        let started = try #require(node)
+        try await eventually("the node is ready", started) {
+            try await Curl.get("http://127.0.0.1:\(port)/health/ready").status == 200
+        }
+        try stop(started)
+    }
+
     @Test("Files that are of no use end the start with one sentence, before anything is opened")
     func unusableFiles() throws {
         try files.selfSigned("second")

@@ -10,6 +10,8 @@ internal import UnixSignals
 
 /// Runs a node until SIGTERM or SIGINT. Throws an error whose description is one sentence for the operator.
 func serve(_ settings: Settings) async throws {
+    // First of all, since the signal would end the process until somebody takes it; what comes early waits.
+    let hangups = await UnixSignalsSequence(trapping: .sighup)
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "auto-cluster-sync")
     logger.logLevel = settings.logLevel
@@ -21,7 +23,7 @@ func serve(_ settings: Settings) async throws {
     let credentials = try await OwnThread.run { try HTTPCredentials(http, logger: logging) }
     let store = try await openStore(settings, metrics)
     do {
-        try await run(settings, credentials, store, metrics, logger)
+        try await run(settings, ReloadService(credentials, hangups), store, metrics, logger)
     } catch {
         await store.close()
         throw error
@@ -34,7 +36,7 @@ func serve(_ settings: Settings) async throws {
 private let shutdownLimit: Duration = .seconds(4)
 
 private func run(
-    _ settings: Settings, _ credentials: HTTPCredentials, _ store: Store, _ metrics: Registry, _ logger: Logger
+    _ settings: Settings, _ reload: ReloadService, _ store: Store, _ metrics: Registry, _ logger: Logger
 ) async throws {
     if store.takenOverCount > 0 {
         logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
@@ -42,7 +44,7 @@ private func run(
     let listening = Listening()
     let stop = StopFlag()
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-        .init(service: await ReloadService(credentials))
+        .init(service: reload)
     ]
     let core: ClusterCore?
     if let settingsOfCluster = settings.cluster {
@@ -61,7 +63,7 @@ private func run(
     let http = try makeHTTPApplication(
         host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
         isReady: { status.isReady }, status: { await status.report() }, furtherEndpoints: [collector.endpoint],
-        limits: settings.http.limits, tls: credentials.tls, tokens: credentials.tokens, metrics: metrics,
+        limits: settings.http.limits, tls: reload.credentials.tls, tokens: reload.credentials.tokens, metrics: metrics,
         logger: logger,
         onListening: { port in
             let address = HostAndPort(host: settings.http.host, port: port)

@@ -6,10 +6,10 @@ struct ReloadService: Service {
     let credentials: HTTPCredentials
     private let signals: UnixSignalsSequence
 
-    /// From here on the signal does not end the process.
-    init(_ credentials: HTTPCredentials) async {
+    /// - Parameter signals: SIGHUP, which does not end the process any more.
+    init(_ credentials: HTTPCredentials, _ signals: UnixSignalsSequence) {
         self.credentials = credentials
-        signals = await UnixSignalsSequence(trapping: .sighup)
+        self.signals = signals
     }
 
     /// Until told to stop.

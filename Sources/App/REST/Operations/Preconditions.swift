@@ -52,7 +52,7 @@ struct Preconditions: Sendable {
 extension Operation.Parameter {
     static let ifMatch = Self(
         "If-Match", in: .header, .string(),
-        "ETags, or `*`. If the current one is none of them, nothing is done: 412.")
+        "ETags, or `*`. If the current one is none of them, or weak, nothing is done: 412.")
     static let ifNoneMatch = Self(
         "If-None-Match", in: .header, .string(),
         "ETags that the client has, or `*`. If the current one is among them, a read answers 304 without a body, and "

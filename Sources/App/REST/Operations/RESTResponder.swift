@@ -142,10 +142,24 @@ extension Request {
     fileprivate func checkBodyIsJSON(maximumBytes: Int) throws(Problem) {
         let length = headers[.contentLength].map { Int($0) ?? .max }
         guard headers.contains(.transferEncoding) || (length ?? 0) > 0 else { throw .bodyRequired }
-        if let type = headers[.contentType] {
-            let essence = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
-            guard essence == "application/json" || essence.hasSuffix("+json") else { throw .unsupportedMediaType }
-        }
+        if let type = headers[.contentType], !type.isJSONMediaType { throw .unsupportedMediaType }
         if let length, length > maximumBytes { throw .tooLarge(limit: maximumBytes) }
+    }
+}
+
+extension String {
+    /// `application/json`, or a type built on it (RFC 6839 §3.1), whatever its parameters. Read by bytes, as all of HTTP.
+    var isJSONMediaType: Bool {
+        let blanks: [UInt8] = [UInt8(ascii: " "), UInt8(ascii: "\t")]
+        let essence = utf8.prefix { $0 != UInt8(ascii: ";") }.drop { blanks.contains($0) }
+        let parts = essence.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.count == 2, let end = parts[1].lastIndex(where: { !blanks.contains($0) }) else { return false }
+        let type = parts[0].map { $0 | 0x20 }
+        let subtype = parts[1][...end].map { $0 | 0x20 }
+        guard !type.isEmpty, !type.contains(where: blanks.contains), !subtype.contains(where: blanks.contains) else {
+            return false
+        }
+        return type.elementsEqual("application".utf8) && subtype.elementsEqual("json".utf8)
+            || subtype.count > 5 && subtype.suffix(5).elementsEqual("+json".utf8)
     }
 }

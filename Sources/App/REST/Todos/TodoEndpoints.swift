@@ -116,9 +116,12 @@ extension Response {
 extension HTTPFields {
     static let json: HTTPFields = [.contentType: "application/json"]
 
-    /// Without word of caches: what has no lifetime is asked for each time, and `tag` saves sending it again.
+    /// A cache may keep it, but asks each time whether it is still so (RFC 9111 §5.2.2.4): without a word it might guess for
+    /// how long it is (§4.2.2).
+    private static let revalidated: HTTPFields = [.contentType: "application/json", .cacheControl: "no-cache"]
+
     fileprivate static func json(_ tag: EntityTag) -> HTTPFields {
-        var fields = json
+        var fields = revalidated
         fields.append(HTTPField(name: .eTag, value: tag.description))
         return fields
     }

@@ -35,7 +35,7 @@ extension Operation {
             "Without `limit` all of them, sent as they are read. A todo that is created meanwhile does not show, and none "
             + "shows twice.",
         parameters: [.limit, .cursor, .completed, .ifMatch, .ifNoneMatch],
-        answer: Answer(status: .ok, note: "The todos.", schema: .array(of: .todo), headers: [.entityTag, .link]))
+        answer: Answer(status: .ok, note: "The todos.", schema: .array(of: .todo), headers: [.listTag, .link]))
 
     static let createTodo = Operation(
         id: "create-todo", method: .post, path: "/todos", tag: .todos, summary: "Create a todo", body: .createTodo,

@@ -25,6 +25,16 @@ struct SQLiteFile: Sendable {
 
     func run(_ statements: String) throws { try rows(statements) }
 
+    /// Nobody else reads or writes while `body` runs.
+    func locked(_ body: () async throws -> Void) async throws {
+        var handle: OpaquePointer?
+        defer { sqlite3_close(handle) }
+        guard sqlite3_open(path, &handle) == SQLITE_OK,
+            sqlite3_exec(handle, "BEGIN EXCLUSIVE", nil, nil, nil) == SQLITE_OK
+        else { throw Failed(message: "cannot lock \(path)") }
+        try await body()
+    }
+
     /// Each row as its values with `|` between.
     @discardableResult
     func rows(_ statements: String) throws -> [String] {
