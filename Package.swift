@@ -105,6 +105,7 @@ let package = Package(
             dependencies: [
                 "App", "Keys", "Membership", "Replication", "Simulation", "Store", "TestSupport", "Transport",
                 "TransportUDP", "TransportZMQ",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),

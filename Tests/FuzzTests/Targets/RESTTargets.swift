@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import NIOCore
@@ -17,6 +18,15 @@ extension FuzzTarget {
                 Array($0.utf8)
             },
             samples: { $0.paths() }, check: checkPath),
+        FuzzTarget(
+            name: "queries",
+            tokens: ["limit=", "cursor=", "completed=", "true", "&", "=", "%", "%26", "%00", "%ff", "+", "é"].map {
+                Array($0.utf8)
+            },
+            samples: { $0.queries() }, check: checkQuery),
+        FuzzTarget(
+            name: "entity-tags", tokens: ["W/", "\"", "\"\"", ",", ", ", "*", "\t", "é", "\\"].map { Array($0.utf8) },
+            samples: { $0.tagLists() }, check: checkTags),
         FuzzTarget(
             name: "utc-time",
             samples: { random in
@@ -97,6 +107,37 @@ extension FuzzTarget {
         }
     }
 
+    /// As `list-todos` reads its parameters.
+    private static func checkQuery(_ input: [UInt8]) throws {
+        let head = HTTPRequest(
+            method: .get, scheme: "http", authority: "x", path: "/todos?" + String(decoding: input, as: UTF8.self))
+        var reader = ParameterReader(
+            request: Request(head: head, body: RequestBody(buffer: ByteBuffer())), pathSegments: [])
+        var (arguments, faults) = (Arguments(), RequestFaults())
+        for parameter in Operation.listTodos.parameters {
+            arguments.parameters.append((parameter.name, reader.read(parameter, &faults)))
+        }
+        guard faults.list.isEmpty else { return }
+        let list = TodoList(arguments)
+        try require(
+            (1...TodoList.maximumLimit).contains(Int64(list.limit ?? 1)), "a limit of \(list.limit ?? 0) passes")
+        guard let cursor = list.cursor else { return }
+        try require(TodoCursor(text: cursor.text) == cursor, "\(cursor) has another text than it came with")
+    }
+
+    /// What is read is read the same when it is written again.
+    private static func checkTags(_ input: [UInt8]) throws {
+        guard case .tags(let tags) = EntityTagList(String(decoding: input, as: UTF8.self)), !tags.isEmpty else {
+            return
+        }
+        let text = tags.map(\.description).joined(separator: ", ")
+        guard case .tags(let again) = EntityTagList(text) else { throw Broken(description: "\(text) is taken for *") }
+        try require(again.count == tags.count, "\(tags.count) tags became \(again.count)")
+        for (tag, other) in zip(tags, again) {
+            try require(tag.description.isSame(as: other.description), "\(tag) became \(other)")
+        }
+    }
+
     private static func checkTime(_ input: [UInt8]) throws {
         let milliseconds = input.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) }
         var buffer = ByteBuffer()
@@ -142,6 +183,25 @@ extension RandomValues {
             if int(4) == 0 { object.members.append(.init(name: "completed", value: .boolean(bool()))) }
             if int(8) == 0 { object.members.append(.init(name: text(upTo: 120), value: json(depth: 2))) }
             return Self.text(.object(object))
+        }
+    }
+
+    fileprivate mutating func queries() -> [[UInt8]] {
+        (0..<100).map { _ in
+            let cursor = TodoCursor(
+                createdAtMilliseconds: Int64(bitPattern: number(UInt64.self)),
+                id: Int64(bitPattern: number(UInt64.self)))
+            let items = ["limit=\(int(1_200))", "cursor=\(cursor.text)", "completed=\(bool())", "x=\(text(upTo: 5))"]
+            return Array(items.filter { _ in bool() }.joined(separator: "&").utf8)
+        }
+    }
+
+    fileprivate mutating func tagLists() -> [[UInt8]] {
+        (0..<100).map { _ in
+            let tags = (0..<int(4)).map { _ in
+                EntityTag(isWeak: bool(), opaque: pick(["", "a", "a,b", "é", "00ff00ff00ff00ff"])).description
+            }
+            return Array((tags.isEmpty ? "*" : tags.joined(separator: pick([",", ", ", " , ", ",,"]))).utf8)
         }
     }
 
