@@ -1,3 +1,4 @@
+import CoreMetrics
 import Foundation
 import NIOCore
 import NIOSSL
@@ -255,22 +256,23 @@ struct HTTPApplicationTests {
 
 func application(
     host: String = "127.0.0.1", port: UInt16, service: MemoryTodoService = MemoryTodoService(),
-    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil,
+    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, metrics: (any MetricsFactory)? = nil,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
     try makeHTTPApplication(
         host: host, port: port, service: service, isReady: { true }, status: { .sample }, limits: limits,
-        tls: tls, logger: .silent, onListening: onListening)
+        tls: tls, metrics: metrics, logger: .silent, onListening: onListening)
 }
 
 /// Runs `body` with a server on a free port, which is shut down gracefully afterwards.
 func withServer(
     _ service: MemoryTodoService = MemoryTodoService(), limits: HTTPLimits = HTTPLimits(),
-    tls: Current<NIOSSLContext>? = nil, onEnd: @escaping @Sendable () -> Void = {},
+    tls: Current<NIOSSLContext>? = nil, metrics: (any MetricsFactory)? = nil,
+    onEnd: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int, ServiceGroup) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
-    let server = try application(port: 0, service: service, limits: limits, tls: tls) { port in
+    let server = try application(port: 0, service: service, limits: limits, tls: tls, metrics: metrics) { port in
         continuation.yield(port)
         continuation.finish()
     }

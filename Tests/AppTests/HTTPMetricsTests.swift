@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import Prometheus
 import Testing
 
@@ -38,6 +39,38 @@ struct HTTPMetricsTests {
         #expect(requests("none", "404") == 1 && requests("none", "405") == 1)
         #expect(registry.value("http_request_duration_seconds_count{operation=\"get-todo\"}") == 4)
         #expect(registry.value("http_requests_in_flight") == 0)
+    }
+
+    @Test("A refusal for a token counts as one of the operation that was asked for, and as none where there is none")
+    func tokens() async throws {
+        let collector = MetricsCollector(registry, transport: nil) { NodeFigures() }
+        let tokens = try AccessTokens([try #require(AccessToken("a-token-of-a-client"))])
+        let fixture = RESTFixture(tokens: tokens, metrics: registry, furtherEndpoints: [collector.endpoint])
+        let right = "Bearer a-token-of-a-client"
+        #expect(requests("list-todos", "401") == 0 && requests("list-todos", "400") == 0)
+        for fields in [[], ["Bearer wrong"], ["Basic x"], [right, right], [right]] {
+            _ = try await fixture.send(.get, "/todos", bytes: nil, authorization: fields)
+        }
+        for path in ["/metrics", "/nowhere", "/health/ready"] { _ = try await fixture.get(path) }
+        _ = try await fixture.send(.patch, "/todos")
+        #expect(requests("list-todos", "401") == 3 && requests("list-todos", "400") == 1)
+        #expect(requests("list-todos", "200") == 1 && requests("list-todos", "other") == 0)
+        #expect(registry.value("http_request_duration_seconds_count{operation=\"list-todos\"}") == 5)
+        #expect(requests("metrics", "401") == 1 && requests("health-ready", "401") == nil)
+        #expect(requests("none", "401") == 2 && requests("none", "other") == 0)
+    }
+
+    @Test("What the connection has against a request is answered before anything else, and counts")
+    func refusedByConnection() async throws {
+        let fixture = RESTFixture(metrics: registry)
+        fixture.isReady.withLockedValue { $0 = false }
+        for path in ["/todos", "/nowhere"] {
+            let head = HTTPRequest(method: .post, scheme: "https", authority: "test", path: path)
+            let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
+            let answer = try await fixture.responder.respond(to: request, refusal: .headersTooLarge)
+            #expect(answer.status.code == 431 && answer.headers[.connection] == "close")
+        }
+        #expect(requests("create-todo", "431") == 1 && requests("none", "431") == 1)
     }
 
     @Test("A status that an operation does not document is counted as such, and no client makes a series")

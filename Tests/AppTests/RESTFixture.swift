@@ -28,7 +28,8 @@ struct RESTFixture {
         routes = RouteTable(endpoints)
         responder = RESTResponder(
             endpoints, isReady: { isReady.withLockedValue { $0 } }, tokens: tokens,
-            metrics: factory.map { HTTPMetrics(endpoints.map(\.operation), $0) }, logger: .silent)
+            metrics: factory.map { HTTPMetrics(endpoints.map(\.operation), wantsToken: tokens != nil, $0) },
+            logger: .silent)
         wantsToken = tokens != nil
     }
 

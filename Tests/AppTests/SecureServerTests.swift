@@ -2,6 +2,7 @@ import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
+import Prometheus
 import ServiceLifecycle
 import TestSupport
 import Testing
@@ -128,6 +129,28 @@ struct SecureServerTests {
             try await connection.send(HTTP2Frames.head("HEAD", "/health/ready", stream: 3, end: true))
             #expect(await connection.receive { HTTP2Frames.parse($0).contains { $0.stream == 3 } })
         }
+    }
+
+    @Test("A header with too many fields is refused with 431, which is counted, and the connection goes on")
+    func manyFields() async throws {
+        let registry = Registry(MetricFamilies.all)
+        let client = try client("h2")
+        try await withServer(tls: server, metrics: registry) { port, _ in
+            try await RawClient.connect(port: port, tls: client) { connection in
+                let fields = (0...HTTPLimits().maximumHeaderCount).map { ("x-\($0)", "y") }
+                try await connection.send(
+                    HTTP2Frames.opening() + HTTP2Frames.head("GET", "/todos", fields, stream: 1, end: true))
+                #expect(await connection.receive { HTTP2Frames.first(.headers, in: $0)?.stream == 1 })
+                try await connection.send(HTTP2Frames.head("GET", "/todos", stream: 3, end: true))
+                #expect(
+                    await connection.receive { bytes in
+                        HTTP2Frames.parse(bytes).contains { $0.stream == 3 && $0.flags & HTTP2Frames.endStream != 0 }
+                    })
+            }
+        }
+        #expect(registry.value(#"http_requests_total{operation="list-todos",status="431"}"#) == 1)
+        #expect(registry.value(#"http_requests_total{operation="list-todos",status="200"}"#) == 1)
+        #expect(registry.value("http_requests_in_flight") == 0)
     }
 
     @Test("A body that is not sent, or drips, is given up; the connection goes on")

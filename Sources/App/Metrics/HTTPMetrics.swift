@@ -29,12 +29,12 @@ final class HTTPMetrics: Sendable {
     private let inFlight: Meter
     private let connections: Meter
 
-    /// All series are there at zero from now on.
-    init(_ operations: [Operation], _ factory: any MetricsFactory) {
+    /// All series are there at zero from now on. `wantsToken`: whether the node asks for one.
+    init(_ operations: [Operation], wantsToken: Bool = false, _ factory: any MetricsFactory) {
         self.operations = Dictionary(
-            operations.map { ($0.id, OfOperation($0.id, $0.possibleStatuses, factory)) },
+            operations.map { ($0.id, OfOperation($0.id, $0.possibleStatuses(wantsToken: wantsToken), factory)) },
             uniquingKeysWith: { first, _ in first })
-        none = OfOperation("none", [400, 401, 404, 405], factory)
+        none = OfOperation("none", [400, 401, 404, 405, 431], factory)
         inFlight = Meter(label: MetricName.requestsInFlight, factory: factory)
         connections = Meter(label: MetricName.connections, factory: factory)
     }
@@ -79,9 +79,9 @@ private struct CountedConnections: AvailableConnectionsDelegate {
 }
 
 extension Operation {
-    /// Every status that it documents, but for those of tokens: who shows a wrong one does not get as far as an operation.
-    fileprivate var possibleStatuses: Set<Int> {
-        let problems = problems(limits: HTTPLimits(), wantsToken: false)
+    /// Every status that it documents, and what an HTTP/2 connection has against a request, which concerns them all.
+    fileprivate func possibleStatuses(wantsToken: Bool) -> Set<Int> {
+        let problems = problems(limits: HTTPLimits(), wantsToken: wantsToken) + [.headersTooLarge]
         return Set([answer.status.code] + problems.map(\.status.code) + (isConditional && isRead ? [304] : []))
     }
 }

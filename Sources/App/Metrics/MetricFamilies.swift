@@ -29,9 +29,10 @@ enum MetricFamilies {
         MetricFamily(
             MetricName.requests, .counter, labels: [.init("operation"), .init("status")],
             help:
-                "HTTP requests answered. operation is the id of the operation, none where nothing is at the path or the "
-                + "method is not allowed there; status is other where the operation does not document it. Not counted: what "
-                + "is no HTTP, and requests whose connection broke before there was an answer."),
+                "HTTP requests answered, refused ones among them. operation is the id of the operation, none where nothing "
+                + "is at the path or the method is not allowed there; status is other where the operation does not document "
+                + "it, except for 431. Not counted: what the parser of HTTP/1 refuses, what breaks HTTP/2, and requests "
+                + "whose connection broke before there was an answer."),
         MetricFamily(
             MetricName.requestDuration, .histogram(bounds: requestBounds), unit: .seconds,
             labels: [.init("operation")],

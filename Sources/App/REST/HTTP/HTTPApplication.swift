@@ -35,7 +35,7 @@ func makeHTTPApplication(
     let descriptions = try OpenAPIEndpoints(document)
     let docs = DocsEndpoint(openAPI: descriptions.json)
     let endpoints = described + descriptions.all + [docs.endpoint] + furtherEndpoints
-    let metrics = factory.map { HTTPMetrics(endpoints.map(\.operation), $0) }
+    let metrics = factory.map { HTTPMetrics(endpoints.map(\.operation), wantsToken: tokens != nil, $0) }
     return HTTPApplication(
         host: host, port: port, limits: limits, tls: tls,
         responder: RESTResponder(
@@ -104,15 +104,10 @@ struct HTTPApplication: Service {
         _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ responder: RESTResponder,
         _ limits: HTTPLimits, _ date: HTTPDate, isHTTP2: Bool = false
     ) async throws {
-        var response: Response
-        if isHTTP2, !limits.allow(request.headers) {
-            // An HTTP/1 decoder refuses these itself; that of HTTP/2 knows only the sum, and 16 KiB as its limit until
-            // the client has confirmed ours.
-            response = Problem.headersTooLarge.response()
-            response.headers[.connection] = "close"
-        } else {
-            response = try await responder.respond(to: request)
-        }
+        // An HTTP/1 decoder refuses these itself; that of HTTP/2 knows only the sum, and 16 KiB as its limit until the
+        // client has confirmed ours.
+        let isTooLarge = isHTTP2 && !limits.allow(request.headers)
+        var response = try await responder.respond(to: request, refusal: isTooLarge ? .headersTooLarge : nil)
         response.headers[.date] = date.now
         // The library knows no other spelling of a client's wish than "close".
         let isClosing =

@@ -38,7 +38,8 @@ extension Problem {
             headers: [.connection: "close"])
     }
     static let headersTooLarge = Problem(
-        status: .requestHeaderFieldsTooLarge, detail: "the request's header has too many fields, or one is too long")
+        status: .requestHeaderFieldsTooLarge, detail: "the request's header has too many fields, or one is too long",
+        headers: [.connection: "close"])
     static let tooSlow = Problem(
         status: .requestTimeout, detail: "the request body took too long", headers: [.connection: "close"])
     static let notReady = Problem(

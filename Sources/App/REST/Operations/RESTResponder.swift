@@ -36,7 +36,9 @@ struct RESTResponder: Sendable {
     /// The answer to `GET`, also for `HEAD`. With a `Connection: close` the rest of the request is not worth reading.
     ///
     /// Throws only what the connection throws while the body is read.
-    func respond(to request: Request) async throws -> Response {
+    ///
+    /// - Parameter refusal: what the connection has against the request; it is answered with that, and counted like any.
+    func respond(to request: Request, refusal: Problem? = nil) async throws -> Response {
         let start = logger.logLevel <= .debug ? ContinuousClock.now : nil
         var progress = Progress()
         var response: Response
@@ -44,7 +46,7 @@ struct RESTResponder: Sendable {
         let begin = metrics?.began()
         defer { if let begin { metrics?.ended(begin, operation: progress.operationID, status: status) } }
         do {
-            response = try await answer(request, &progress)
+            response = try await answer(request, refusal, &progress)
         } catch let problem as Problem {
             response = problem.response()
         }
@@ -61,10 +63,15 @@ struct RESTResponder: Sendable {
         return response
     }
 
-    private func answer(_ request: Request, _ progress: inout Progress) async throws -> Response {
+    private func answer(
+        _ request: Request, _ refusal: Problem?, _ progress: inout Progress
+    ) async throws -> Response {
         let endpoint: Endpoint
         let rawParameters: [Substring.UTF8View]
         let match = routes.match(request.method, request.uri.path)
+        // A refusal too is counted and logged as one of the operation that was asked for.
+        if case .endpoint(let found, _) = match { progress.operationID = found.operation.id }
+        if let refusal { throw refusal }
         // Before anything is said, so that a stranger cannot tell what is here.
         if !match.isOpen, let refusal = tokens?.refusal(of: request) { throw refusal }
         switch match {
@@ -72,7 +79,6 @@ struct RESTResponder: Sendable {
         case .methodNotAllowed(let allow): throw Problem.methodNotAllowed(allow: allow)
         case .endpoint(let found, let parameters): (endpoint, rawParameters) = (found, parameters)
         }
-        progress.operationID = endpoint.operation.id
         guard endpoint.operation.isAlwaysServed || isReady() else { throw Problem.notReady }
 
         var faults = RequestFaults()
