@@ -64,8 +64,8 @@ package struct ReplicationEngine: Sendable {
         recent = RecentChanges(maxBytes: configuration.maxRecentBytes)
     }
 
-    /// Holes in the streams of others that are open now.
-    package var openGapCount: Int { windows.values.count { $0.gapSince != nil } }
+    /// Peers whose streams have holes now. Nobody closes those of one that is gone; they count again when it is back.
+    package var openGapCount: Int { peers.count { windows[$0.nodeID]?.gapSince != nil } }
 
     /// How full everything is that others can fill.
     package var occupancy: [Occupancy] {

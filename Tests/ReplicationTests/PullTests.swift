@@ -50,6 +50,19 @@ struct PullTests {
         #expect(walker.stats.servedWalks == 1 && walker.stats.mergedRows == merged + 2)
     }
 
+    @Test("the hole of a peer that is gone is none that is open, and is one again when it is back")
+    func peerLeaves() {
+        var receiver = engine(node: 2, peers: [1, 3])
+        for sequence: UInt64 in [1, 3] { merge(changes(from: 1, sequence: sequence), into: &receiver, at: .zero) }
+        #expect(receiver.openGapCount == 1)
+        _ = receiver.setPeers([peer(3)], at: milliseconds(10))
+        #expect(receiver.openGapCount == 0)
+        _ = receiver.setPeers([peer(1), peer(3)], at: milliseconds(20))
+        #expect(receiver.openGapCount == 1 && receiver.stats.gaps == 1)
+        merge(changes(from: 1, sequence: 2), into: &receiver, at: milliseconds(30))
+        #expect(receiver.openGapCount == 0)
+    }
+
     @Test("pulls that nobody answers are followed by a walk, and there are two of them")
     func unanswered() {
         var receiver = engine(node: 2, peers: [1])

@@ -143,7 +143,7 @@ extension MetricFamilies {
                 "Of the times in acs_replication_gaps_total, those that it came after this node had asked for it, without a walk."
         ),
         MetricFamily(
-            MetricName.openGaps, .gauge, help: "Nodes of whose messages something is missing here now."),
+            MetricName.openGaps, .gauge, help: "Peers of whose messages something is missing here now."),
         MetricFamily(
             MetricName.sentPulls, .counter, help: "Questions to other nodes for messages that are missing here."),
         MetricFamily(
