@@ -36,6 +36,7 @@ extension ReplicationEngine {
     ) -> [Effect] {
         guard let walk = walking.removeValue(forKey: node) else { return [] }
         if outcome.isProductive { stats.productiveWalks += 1 }
+        stats.walkRoundTrips += outcome.roundTrips
         if let end = walk.end {
             windows[node]?.window.repaired(upTo: end, lossCount: walk.lossCount)
             windows[node]?.pulls = 0

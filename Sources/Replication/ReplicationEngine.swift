@@ -253,6 +253,8 @@ package struct ReplicationStats: Hashable, Sendable {
     package var startedWalks = 0
     package var productiveWalks = 0
     package var failedWalks = 0
+    /// Of walks that this node led and that ended well: how often it waited for the peer.
+    package var walkRoundTrips = 0
     /// Walks that peers led with this node and that ended well.
     package var servedWalks = 0
     /// Rows of walks that ended well, led or served.

@@ -70,7 +70,7 @@ struct MetricsTests {
             \.sentMessages, \.pushedMessages, \.sentRows, \.receivedMessages, \.receivedRows, \.duplicateMessages,
             \.malformedMessages, \.relayedMessages, \.mergedRows, \.aheadRows, \.failedMerges, \.gaps, \.pulledGaps,
             \.sentPulls, \.receivedPulls, \.answeredPulls, \.startedWalks, \.productiveWalks, \.failedWalks,
-            \.servedWalks, \.walkRowsSent, \.walkRowsReceived,
+            \.servedWalks, \.walkRowsSent, \.walkRowsReceived, \.walkRoundTrips,
         ]
         for (index, path) in stats.enumerated() { figures.replication?.stats[keyPath: path] = 10_000 + index }
         carrier.carry(figures)

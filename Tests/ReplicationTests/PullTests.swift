@@ -42,11 +42,13 @@ struct PullTests {
         var outcome = WalkOutcome()
         outcome.note(MergeOutcome(isNews: [true, false, true]))
         outcome.sentCount = 4
+        outcome.roundTrips = 3
         _ = walker.walkFinished(with: NodeID(1), outcome, at: milliseconds(910))
         #expect(walker.stats.sentPulls == 2 && walker.stats.gaps == 1 && walker.stats.pulledGaps == 0)
         #expect(walker.openGapCount == 0 && walker.stats.walkRowsReceived == 3 && walker.stats.walkRowsSent == 4)
         let merged = walker.stats.mergedRows
         walker.walkServed(outcome)
+        #expect(walker.stats.walkRoundTrips == 3, "those that a peer led are the peer's")
         #expect(walker.stats.servedWalks == 1 && walker.stats.mergedRows == merged + 2)
     }
 

@@ -129,8 +129,8 @@ extension MetricFamilies {
         MetricFamily(
             MetricName.aheadRows, .counter,
             help:
-                "Rows that came with a time further ahead of this node's clock than is let in, and were left out for then. "
-                + "One that comes again is counted again."),
+                "Parked rows: those that came with a time further ahead of this node's clock than is let in. They are left "
+                + "out until a later comparison brings them again; one that is then left out again is counted again."),
         MetricFamily(
             MetricName.failedMerges, .counter, help: "Merges of messages of changes that the store could not carry out."
         ),
@@ -161,6 +161,11 @@ extension MetricFamilies {
         MetricFamily(
             MetricName.failedWalks, .counter,
             help: "Comparisons that this node began and that did not come about or broke off."),
+        MetricFamily(
+            MetricName.walkRoundTrips, .counter,
+            help:
+                "Times that this node waited for a peer's answer in comparisons that it began and that were carried through: "
+                + "the rounds down the hash tree."),
         MetricFamily(
             MetricName.servedWalks, .counter,
             help:

@@ -47,6 +47,7 @@ enum MetricName {
     static let startedWalks = "acs_replication_started_walks_total"
     static let productiveWalks = "acs_replication_productive_walks_total"
     static let failedWalks = "acs_replication_failed_walks_total"
+    static let walkRoundTrips = "acs_replication_walk_round_trips_total"
     static let servedWalks = "acs_replication_served_walks_total"
     static let walkRows = "acs_replication_walk_rows_total"
     static let exchangeBytes = "acs_replication_exchange_bytes_total"

@@ -70,7 +70,7 @@ private struct ReplicationCarrier {
         (MetricName.sentPulls, \.sentPulls), (MetricName.receivedPulls, \.receivedPulls),
         (MetricName.answeredPulls, \.answeredPulls), (MetricName.startedWalks, \.startedWalks),
         (MetricName.productiveWalks, \.productiveWalks), (MetricName.failedWalks, \.failedWalks),
-        (MetricName.servedWalks, \.servedWalks),
+        (MetricName.walkRoundTrips, \.walkRoundTrips), (MetricName.servedWalks, \.servedWalks),
     ]
 
     private let factory: any MetricsFactory
