@@ -83,7 +83,7 @@ package struct KnownMember: Hashable, Sendable {
 package struct CommitReport: Hashable, Sendable {
     /// Rows that it wrote, each as often as it did.
     package var rowCount: Int
-    /// From its begin until it was durable, or as durable as `StoreConfiguration.synchronous` asks for.
+    /// From when it had begun until it was durable, or as durable as `StoreConfiguration.synchronous` asks for.
     package var duration: Duration
 }
 

@@ -98,8 +98,9 @@ final class WriterCore {
     /// advance.
     private func transaction(_ work: [WriteQueue.Work]) throws(StoreError) -> Effects {
         guard !connection.hasMoved else { throw .ioError(path: path, reason: "the file was removed or renamed") }
-        let start = ContinuousClock.now
         try begin.run()
+        // Only now: the begin waits for other programs that have the database locked.
+        let start = ContinuousClock.now
         do throws(StoreError) {
             var effects = Effects(dataVersion: dataVersion)
             try reloadIfChanged(&effects)

@@ -81,6 +81,26 @@ struct StoreTests {
         #expect(store.fileSizes().log == 0)
     }
 
+    @Test("The time of a commit has none in it that the writer waited for another program's lock")
+    func lockedByAnother() async throws {
+        let reports = BatchQueue<CommitReport>(maxCount: 100)
+        var configuration = StoreConfiguration.test(directory.file("locked.db"), clock: clock)
+        configuration.onCommit = { reports.append([$0]) }
+        let store = try Store.open(configuration)
+        let held = Duration.seconds(1)
+        let other = try OtherProgram(directory.file("locked.db"))
+        try other.run("BEGIN IMMEDIATE")
+        async let todo = store.created("a", "milk")
+        // Fixed, since it is what must not show: the lock is the only thing that this write waits for.
+        try await Task.sleep(for: held)
+        #expect(reports.takeNow().isEmpty)
+        try other.run("ROLLBACK")
+        _ = try await todo
+        let told = reports.takeNow()
+        #expect(told.count == 1 && told.allSatisfy { $0.duration < held / 2 }, "\(told)")
+        await store.close()
+    }
+
     @Test("Updates and deletes by either address; ids are never used again")
     func updateAndDelete() async throws {
         _ = try await store.created("a", "milk")
