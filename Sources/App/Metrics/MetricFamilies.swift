@@ -51,18 +51,16 @@ enum MetricFamilies {
             MetricName.rows, .gauge,
             help: "Rows that this node keeps in its hash tree: todos and tombstones of deleted ones."),
         MetricFamily(
-            MetricName.commits, .counter, help: "Transactions that changed a row, for clients or for other nodes."),
-        MetricFamily(
-            MetricName.rowsWritten, .counter,
-            help: "Rows that the transactions in acs_store_commits_total wrote, each as often as it was written."),
-        MetricFamily(
             MetricName.commitRows, .histogram(bounds: batchBounds),
-            help: "Rows that one transaction wrote, of those that changed a row: how many writes shared a commit."),
+            help:
+                "Rows that one transaction wrote, each as often as it was written, of transactions that changed a row, for "
+                + "clients or for other nodes: how many writes shared a commit."),
         MetricFamily(
             MetricName.commitDuration, .histogram(bounds: commitBounds), unit: .seconds,
             help:
-                "Time from the begin of a transaction that changed a row until its commit returned, which with synchronous: full is when "
-                + "it was on the disk. Waiting for its turn is not in it."),
+                "Time from when a transaction that changed a row had begun until its commit returned, which with synchronous: "
+                + "full is when it was on the disk. Waiting for its turn is not in it, nor for another program's lock. The "
+                + "same transactions as in acs_store_commit_rows."),
         MetricFamily(
             MetricName.waitingWrites, .gauge,
             help: "Writes of clients and merges from other nodes that wait for the writer now."),

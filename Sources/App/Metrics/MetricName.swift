@@ -18,8 +18,6 @@ enum MetricName {
 
     static let todos = "acs_store_todos"
     static let rows = "acs_store_rows"
-    static let commits = "acs_store_commits_total"
-    static let rowsWritten = "acs_store_written_rows_total"
     static let commitRows = "acs_store_commit_rows"
     static let commitDuration = "acs_store_commit_duration_seconds"
     static let waitingWrites = "acs_store_waiting_writes"

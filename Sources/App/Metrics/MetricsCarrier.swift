@@ -6,7 +6,7 @@ internal import Transport
 
 /// Carries over what the parts of a node have counted, and how things stand, to metrics.
 struct MetricsCarrier {
-    private var store: StoreCarrier
+    private let store: StoreCarrier
     private var replication: ReplicationCarrier
     private var membership: MembershipCarrier
     private var transport: TransportCarrier
@@ -36,7 +36,6 @@ struct MetricsCarrier {
 /// What the store tells.
 private struct StoreCarrier {
     private let todos, rows, waitingWrites, databaseBytes, logBytes: Meter
-    private var commits, rowsWritten: CarriedCounter
 
     init(_ factory: any MetricsFactory) {
         todos = Meter(label: MetricName.todos, factory: factory)
@@ -44,18 +43,14 @@ private struct StoreCarrier {
         waitingWrites = Meter(label: MetricName.waitingWrites, factory: factory)
         databaseBytes = Meter(label: MetricName.databaseBytes, factory: factory)
         logBytes = Meter(label: MetricName.logBytes, factory: factory)
-        commits = CarriedCounter(MetricName.commits, in: factory)
-        rowsWritten = CarriedCounter(MetricName.rowsWritten, in: factory)
     }
 
-    mutating func carry(_ figures: NodeFigures.OfStore, _ system: SystemFigures) {
+    func carry(_ figures: NodeFigures.OfStore, _ system: SystemFigures) {
         todos.set(figures.todos)
         rows.set(Double(figures.rows))
         waitingWrites.set(figures.waitingWrites)
         databaseBytes.set(system.databaseBytes)
         logBytes.set(system.logBytes)
-        commits.carry(figures.commits.commitCount)
-        rowsWritten.carry(figures.commits.rowCount)
     }
 }
 

@@ -8,7 +8,6 @@ struct NodeFigures: Sendable {
     struct OfStore: Sendable {
         var todos = 0
         var rows: UInt64 = 0
-        var commits = CommitStatistics()
         var waitingWrites = 0
     }
 
@@ -27,8 +26,7 @@ extension NodeFigures {
     static func read(_ store: Store, _ core: ClusterCore?) async -> Self {
         var figures = NodeFigures()
         figures.store = OfStore(
-            todos: store.todoCount, rows: store.summary.count, commits: store.commitStatistics,
-            waitingWrites: store.waitingWriteCount)
+            todos: store.todoCount, rows: store.summary.count, waitingWrites: store.waitingWriteCount)
         figures.isReady = core?.replication.readiness.isSet ?? true
         figures.replication = await core?.replication.figures()
         figures.membership = await core?.membership?.figures()
