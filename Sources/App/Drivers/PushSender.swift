@@ -59,9 +59,9 @@ actor PushSender {
                 waiting[peer] = ([], 0)
                 for message in queue.messages {
                     try await exchange.send(message)
+                    traffic.sent += message.count
                     // The answer says that it is stored there.
                     guard let answer = try await exchange.receive() else { throw .closed }
-                    traffic.sent += message.count
                     traffic.received += answer.count
                 }
             }
