@@ -1,5 +1,6 @@
 import Foundation
 import Prometheus
+import TestSupport
 import Testing
 
 @testable import App
@@ -125,9 +126,19 @@ struct MetricsTests {
         #expect(node.waitForExit(seconds: 10) == NodeProcess.Exit(status: 0, wasSignal: false))
     }
 
-    @Test("the example configuration is one that Prometheus takes, and the tool would say if it were not")
-    func exampleConfiguration() throws {
+    @Test("the example configurations are some that Prometheus takes, and the tool would say if they were not")
+    func exampleConfigurations() throws {
         #expect(try Promtool.complaints(["check", "config", Promtool.file("deploy/prometheus.yml")]) == "")
+        let files = try TestCertificates()
+        try files.selfSigned("node")
+        let example = try String(contentsOfFile: Promtool.file("deploy/prometheus-tls.yml"), encoding: .utf8)
+        for line in ["scheme: https", "credentials_file: token", "ca_file: node.pem"] {
+            #expect(example.split(separator: "\n").contains { $0.hasSuffix(" \(line)") })
+        }
+        let path = try files.write(example, to: "prometheus.yml")
+        #expect(try Promtool.complaints(["check", "config", path]) != "", "the file of the token is missing")
+        _ = try files.write("a-token-of-a-client\n", to: "token")
+        #expect(try Promtool.complaints(["check", "config", path]) == "")
         #expect(try Promtool.complaints(["check", "metrics"], about: "# TYPE a_total gauge\na_total 1\n") != "")
     }
 }
