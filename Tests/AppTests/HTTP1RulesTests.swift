@@ -76,6 +76,11 @@ struct HTTP1RulesTests {
         arguments: [
             ("POST /todos HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n\r\n", "413"),
             ("POST /todos HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n", "400"),
+            ("POST /nope HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", "404"),
+            (
+                "POST /todos HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: text/plain\r\n"
+                    + "Content-Length: 2\r\n\r\n", "415"
+            ),
             ("\(path)Expect: 100-continue\r\n\r\n", "200"), ("\(path)Expect: something\r\n\r\n", "200"),
             ("GET /health/ready HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", "200"),
         ])
@@ -103,6 +108,19 @@ struct HTTP1RulesTests {
                 try await connection.send("\(Self.path)\r\n\(request)\(Self.path)\r\n")
                 let answers = try await connection.receiveAll().components(separatedBy: "HTTP/1.1 ")
                 #expect(answers.dropFirst().map { $0.prefix(3) } == ["200", "400"], "\(answers)")
+            }
+        }
+    }
+
+    @Test("Nobody without a token is told to send a body, and the connection ends, since it may not come")
+    func strangerNotTold() async throws {
+        let tokens = try AccessTokens([try #require(AccessToken("first-of-the-tokens"))])
+        try await withServer(tokens: tokens) { port, _ in
+            try await RawClient.connect(port: port) { connection in
+                try await connection.send(
+                    "POST /todos HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+                let answer = try await connection.receiveAll()
+                #expect(answer.hasPrefix("HTTP/1.1 401") && answer.contains("Connection: close"), "\(answer)")
             }
         }
     }

@@ -35,6 +35,59 @@ struct HTTPApplicationTests {
         }
     }
 
+    @Test(
+        "An answer that is the last of its connection is whole, however slowly it is taken",
+        arguments: ["HTTP/1.0\r\n", "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"])
+    func slowLastAnswer(version: String) async throws {
+        let service = MemoryTodoService()
+        service.fill(1000, text: String(repeating: "x", count: 8000))
+        var limits = HTTPLimits()
+        limits.lingerTimeout = .milliseconds(50)
+        try await withServer(service, limits: limits) { port, _ in
+            try await RawClient.connect(port: port, receiveBufferBytes: 65_536) { connection in
+                try await connection.send("GET /todos?limit=1000 \(version)\r\n")
+                // Far beyond the time for which a connection without more to send is kept.
+                while service.pageCount == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                try await Task.sleep(for: .milliseconds(500))
+                let answer = try await connection.receiveAll()
+                #expect(answer.hasSuffix("}]"), "\(answer.utf8.count)")
+            }
+        }
+    }
+
+    @Test("A shutdown does not cut off an answer that is on its way")
+    func shutdownWhileAnswering() async throws {
+        let service = MemoryTodoService()
+        service.fill(1000, text: String(repeating: "x", count: 8000))
+        try await withServer(service) { port, group in
+            try await RawClient.connect(port: port, receiveBufferBytes: 65_536) { connection in
+                try await connection.send("GET /todos?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(await connection.receive { !$0.isEmpty })
+                await group.triggerGracefulShutdown()
+                try await Task.sleep(for: .milliseconds(200))
+                let answer = try await connection.receiveAll()
+                #expect(answer.hasSuffix("}]"), "\(answer.utf8.count)")
+            }
+        }
+    }
+
+    @Test(
+        "A client that stops sending its body is told so, by whichever limit comes first",
+        arguments: [(Duration.milliseconds(300), TimeAmount.seconds(50)), (.seconds(50), .milliseconds(300))])
+    func silentBodies(body: Duration, idle: TimeAmount) async throws {
+        var limits = HTTPLimits()
+        (limits.bodyTimeout, limits.idleTimeout, limits.lingerTimeout) = (body, idle, .milliseconds(100))
+        try await withServer(limits: limits) { port, _ in
+            for begun in ["", "{"] {
+                try await RawClient.connect(port: port) { connection in
+                    try await connection.send("POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n\(begun)")
+                    let answer = try await connection.receiveAll()
+                    #expect(answer.hasPrefix("HTTP/1.1 408") && answer.contains("Connection: close"), "\(answer)")
+                }
+            }
+        }
+    }
+
     @Test("HEAD answers as GET without the body, also for long lists, and the connection goes on")
     func head() async throws {
         let service = MemoryTodoService()
@@ -256,23 +309,26 @@ struct HTTPApplicationTests {
 
 func application(
     host: String = "127.0.0.1", port: UInt16, service: MemoryTodoService = MemoryTodoService(),
-    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, metrics: (any MetricsFactory)? = nil,
+    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
+    metrics: (any MetricsFactory)? = nil,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
     try makeHTTPApplication(
         host: host, port: port, service: service, isReady: { true }, status: { .sample }, limits: limits,
-        tls: tls, metrics: metrics, logger: .silent, onListening: onListening)
+        tls: tls, tokens: tokens, metrics: metrics, logger: .silent, onListening: onListening)
 }
 
 /// Runs `body` with a server on a free port, which is shut down gracefully afterwards.
 func withServer(
     _ service: MemoryTodoService = MemoryTodoService(), limits: HTTPLimits = HTTPLimits(),
-    tls: Current<NIOSSLContext>? = nil, metrics: (any MetricsFactory)? = nil,
+    tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil, metrics: (any MetricsFactory)? = nil,
     onEnd: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int, ServiceGroup) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
-    let server = try application(port: 0, service: service, limits: limits, tls: tls, metrics: metrics) { port in
+    let server = try application(
+        port: 0, service: service, limits: limits, tls: tls, tokens: tokens, metrics: metrics
+    ) { port in
         continuation.yield(port)
         continuation.finish()
     }

@@ -7,11 +7,19 @@ import NIOSSL
 enum RawClient {
     /// Runs `body` with a connection to 127.0.0.1, which is closed afterwards.
     ///
-    /// - Parameter tls: what is said and heard goes over TLS.
+    /// - Parameters:
+    ///   - tls: what is said and heard goes over TLS.
+    ///   - receiveBufferBytes: what the system takes before somebody reads; `nil`: what it likes.
     static func connect<Value: Sendable>(
-        port: Int, tls: NIOSSLContext? = nil, _ body: @Sendable (inout Connection) async throws -> Value
+        port: Int, tls: NIOSSLContext? = nil, receiveBufferBytes: Int? = nil,
+        _ body: @Sendable (inout Connection) async throws -> Value
     ) async throws -> Value {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        if let receiveBufferBytes {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBufferBytes)
+        }
+        let channel =
+            try await bootstrap
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {

@@ -162,6 +162,7 @@ struct SecureServerTests {
             try await connection.send(
                 HTTP2Frames.opening() + HTTP2Frames.head("POST", "/todos", stream: 1, end: false))
             #expect(await connection.receive { HTTP2Frames.first(.resetStream, in: $0)?.stream == 1 })
+            #expect(String(decoding: connection.bytes, as: UTF8.self).contains("\"status\":408"))
             try await connection.send(HTTP2Frames.head("POST", "/todos", stream: 3, end: false))
             let isAnswered = { (bytes: [UInt8]) in
                 HTTP2Frames.parse(bytes).contains { $0.stream == 3 && $0.kind == HTTP2Frames.Kind.headers.rawValue }

@@ -16,16 +16,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Of the requests that wait for the end of their answers, the oldest first: whether each is a `HEAD`.
     private var pending = CircularBuffer<Bool>(initialCapacity: 4)
-    private let maximumBodyBytes: Int
-
-    init(maximumBodyBytes: Int) { self.maximumBodyBytes = maximumBodyBytes }
 
     /// The library has a place for handlers behind the codec only.
     func handlerAdded(context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         do {
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandler(HTTP1Rules(maximumBodyBytes: maximumBodyBytes), position: .before(codec))
+            try pipeline.addHandler(HTTP1Rules(), position: .before(codec))
         } catch {
             context.fireErrorCaught(error)
             context.close(promise: nil)

@@ -6,13 +6,16 @@ internal import NIOHTTP1
 /// A connection that does not go on is closed after the answer, which says so: that of a client of HTTP/1.0, of one that
 /// wants it so in whatever words (RFC 9112 §9.3), and of one that offers another protocol, after which the decoder reads
 /// nothing more. (Some clients offer HTTP/2 with their first request, and would wait for ever for the answer to their
-/// second.) A client that waits to be told to send its body is told (RFC 9110 §10.1.1). What names no host or several, or
-/// has a coding besides chunks, is refused as no HTTP (RFC 9112 §3.2, §6.1).
+/// second.) A client that waits to be told to send its body is told when somebody wants to read it (RFC 9110 §10.1.1).
+/// What names no host or several, or has a coding besides chunks, is refused as no HTTP (RFC 9112 §3.2, §6.1).
 final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
+
+    /// Sent down the pipeline by whoever is about to read the body of the request whose answer is next.
+    struct BodyWanted: Sendable {}
 
     /// A request that waits for the end of its answer.
     private struct Pending {
@@ -22,13 +25,9 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
         var awaitsContinue: Bool
     }
 
-    private let maximumBodyBytes: Int
     /// The oldest first.
     private var pending = CircularBuffer<Pending>(initialCapacity: 4)
     private var isRefused = false
-
-    /// - Parameter maximumBodyBytes: nobody is told to send more than that.
-    init(maximumBodyBytes: Int) { self.maximumBodyBytes = maximumBodyBytes }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isRefused else { return }
@@ -41,10 +40,9 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let isClosing = !head.isKeepAlive || isOld || fields.offersUpgrade || head.method == .CONNECT
         if isClosing { head.headers.replaceOrAdd(name: "connection", value: "close") }
-        let awaitsContinue = !isOld && fields.awaitContinue(maximumBodyBytes: maximumBodyBytes)
+        let awaitsContinue = !isOld && fields.awaitContinue
         pending.append(Pending(isOld: isOld, isClosing: isClosing, awaitsContinue: awaitsContinue))
         context.fireChannelRead(wrapInboundOut(.head(head)))
-        tellToContinue(context)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -60,14 +58,13 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
         case .body: break
         case .end:
             _ = pending.popFirst()
-            context.write(data, promise: promise)
-            return tellToContinue(context)
         }
         context.write(data, promise: promise)
     }
 
-    /// Only the request whose answer is next can be told: answers come in the order of the requests.
-    private func tellToContinue(_ context: ChannelHandlerContext) {
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is BodyWanted else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        promise?.succeed()
         guard pending.first?.awaitsContinue == true else { return }
         pending[pending.startIndex].awaitsContinue = false
         context.writeAndFlush(
@@ -79,8 +76,7 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
 private struct Fields {
     private var hostCount = 0
     private var codings: [String] = []
-    private var expectation: String?
-    private var bodyBytes: Int?
+    private(set) var awaitContinue = false
     private(set) var offersUpgrade = false
 
     init(_ headers: HTTPHeaders) {
@@ -88,9 +84,8 @@ private struct Fields {
             // Most names have another length.
             switch name.utf8.count {
             case 4: if name.lowercased() == "host" { hostCount += 1 }
-            case 6: if name.lowercased() == "expect" { expectation = value.lowercased() }
+            case 6: if name.lowercased() == "expect" { awaitContinue = value.lowercased() == "100-continue" }
             case 7: if name.lowercased() == "upgrade" { offersUpgrade = true }
-            case 14: if name.lowercased() == "content-length" { bodyBytes = Int(value) ?? .max }
             case 17: if name.lowercased() == "transfer-encoding" { codings.append(value.lowercased()) }
             default: break
             }
@@ -99,11 +94,4 @@ private struct Fields {
 
     var areSound: Bool { hostCount == 1 && (codings.isEmpty || codings == ["chunked"]) }
     var areSoundInHTTP10: Bool { hostCount <= 1 && codings.isEmpty }
-
-    func awaitContinue(maximumBodyBytes: Int) -> Bool {
-        guard expectation == "100-continue" else { return false }
-        guard codings.isEmpty else { return true }
-        let bodyBytes = bodyBytes ?? 0
-        return bodyBytes > 0 && bodyBytes <= maximumBodyBytes
-    }
 }

@@ -64,9 +64,8 @@ struct HTTPApplication: Service {
         var configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 IdleStateHandler(allTimeout: limits.stallTimeout),
-                ConnectionGuard(maximumBodyBytes: limits.maximumBodyBytes),
-            ],
-            idleTimeout: limits.idleTimeout)
+                ConnectionGuard(), ConnectionEnd(limits: limits),
+            ])
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
         configuration.httpDecoder.maxHeaderFieldCount = limits.maximumHeaderCount
@@ -107,20 +106,18 @@ struct HTTPApplication: Service {
         // An HTTP/1 decoder refuses these itself; that of HTTP/2 knows only the sum, and 16 KiB as its limit until the
         // client has confirmed ours.
         let isTooLarge = isHTTP2 && !limits.allow(request.headers)
-        var response = try await responder.respond(to: request, refusal: isTooLarge ? .headersTooLarge : nil)
+        let awaitsContinue = !isHTTP2 && request.headers.contains(.expect)
+        var response = try await responder.respond(to: request, refusal: isTooLarge ? .headersTooLarge : nil) {
+            if awaitsContinue { channel.triggerUserOutboundEvent(HTTP1Rules.BodyWanted(), promise: nil) }
+        }
         response.headers[.date] = date.now
         // The library knows no other spelling of a client's wish than "close".
-        let isClosing =
-            response.headers[.connection] == "close" || request.headers[.connection]?.lowercased() == "close"
-        // HTTP/2 has no such header (RFC 9113 §8.2.2), and closes the stream alone.
-        if isHTTP2 { response.headers[.connection] = nil }
+        if request.headers[.connection]?.lowercased() == "close" { response.headers[.connection] = "close" }
         if request.method == .head {
             try await writer.writeResponse(response.head)
         } else {
             try await writer.write(response: response.head, body: response.body)
         }
-        // Closing at once, with bytes still unread, would take the answer from the client (RFC 9112 §9.6).
-        if isClosing { channel.eventLoop.scheduleTask(in: limits.lingerTimeout) { channel.close(promise: nil) } }
     }
 
     private static func reason(_ error: any Error) -> String {

@@ -37,8 +37,12 @@ struct RESTResponder: Sendable {
     ///
     /// Throws only what the connection throws while the body is read.
     ///
-    /// - Parameter refusal: what the connection has against the request; it is answered with that, and counted like any.
-    func respond(to request: Request, refusal: Problem? = nil) async throws -> Response {
+    /// - Parameters:
+    ///   - refusal: what the connection has against the request; it is answered with that, and counted like any.
+    ///   - bodyWanted: called before the body is read, if it is.
+    func respond(
+        to request: Request, refusal: Problem? = nil, bodyWanted: () -> Void = {}
+    ) async throws -> Response {
         let start = logger.logLevel <= .debug ? ContinuousClock.now : nil
         var progress = Progress()
         var response: Response
@@ -46,7 +50,7 @@ struct RESTResponder: Sendable {
         let begin = metrics?.began()
         defer { if let begin { metrics?.ended(begin, operation: progress.operationID, status: status) } }
         do {
-            response = try await answer(request, refusal, &progress)
+            response = try await answer(request, refusal, &progress, bodyWanted)
         } catch let problem as Problem {
             response = problem.response()
         }
@@ -64,7 +68,7 @@ struct RESTResponder: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ refusal: Problem?, _ progress: inout Progress
+        _ request: Request, _ refusal: Problem?, _ progress: inout Progress, _ bodyWanted: () -> Void
     ) async throws -> Response {
         let endpoint: Endpoint
         let rawParameters: [Substring.UTF8View]
@@ -90,6 +94,7 @@ struct RESTResponder: Sendable {
         if let schema = endpoint.operation.body {
             try request.checkBodyIsJSON(maximumBytes: limits.maximumBodyBytes)
             progress.isBodyRead = true
+            bodyWanted()
             let bytes = try await readBody(of: request)
             arguments.body = try Self.read(bytes, schema, &faults)
         }
@@ -107,15 +112,16 @@ struct RESTResponder: Sendable {
 
     /// At most `maximumBodyBytes`, whether or not the client said how many there would be.
     private func readBody(of request: Request) async throws -> ByteBuffer {
-        let start = ContinuousClock.now
         var body = ByteBuffer()
-        for try await var chunk in request.body {
-            if body.readableBytes == 0 { body = chunk } else { body.writeBuffer(&chunk) }
-            guard body.readableBytes <= limits.maximumBodyBytes else {
-                throw Problem.tooLarge(limit: limits.maximumBodyBytes)
+        do {
+            for try await var chunk in request.body {
+                if body.readableBytes == 0 { body = chunk } else { body.writeBuffer(&chunk) }
+                guard body.readableBytes <= limits.maximumBodyBytes else {
+                    throw Problem.tooLarge(limit: limits.maximumBodyBytes)
+                }
             }
-            // No timer is needed: a client that sends nothing at all is cut off by the idle timeout.
-            guard ContinuousClock.now - start <= limits.bodyTimeout else { throw Problem.tooSlow }
+        } catch is ConnectionEnd.RequestTimeout {
+            throw Problem.tooSlow
         }
         return body
     }
@@ -141,7 +147,8 @@ extension Request {
     fileprivate var hasLongBody: Bool {
         if headers.contains(.transferEncoding) { return true }
         guard let length = headers[.contentLength] else { return false }
-        return (Int(length) ?? .max) > 64 << 10
+        // Who was not told to send it may leave it out, and go on with something else.
+        return (Int(length) ?? .max) > (headers.contains(.expect) ? 0 : 64 << 10)
     }
 
     /// What the head says about a body, before any of it is read.

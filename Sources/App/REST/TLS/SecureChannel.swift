@@ -110,8 +110,8 @@ struct SecureChannel: ServerChildChannel {
             try pipeline.addHandler(IdleStateHandler(allTimeout: limits.stallTimeout))
             try pipeline.addHandler(StreamGuard())
             try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
-            try pipeline.addHandler(
-                HTTPConnectionStateHandler(idleTimeout: Duration(limits.idleTimeout), logger: logger))
+            try pipeline.addHandler(ConnectionEnd(limits: limits, isHTTP2: true))
+            try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             return try HTTP1Channel.Value(wrappingChannelSynchronously: channel)
         }
     }
