@@ -198,6 +198,22 @@ struct SecureServerTests {
         }
     }
 
+    @Test("A request may have as many fields as the limit says, also with a body without a length")
+    func fieldCount() async throws {
+        var limits = HTTPLimits()
+        limits.maximumHeaderCount = 3
+        try await withHTTP2(limits: limits) { connection in
+            try await connection.send(HTTP2Frames.opening())
+            for (count, stream, status) in [(3, 1, 400), (4, 3, 431)] as [(Int, UInt32, Int)] {
+                try await connection.send(
+                    HTTP2Frames.head("POST", "/todos", (1...count).map { ("x\($0)", "y") }, stream: stream, end: false)
+                        + HTTP2Frames.frame(.data, flags: HTTP2Frames.endStream, stream: stream))
+                #expect(
+                    await connection.receive { String(decoding: $0, as: UTF8.self).contains("\"status\":\(status)") })
+            }
+        }
+    }
+
     @Test("A client that opens streams only to reset them loses its connection (CVE-2023-44487)")
     func rapidReset() async throws {
         let service = MemoryTodoService()

@@ -132,14 +132,15 @@ struct HTTPApplication: Service {
 extension HTTPLimits {
     /// Whether these fields keep to the number and the sizes that they may have.
     fileprivate func allow(_ fields: HTTPFields) -> Bool {
-        guard fields.count <= maximumHeaderCount else { return false }
-        var totalBytes = 0
-        for field in fields {
+        var (count, totalBytes) = (0, 0)
+        // No client of HTTP/2 sends that one: `StreamGuard` adds it.
+        for field in fields where field.name != .transferEncoding {
+            count += 1
             let bytes = field.name.rawName.utf8.count + field.value.utf8.count
             guard bytes <= maximumHeaderFieldBytes else { return false }
             totalBytes += bytes
         }
-        return totalBytes <= maximumHeaderBytes
+        return count <= maximumHeaderCount && totalBytes <= maximumHeaderBytes
     }
 }
 
