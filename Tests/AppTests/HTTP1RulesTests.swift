@@ -95,9 +95,10 @@ struct HTTP1RulesTests {
     }
 
     @Test(
-        "What names no host, or several, or has a coding besides chunks, is refused, and nothing after it is answered",
+        "What names no host, or several, or none that can be one, or has a coding besides chunks, is refused, and nothing after it is answered",
         arguments: [
-            "GET /health/ready HTTP/1.1\r\n\r\n", "\(path)Host: x\r\n\r\n", "\(path)host: y\r\n\r\n",
+            "GET /health/ready HTTP/1.1\r\n\r\n", "GET /health/ready HTTP/1.1\r\nHost: a b/c?d, e\r\n\r\n",
+            "\(path)Host: x\r\n\r\n", "\(path)host: y\r\n\r\n",
             "POST /todos HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "POST /todos HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "POST /todos HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -122,6 +123,18 @@ struct HTTP1RulesTests {
                 let answer = try await connection.receiveAll()
                 #expect(answer.hasPrefix("HTTP/1.1 401") && answer.contains("Connection: close"), "\(answer)")
             }
+        }
+    }
+
+    @Test("A host is a name or an address, and perhaps a port")
+    func hosts() {
+        for host in ["", "x", "a.b", "a:1", "a:", "127.0.0.1:8080", "[::1]", "[::1]:80", "a%20b", "a,b", ":80"] {
+            #expect(HostField.isSound(host), "\(host)")
+        }
+        for host in [
+            "a b", "a/b", "a?b", "a#b", "u@a", "a:b", "a:1:2", "[::1", "[]", "[::1]x", "é", "a%2", "a%zz", "\"a\"",
+        ] {
+            #expect(!HostField.isSound(host), "\(host)")
         }
     }
 

@@ -7,7 +7,7 @@ internal import NIOHTTP1
 /// wants it so in whatever words (RFC 9112 §9.3), and of one that offers another protocol, after which the decoder reads
 /// nothing more. (Some clients offer HTTP/2 with their first request, and would wait for ever for the answer to their
 /// second.) A client that waits to be told to send its body is told when somebody wants to read it (RFC 9110 §10.1.1).
-/// What names no host or several, or has a coding besides chunks, is refused as no HTTP (RFC 9112 §3.2, §6.1).
+/// What names no host, several, or what is none, or has a coding besides chunks, is refused as no HTTP (RFC 9112 §3.2, §6.1).
 final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -75,6 +75,7 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
 /// What a request's header says that matters to the connection.
 private struct Fields {
     private var hostCount = 0
+    private var areHostsSound = true
     private var codings: [String] = []
     private(set) var awaitContinue = false
     private(set) var offersUpgrade = false
@@ -83,7 +84,10 @@ private struct Fields {
         for (name, value) in headers {
             // Most names have another length.
             switch name.utf8.count {
-            case 4: if name.lowercased() == "host" { hostCount += 1 }
+            case 4:
+                guard name.lowercased() == "host" else { break }
+                hostCount += 1
+                areHostsSound = areHostsSound && HostField.isSound(value)
             case 6: if name.lowercased() == "expect" { awaitContinue = value.lowercased() == "100-continue" }
             case 7: if name.lowercased() == "upgrade" { offersUpgrade = true }
             case 17: if name.lowercased() == "transfer-encoding" { codings.append(value.lowercased()) }
@@ -92,6 +96,6 @@ private struct Fields {
         }
     }
 
-    var areSound: Bool { hostCount == 1 && (codings.isEmpty || codings == ["chunked"]) }
-    var areSoundInHTTP10: Bool { hostCount <= 1 && codings.isEmpty }
+    var areSound: Bool { hostCount == 1 && areHostsSound && (codings.isEmpty || codings == ["chunked"]) }
+    var areSoundInHTTP10: Bool { hostCount <= 1 && areHostsSound && codings.isEmpty }
 }
