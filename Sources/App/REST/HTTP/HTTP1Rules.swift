@@ -7,7 +7,7 @@ internal import NIOHTTP1
 /// wants it so in whatever words (RFC 9112 §9.3), and of one that offers another protocol, after which the decoder reads
 /// nothing more. (Some clients offer HTTP/2 with their first request, and would wait for ever for the answer to their
 /// second.) A client that waits to be told to send its body is told when somebody wants to read it (RFC 9110 §10.1.1).
-/// What names no host, several, or what is none, or has a coding besides chunks, is refused as no HTTP (RFC 9112 §3.2, §6.1).
+/// What names no host, several, or what is none, or has a coding besides chunks, is refused (RFC 9112 §3.2, §6.1).
 final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -36,7 +36,10 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
         let isOld = head.version != .http1_1
         guard isOld ? fields.areSoundInHTTP10 : fields.areSound else {
             isRefused = true
-            return context.fireErrorCaught(HTTPParserError.invalidHeaderToken)
+            return context.fireErrorCaught(
+                UnreadableRequest.Refusal(
+                    problem: !isOld && fields.haveUnknownCoding ? .unknownCoding : .unreadable,
+                    isHead: head.method == .HEAD))
         }
         let isClosing = !head.isKeepAlive || isOld || fields.offersUpgrade || head.method == .CONNECT
         if isClosing { head.headers.replaceOrAdd(name: "connection", value: "close") }
@@ -94,6 +97,12 @@ private struct Fields {
             default: break
             }
         }
+    }
+
+    /// Before the chunks, without which nobody knows where the body ends.
+    var haveUnknownCoding: Bool {
+        let names = codings.joined(separator: ",").split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" } }
+        return names.last == "chunked" && names.count > 1 && !names.dropLast().contains("chunked")
     }
 
     var areSound: Bool { hostCount == 1 && areHostsSound && (codings.isEmpty || codings == ["chunked"]) }

@@ -64,7 +64,7 @@ struct HTTPApplication: Service {
         var configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 IdleStateHandler(allTimeout: limits.stallTimeout),
-                ConnectionGuard(), ConnectionEnd(limits: limits),
+                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits),
             ])
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes

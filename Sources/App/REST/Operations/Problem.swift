@@ -37,6 +37,9 @@ extension Problem {
             status: .contentTooLarge, detail: "the request body is over \(limit) bytes",
             headers: [.connection: "close"])
     }
+    static let unreadable = Problem(
+        status: .badRequest, detail: "the request is not HTTP, or its header is too long")
+    static let unknownCoding = Problem(status: .notImplemented, detail: "the transfer coding is not known")
     static let headersTooLarge = Problem(
         status: .requestHeaderFieldsTooLarge, detail: "the request's header has too many fields, or one is too long",
         headers: [.connection: "close"])
