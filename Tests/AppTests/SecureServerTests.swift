@@ -102,6 +102,24 @@ struct SecureServerTests {
         }
     }
 
+    @Test("An answer that is the last of its connection is whole, however slowly it is taken")
+    func slowLastAnswer() async throws {
+        let service = MemoryTodoService()
+        service.fill(1000, text: String(repeating: "x", count: 8000))
+        var limits = HTTPLimits()
+        limits.lingerTimeout = .milliseconds(50)
+        let client = try client("http/1.1")
+        try await withServer(service, limits: limits, tls: server) { port, _ in
+            try await RawClient.connect(port: port, tls: client, receiveBufferBytes: 65_536) { connection in
+                try await connection.send("GET /todos?limit=1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                while service.pageCount == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                try await Task.sleep(for: .milliseconds(500))
+                let answer = try await connection.receiveAll()
+                #expect(answer.hasSuffix("}]"), "\(answer.utf8.count)")
+            }
+        }
+    }
+
     @Test("A connection of HTTP/2 without a request is closed, after GOAWAY")
     func idleHTTP2() async throws {
         var limits = shortLimits
