@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import Glibc
 internal import Logging
 internal import Membership
 internal import Prometheus
@@ -34,6 +35,8 @@ func serve(_ settings: Settings) async throws {
 
 /// How long a node that was told to stop may take to finish requests and say farewell.
 private let shutdownLimit: Duration = .seconds(4)
+/// How long its store may take after that, before the process ends anyway.
+private let closingLimit: Duration = .seconds(2)
 
 private func run(
     _ settings: Settings, _ reload: ReloadService, _ store: Store, _ metrics: Registry, _ logger: Logger
@@ -75,6 +78,12 @@ private func run(
     var configuration = ServiceGroupConfiguration(
         services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
     configuration.maximumGracefulShutdownDuration = shutdownLimit
+    // Not earlier: from here on a signal no longer ends the process by itself.
+    let deadline = ExitDeadline([SIGTERM, SIGINT], after: shutdownLimit + closingLimit) {
+        logger.warning("Stopped before all work was finished")
+        _exit(0)
+    }
+    defer { withExtendedLifetime(deadline) {} }
     do {
         try await ServiceGroup(configuration: configuration).run()
     } catch {
