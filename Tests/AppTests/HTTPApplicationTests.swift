@@ -241,6 +241,21 @@ struct HTTPApplicationTests {
         }
     }
 
+    @Test("A client that reads slowly, but steadily, gets all, however long that takes")
+    func slowReader() async throws {
+        let service = MemoryTodoService()
+        service.fill(1000, text: String(repeating: "\u{1}", count: 500))
+        var limits = HTTPLimits()
+        limits.stallTimeout = .milliseconds(2500)
+        try await withServer(service, limits: limits) { port, _ in
+            let text = try await OwnThread.run {
+                try SlowReader.read("/todos?limit=1000", port: UInt16(port), bytes: 10 << 10, every: .milliseconds(20))
+            }
+            #expect(text.hasPrefix("HTTP/1.1 200") && text.hasSuffix("]\r\n0\r\n\r\n"))
+            #expect(text.utf8.count > 3_000_000)
+        }
+    }
+
     @Test("A shutdown finishes the request that has begun, and takes no more")
     func gracefulShutdown() async throws {
         try await withServer { port, group in

@@ -12,6 +12,7 @@ import Testing
 /// The REST API without a socket.
 struct RESTFixture {
     let service = MemoryTodoService()
+    let unsent = UnsentBytes(maximum: HTTPLimits().maximumUnsentBytes)
     let isReady = NIOLockedValueBox(true)
     let status = NIOLockedValueBox(NodeStatus.sample)
     let responder: RESTResponder
@@ -24,7 +25,7 @@ struct RESTFixture {
         let (isReady, status) = (isReady, status)
         let health = HealthEndpoints(
             isReady: { isReady.withLockedValue { $0 } }, status: { status.withLockedValue { $0 } })
-        let endpoints = health.all + TodoEndpoints(service: service).all + furtherEndpoints
+        let endpoints = health.all + TodoEndpoints(service: service, unsent: unsent).all + furtherEndpoints
         routes = RouteTable(endpoints)
         responder = RESTResponder(
             endpoints, isReady: { isReady.withLockedValue { $0 } }, tokens: tokens,

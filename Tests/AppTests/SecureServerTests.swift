@@ -171,6 +171,40 @@ struct SecureServerTests {
         #expect(registry.value("http_requests_in_flight") == 0)
     }
 
+    @Test("Lists that nobody takes are refused when there are too many of them, and make room when their client leaves")
+    func untakenLists() async throws {
+        let service = MemoryTodoService()
+        service.fill(1000, text: String(repeating: "\u{1D11E}", count: 500))
+        var limits = HTTPLimits()
+        limits.maximumUnsentBytes = 8 << 20
+        let client = try client("h2")
+        let streams = 100 as UInt32
+        try await withServer(service, limits: limits, tls: server) { port, _ in
+            try await RawClient.connect(port: port, tls: client) { connection in
+                try await connection.send(HTTP2Frames.opening(window: 0))
+                for number in 0..<streams {
+                    try await connection.send(
+                        HTTP2Frames.head("GET", "/todos?limit=1000", stream: 2 * number + 1, end: true))
+                }
+                #expect(
+                    await connection.receive {
+                        HTTP2Frames.parse($0).filter { $0.kind == HTTP2Frames.Kind.headers.rawValue }.count == streams
+                    })
+                // Each holds 0.6 MB, and 16 may read when the last place is taken.
+                #expect((1...40).contains(service.pageCount), "\(service.pageCount) lists were read")
+            }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var status = ""
+            while !status.hasPrefix("HTTP/1.1 200"), ContinuousClock.now < deadline {
+                status = try await RawClient.connect(port: port, tls: self.client()) { connection in
+                    try await connection.send("HEAD /todos HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    return try await connection.receiveAll()
+                }
+            }
+            #expect(status.hasPrefix("HTTP/1.1 200"), "\(status)")
+        }
+    }
+
     @Test("A body that is not sent, or drips, is given up; the connection goes on")
     func slowBodies() async throws {
         var limits = shortLimits

@@ -45,10 +45,11 @@ struct TodoJSONTests {
     func dates(milliseconds: Int64, text: String) throws {
         for name in ["plain", "\"escaped\""] {
             var buffer = ByteBuffer()
-            buffer.writeTodos([
-                Todo(id: 1, externID: name, text: "t", isCompleted: false, createdAtMilliseconds: milliseconds),
-                Todo(id: 2, externID: name, text: "t", isCompleted: true, createdAtMilliseconds: milliseconds),
-            ])
+            buffer.writeJSON(
+                Todo(id: 1, externID: name, text: "t", isCompleted: false, createdAtMilliseconds: milliseconds))
+            buffer.writeString(",")
+            buffer.writeJSON(
+                Todo(id: 2, externID: name, text: "t", isCompleted: true, createdAtMilliseconds: milliseconds))
             let shown = try JSONDecoder().decode(
                 [Shown].self, from: Data("[".utf8) + buffer.readableBytesView + Data("]".utf8))
             #expect(shown.map(\.created_at) == [text, text] && shown.map(\.id) == [1, 2])

@@ -19,6 +19,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The library has a place for handlers behind the codec only.
     func handlerAdded(context: ChannelHandlerContext) {
+        context.channel.keepSendQueueShort()
         let pipeline = context.pipeline.syncOperations
         do {
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)

@@ -29,7 +29,9 @@ func makeHTTPApplication(
     metrics factory: (any MetricsFactory)? = nil, logger: Logger,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
-    let described = TodoEndpoints(service: service).all + HealthEndpoints(isReady: isReady, status: status).all
+    let unsent = UnsentBytes(maximum: limits.maximumUnsentBytes)
+    let described =
+        TodoEndpoints(service: service, unsent: unsent).all + HealthEndpoints(isReady: isReady, status: status).all
     let document = OpenAPIDocument(
         described.map(\.operation), version: BuildInfo.version, limits: limits, wantsToken: tokens != nil)
     let descriptions = try OpenAPIEndpoints(document)
@@ -40,7 +42,7 @@ func makeHTTPApplication(
         host: host, port: port, limits: limits, tls: tls,
         responder: RESTResponder(
             endpoints, isReady: isReady, limits: limits, tokens: tokens, metrics: metrics, logger: logger),
-        metrics: metrics, logger: logger, onListening: onListening)
+        unsent: unsent, metrics: metrics, logger: logger, onListening: onListening)
 }
 
 /// Serves HTTP until it is shut down gracefully: then it stops accepting, finishes the requests that have begun, and
@@ -51,12 +53,13 @@ struct HTTPApplication: Service {
     let limits: HTTPLimits
     let tls: Current<NIOSSLContext>?
     let responder: RESTResponder
+    let unsent: UnsentBytes
     let metrics: HTTPMetrics?
     let logger: Logger
     let onListening: @Sendable (UInt16) async -> Void
 
     func run() async throws {
-        let (limits, responder, onListening) = (limits, responder, onListening)
+        let (limits, responder, unsent, onListening) = (limits, responder, unsent, onListening)
         let date = HTTPDate()
         // The library says at the level of information what `onListening` lets the caller say.
         var logger = logger
@@ -64,22 +67,22 @@ struct HTTPApplication: Service {
         var configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 IdleStateHandler(allTimeout: limits.stallTimeout),
-                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits),
+                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits), SendMeter(unsent),
             ])
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
         configuration.httpDecoder.maxHeaderFieldCount = limits.maximumHeaderCount
         let http1 = HTTP1Channel(
             responder: { request, writer, channel in
-                try await Self.serve(request, writer, channel, responder, limits, date)
+                try await Self.serve(request, writer, channel, responder, unsent, limits, date)
             }, configuration: configuration)
         let stream = HTTP1Channel(
             responder: { request, writer, channel in
-                try await Self.serve(request, writer, channel, responder, limits, date, isHTTP2: true)
+                try await Self.serve(request, writer, channel, responder, unsent, limits, date, isHTTP2: true)
             })
         let channel: any ServerChildChannel =
             if let tls {
-                SecureChannel(context: tls, limits: limits, http1: http1, stream: stream)
+                SecureChannel(context: tls, limits: limits, unsent: unsent, http1: http1, stream: stream)
             } else { http1 }
         let bound = MaximumAvailableConnections(limits.maximumConnections, logger: logger)
         // What can fail before this is listening; afterwards every connection's failure is its own.
@@ -101,13 +104,15 @@ struct HTTPApplication: Service {
 
     @concurrent private static func serve(
         _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ responder: RESTResponder,
-        _ limits: HTTPLimits, _ date: HTTPDate, isHTTP2: Bool = false
+        _ unsent: UnsentBytes, _ limits: HTTPLimits, _ date: HTTPDate, isHTTP2: Bool = false
     ) async throws {
         // An HTTP/1 decoder refuses these itself; that of HTTP/2 knows only the sum, and 16 KiB as its limit until the
         // client has confirmed ours.
         let isTooLarge = isHTTP2 && !limits.allow(request.headers)
         let awaitsContinue = !isHTTP2 && request.headers.contains(.expect)
-        var response = try await responder.respond(to: request, refusal: isTooLarge ? .headersTooLarge : nil) {
+        var response = try await responder.respond(
+            to: request, refusal: isTooLarge ? .headersTooLarge : nil, isWanted: { channel.isActive }
+        ) {
             if awaitsContinue { channel.triggerUserOutboundEvent(HTTP1Rules.BodyWanted(), promise: nil) }
         }
         response.headers[.date] = date.now
@@ -116,6 +121,10 @@ struct HTTPApplication: Service {
         if request.method == .head {
             try await writer.writeResponse(response.head)
         } else {
+            // Until the connection has it, which may have to send another answer before.
+            let waitingBytes = response.body.contentLength ?? 0
+            unsent.add(waitingBytes)
+            defer { unsent.remove(waitingBytes) }
             try await writer.write(response: response.head, body: response.body)
         }
     }

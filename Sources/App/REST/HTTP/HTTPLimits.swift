@@ -16,6 +16,9 @@ struct HTTPLimits: Sendable, Equatable {
     var maximumHeaderBytes = 64 << 10
     var maximumHeaderCount = 100
     var maximumBodyBytes = 1 << 20
+    /// What all clients together may leave unsent of lists, before further lists are refused. Not a setting: it is what
+    /// three hundred lists of the longest texts take.
+    var maximumUnsentBytes = 256 << 20
     /// Further connections wait until one of these ends.
     var maximumConnections = 4096
     /// Requests at once on one HTTP/2 connection.

@@ -142,6 +142,8 @@ struct Arguments: Sendable {
     /// In the order of the operation's parameters; `nil` for what is not there.
     var parameters: [(name: String, value: ParameterValue?)] = []
     var body = JSONObject()
+    /// Whether there still is a client: what takes long asks before each part of it.
+    var isWanted: @Sendable () -> Bool = { true }
 
     subscript(name: String) -> ParameterValue? { parameters.first { $0.name.isSame(as: name) }?.value }
 

@@ -39,9 +39,11 @@ struct RESTResponder: Sendable {
     ///
     /// - Parameters:
     ///   - refusal: what the connection has against the request; it is answered with that, and counted like any.
+    ///   - isWanted: whether there still is a client.
     ///   - bodyWanted: called before the body is read, if it is.
     func respond(
-        to request: Request, refusal: Problem? = nil, bodyWanted: () -> Void = {}
+        to request: Request, refusal: Problem? = nil, isWanted: @escaping @Sendable () -> Bool = { true },
+        bodyWanted: () -> Void = {}
     ) async throws -> Response {
         let start = logger.logLevel <= .debug ? ContinuousClock.now : nil
         var progress = Progress()
@@ -50,7 +52,7 @@ struct RESTResponder: Sendable {
         let begin = metrics?.began()
         defer { if let begin { metrics?.ended(begin, operation: progress.operationID, status: status) } }
         do {
-            response = try await answer(request, refusal, &progress, bodyWanted)
+            response = try await answer(request, refusal, isWanted, &progress, bodyWanted)
         } catch let problem as Problem {
             response = problem.response()
         }
@@ -68,7 +70,8 @@ struct RESTResponder: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ refusal: Problem?, _ progress: inout Progress, _ bodyWanted: () -> Void
+        _ request: Request, _ refusal: Problem?, _ isWanted: @escaping @Sendable () -> Bool,
+        _ progress: inout Progress, _ bodyWanted: () -> Void
     ) async throws -> Response {
         let endpoint: Endpoint
         let rawParameters: [Substring.UTF8View]
@@ -86,7 +89,7 @@ struct RESTResponder: Sendable {
         guard endpoint.operation.isAlwaysServed || isReady() else { throw Problem.notReady }
 
         var faults = RequestFaults()
-        var arguments = Arguments()
+        var arguments = Arguments(isWanted: isWanted)
         var reader = ParameterReader(request: request, pathSegments: rawParameters)
         for parameter in endpoint.operation.parameters {
             arguments.parameters.append((parameter.name, reader.read(parameter, &faults)))

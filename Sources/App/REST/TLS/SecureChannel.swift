@@ -27,12 +27,14 @@ struct SecureChannel: ServerChildChannel {
     /// For new connections; an old one keeps what it began with.
     let context: Current<NIOSSLContext>
     let limits: HTTPLimits
+    let unsent: UnsentBytes
     let http1: HTTP1Channel
     /// Handles one request and one answer; the pipeline of a stream is made here.
     let stream: HTTP1Channel
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            channel.keepSendQueueShort()
             let connectionGuard = TLSConnectionGuard(handshakeTimeout: limits.handshakeTimeout)
             let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Connection> { result, channel in
                 connectionGuard.finishHandshake()
@@ -111,6 +113,7 @@ struct SecureChannel: ServerChildChannel {
             try pipeline.addHandler(StreamGuard())
             try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
             try pipeline.addHandler(ConnectionEnd(limits: limits, isHTTP2: true))
+            try pipeline.addHandler(SendMeter(unsent))
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             return try HTTP1Channel.Value(wrappingChannelSynchronously: channel)
         }

@@ -35,13 +35,22 @@ final class StreamGuard: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 /// Ends an HTTP/2 connection whose client breaks the protocol, or a limit that `NIOHTTP2Handler` watches. That tells the
-/// client why, and leaves the closing to others.
+/// client why, and leaves the closing to others. And one whose client has said its last: it can open no window any more,
+/// and what it asked for would be made for nobody.
 final class HTTP2ErrorGuard: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         logger.log(.debug, "HTTP/2 connection ended", [.reason: "\(error)"])

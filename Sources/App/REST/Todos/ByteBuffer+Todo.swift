@@ -9,27 +9,10 @@ extension ByteBuffer {
         return buffer
     }
 
-    static func json(_ todos: [Todo]) -> Self {
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(2 + todos.count * 200)
-        buffer.writeStaticString("[")
-        buffer.writeTodos(todos)
-        buffer.writeStaticString("]")
-        return buffer
-    }
-
     /// A todo as the REST API shows it. Lists consist of these, so that each is written in one go.
     mutating func writeJSON(_ todo: Todo) {
         withEscaped(todo.externID) { externID in
             withEscaped(todo.text) { text in write(todo, externID, text) }
-        }
-    }
-
-    /// With commas between.
-    mutating func writeTodos(_ todos: [Todo]) {
-        for (index, todo) in todos.enumerated() {
-            if index > 0 { writeStaticString(",") }
-            writeJSON(todo)
         }
     }
 

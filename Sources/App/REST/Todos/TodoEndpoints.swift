@@ -5,11 +5,18 @@ internal import Store
 
 /// Carries out the operations on todos.
 struct TodoEndpoints<Service: TodoService>: Sendable {
-    let service: Service
+    private let service: Service
+    private let room: ListRoom
+
+    /// - Parameter unsent: beyond its maximum lists are refused.
+    init(service: Service, unsent: UnsentBytes = UnsentBytes(maximum: HTTPLimits().maximumUnsentBytes)) {
+        self.service = service
+        room = ListRoom(unsent: unsent)
+    }
 
     var all: [Endpoint] {
         [
-            Endpoint(operation: .listTodos) { try await list(TodoList($0), Preconditions($0)) },
+            Endpoint(operation: .listTodos) { try await list($0) },
             Endpoint(operation: .createTodo) { try await create($0.body) },
             Endpoint(operation: .getTodo) { try await get($0) },
             Endpoint(operation: .updateTodo) { try await update($0) },
@@ -20,30 +27,15 @@ struct TodoEndpoints<Service: TodoService>: Sendable {
         ]
     }
 
-    private func list(_ list: TodoList, _ preconditions: Preconditions) async throws -> Response {
+    private func list(_ arguments: Arguments) async throws -> Response {
+        let list = TodoList(arguments)
         // Weak, since a long list is read in parts. Taken first: what changes from here on shows in the list, or not.
         let tag = EntityTag(isWeak: true, opaque: service.version)
-        let headers = HTTPFields.json(tag)
-        if let answer = try preconditions.answer(for: tag, headers) { return answer }
-        if let limit = list.limit { return try await page(list, limit, headers) }
-
-        // The first chunk is read before the head is sent, so that a failure is still told as one.
-        let limit = TodoList.chunkCount
-        let first = try await service.page(after: list.cursor, limit: limit, isCompleted: list.isCompleted)
-        guard first.count == limit else { return .json(.ok, .json(first), headers) }
-        let chunks = TodoChunks(service: service, first: first, limit: limit, isCompleted: list.isCompleted)
-        return Response(status: .ok, headers: headers, body: ResponseBody(asyncSequence: TodoListText(chunks: chunks)))
-    }
-
-    private func page(_ list: TodoList, _ limit: Int, _ headers: HTTPFields) async throws -> Response {
-        var headers = headers
-        // One more than is shown tells whether there is more.
-        var todos = try await service.page(after: list.cursor, limit: limit + 1, isCompleted: list.isCompleted)
-        if todos.count > limit {
-            todos.removeLast()
-            headers[.link] = todos.last.map { "<\(list.path(behind: TodoCursor(after: $0)))>; rel=\"next\"" }
-        }
-        return .json(.ok, .json(todos), headers)
+        var headers = HTTPFields.json(tag)
+        if let answer = try Preconditions(arguments).answer(for: tag, headers) { return answer }
+        let text = TodoListText(list, service, room, isWanted: arguments.isWanted)
+        if let next = try await text.begin() { headers[.link] = "<\(list.path(behind: next))>; rel=\"next\"" }
+        return Response(status: .ok, headers: headers, body: text.body)
     }
 
     private func create(_ body: JSONObject) async throws -> Response {

@@ -1,13 +1,18 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import NIOCore
 internal import Store
 
 /// Which todos a client wants to see.
 struct TodoList: Sendable {
-    /// How many todos are read, encoded and sent at a time; a longer list costs no more memory than this.
+    /// How many todos of a list are kept at a time; a longer list costs no more memory than this.
     static let chunkCount = 256
-    /// What a client may ask for at once. Its page is made before its head is sent, which names the next.
+    /// A page with longer texts than this is not kept whole either.
+    static let lightBytes = 256 << 10
+    /// How much is sent at a time: a client that takes this much within the stall timeout is not cut off.
+    static let pieceBytes = 64 << 10
+    /// What REST lets in is not longer as JSON, so that it fits into what is left of a piece.
+    static let usualTodoBytes = 4 << 10
+    /// What a client may ask for at once.
     static let maximumLimit: Int64 = 1000
 
     /// `nil`: all that there are.
@@ -62,69 +67,4 @@ extension TodoCursor {
             return String(repeating: "0", count: 16 - digits.utf8.count) + digits
         }.joined()
     }
-}
-
-/// Todos from a place in the list to its end, a chunk at a time, each read when it is wanted.
-///
-/// A todo that is created meanwhile is newer than the place that was reached, and does not show; none shows twice.
-struct TodoChunks<Service: TodoService>: AsyncSequence, Sendable {
-    let service: Service
-    /// `limit` of them, or all that there are.
-    let first: [Todo]
-    let limit: Int
-    let isCompleted: Bool?
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let chunks: TodoChunks
-        private var cursor: TodoCursor?
-        private var isFirst = true
-
-        init(chunks: TodoChunks) { self.chunks = chunks }
-
-        mutating func next() async throws -> [Todo]? {
-            var todos = chunks.first
-            if !isFirst {
-                guard let cursor else { return nil }
-                todos = try await chunks.service.page(
-                    after: cursor, limit: chunks.limit, isCompleted: chunks.isCompleted)
-            }
-            isFirst = false
-            cursor = todos.count < chunks.limit ? nil : todos.last.map { TodoCursor(after: $0) }
-            return todos
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: self) }
-}
-
-/// The JSON array of them, a chunk at a time.
-struct TodoListText<Service: TodoService>: AsyncSequence, Sendable {
-    let chunks: TodoChunks<Service>
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        private enum State { case atStart, inside, atEnd }
-
-        private var chunks: TodoChunks<Service>.AsyncIterator
-        private var state = State.atStart
-
-        init(chunks: TodoChunks<Service>.AsyncIterator) { self.chunks = chunks }
-
-        mutating func next() async throws -> ByteBuffer? {
-            guard state != .atEnd else { return nil }
-            var buffer = ByteBuffer()
-            if state == .atStart { buffer.writeStaticString("[") }
-            if let todos = try await chunks.next() {
-                buffer.reserveCapacity(2 + todos.count * 200)
-                if state == .inside, !todos.isEmpty { buffer.writeStaticString(",") }
-                buffer.writeTodos(todos)
-                state = .inside
-            } else {
-                buffer.writeStaticString("]")
-                state = .atEnd
-            }
-            return buffer
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: chunks.makeAsyncIterator()) }
 }
