@@ -60,10 +60,10 @@ struct ListRoomTests {
     @Test("256 clients can leave the longest lists unread; beyond the limit there is a 503 until some has gone")
     func manyLists() async throws {
         let api = RESTFixture()
-        service.fill(1000, text: Self.longest)
+        service.fill(300, text: Self.longest)
         var lists: [TodoListText<MemoryTodoService>] = []
         for _ in 0..<256 {
-            lists.append(text(1000))
+            lists.append(text(300))
             _ = try await lists.last?.begin()
         }
         #expect(!room.unsent.isFullForNew)
