@@ -10,6 +10,8 @@ internal import NIOHTTPTypes
 /// - After an answer that says `Connection: close` it is closed; not before all of the answer is with the system, since
 ///   closing throws away what waits for a slow client. The rest of the request is read and thrown away for
 ///   `lingerTimeout`: closing with bytes unread would take the answer from the client (RFC 9112 §9.6).
+///
+/// It also counts the bytes of answers from when they come here until the system has taken them.
 final class ConnectionEnd: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -20,6 +22,7 @@ final class ConnectionEnd: ChannelDuplexHandler, RemovableChannelHandler {
     struct RequestTimeout: Error {}
 
     private let limits: HTTPLimits
+    private let unsent: UnsentBytes
     private let bodyTimeout: TimeAmount
     private let isHTTP2: Bool
 
@@ -41,8 +44,9 @@ final class ConnectionEnd: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
 
-    init(limits: HTTPLimits, isHTTP2: Bool = false) {
+    init(limits: HTTPLimits, unsent: UnsentBytes, isHTTP2: Bool = false) {
         self.limits = limits
+        self.unsent = unsent
         self.isHTTP2 = isHTTP2
         bodyTimeout = TimeAmount(limits.bodyTimeout)
     }
@@ -84,6 +88,12 @@ final class ConnectionEnd: ChannelDuplexHandler, RemovableChannelHandler {
             // There is no such header (RFC 9113 §8.2.2).
             if isHTTP2 { head.headerFields[.connection] = nil }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body(let buffer) where buffer.readableBytes >= UnsentBytes.minimumBytes:
+            let bytes = buffer.readableBytes
+            unsent.add(bytes)
+            let taken = promise ?? context.eventLoop.makePromise(of: Void.self)
+            taken.futureResult.whenComplete { [unsent] _ in unsent.remove(bytes) }
+            context.write(data, promise: taken)
         case .body: context.write(data, promise: promise)
         case .end:
             isAnswerBegun = false

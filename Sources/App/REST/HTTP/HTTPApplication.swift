@@ -67,7 +67,7 @@ struct HTTPApplication: Service {
         var configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 IdleStateHandler(allTimeout: limits.stallTimeout),
-                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits), SendMeter(unsent),
+                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits, unsent: unsent),
             ])
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
@@ -123,8 +123,9 @@ struct HTTPApplication: Service {
         } else {
             // Until the connection has it, which may have to send another answer before.
             let waitingBytes = response.body.contentLength ?? 0
-            unsent.add(waitingBytes)
-            defer { unsent.remove(waitingBytes) }
+            let isCounted = waitingBytes >= UnsentBytes.minimumBytes
+            if isCounted { unsent.add(waitingBytes) }
+            defer { if isCounted { unsent.remove(waitingBytes) } }
             try await writer.write(response: response.head, body: response.body)
         }
     }

@@ -5,6 +5,9 @@ internal import class Foundation.NSLock
 ///
 /// `@unchecked Sendable`: the count is touched under `lock` only.
 final class UnsentBytes: @unchecked Sendable {
+    /// Counting less at once costs more than it weighs.
+    static let minimumBytes = 1 << 10
+
     private let maximum: Int
     private let lock = NSLock()
     private var count = 0

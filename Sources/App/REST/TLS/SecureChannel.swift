@@ -112,8 +112,7 @@ struct SecureChannel: ServerChildChannel {
             try pipeline.addHandler(IdleStateHandler(allTimeout: limits.stallTimeout))
             try pipeline.addHandler(StreamGuard())
             try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
-            try pipeline.addHandler(ConnectionEnd(limits: limits, isHTTP2: true))
-            try pipeline.addHandler(SendMeter(unsent))
+            try pipeline.addHandler(ConnectionEnd(limits: limits, unsent: unsent, isHTTP2: true))
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             return try HTTP1Channel.Value(wrappingChannelSynchronously: channel)
         }
