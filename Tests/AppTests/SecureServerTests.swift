@@ -438,7 +438,7 @@ struct SecureServerTests {
 
     private var shortLimits: HTTPLimits {
         var limits = HTTPLimits()
-        (limits.idleTimeout, limits.stallTimeout) = (.milliseconds(300), .milliseconds(900))
+        (limits.idleTimeout, limits.stallTimeout) = (.seconds(1), .milliseconds(2500))
         (limits.bodyTimeout, limits.lingerTimeout) = (.milliseconds(500), .milliseconds(100))
         return limits
     }

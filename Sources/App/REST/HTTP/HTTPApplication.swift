@@ -67,7 +67,7 @@ struct HTTPApplication: Service {
         var configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 IdleStateHandler(allTimeout: limits.stallTimeout),
-                ConnectionGuard(), UnreadableRequest(date: date), ConnectionEnd(limits: limits, unsent: unsent),
+                ConnectionGuard(date: date), ConnectionEnd(limits: limits, unsent: unsent),
             ])
         configuration.httpDecoder.maxHeaderFieldSize = limits.maximumHeaderFieldBytes
         configuration.httpDecoder.maxHeaderListSize = limits.maximumHeaderBytes
@@ -115,7 +115,7 @@ struct HTTPApplication: Service {
         ) {
             if awaitsContinue { channel.triggerUserOutboundEvent(HTTP1Rules.BodyWanted(), promise: nil) }
         }
-        response.headers[.date] = date.now
+        response.headers.append(HTTPField(name: .date, value: date.now))
         // The library knows no other spelling of a client's wish than "close".
         if request.headers[.connection]?.lowercased() == "close" { response.headers[.connection] = "close" }
         if request.method == .head {

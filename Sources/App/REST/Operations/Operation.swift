@@ -9,8 +9,8 @@ struct Operation: Sendable {
         case service
     }
 
-    /// What a request says outside of its body.
-    struct Parameter: Sendable {
+    /// What a request says outside of its body. Not a value, since each is looked at for every request.
+    final class Parameter: Sendable {
         enum Place: String, Sendable {
             /// A `{name}` in the path; always there.
             case path

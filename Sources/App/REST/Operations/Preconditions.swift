@@ -50,10 +50,10 @@ struct Preconditions: Sendable {
 }
 
 extension Operation.Parameter {
-    static let ifMatch = Self(
+    static let ifMatch = Operation.Parameter(
         "If-Match", in: .header, .string(),
         "ETags, or `*`. If the current one is none of them, or weak, nothing is done: 412.")
-    static let ifNoneMatch = Self(
+    static let ifNoneMatch = Operation.Parameter(
         "If-None-Match", in: .header, .string(),
         "ETags that the client has, or `*`. If the current one is among them, a read answers 304 without a body, and "
             + "a write 412.")

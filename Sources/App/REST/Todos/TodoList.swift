@@ -36,13 +36,13 @@ struct TodoList: Sendable {
 }
 
 extension Operation.Parameter {
-    static let limit = Self(
+    static let limit = Operation.Parameter(
         "limit", in: .query, .integer(1...TodoList.maximumLimit).example(.number("100")),
         "So many todos at most; the `Link` header leads to the next page.")
-    static let cursor = Self(
+    static let cursor = Operation.Parameter(
         "cursor", in: .query, .string(pattern: TodoCursor.pattern),
         "From the `Link` header of the page before, on this node.")
-    static let completed = Self(
+    static let completed = Operation.Parameter(
         "completed", in: .query, .boolean, "Only completed todos, or only open ones.")
 }
 
