@@ -12,7 +12,7 @@ struct ConfigurationTests {
         "An empty file, comments only, and nulls say nothing",
         arguments: ["", "# nothing\n", "---\n", "~", "node:\n  name:\n"])
     func emptyFiles(text: String) throws {
-        #expect(try read(text) == PartialSettings())
+        #expect(try readSettings(text) == PartialSettings())
     }
 
     @Test("Without any configuration a node stands alone on port 8080 with ./todos.db")
@@ -26,7 +26,7 @@ struct ConfigurationTests {
 
     @Test("The file of the original service starts a UDP node unchanged")
     func originalFile() throws {
-        let settings = Settings(try read(originalText), hostName: "machine")
+        let settings = Settings(try readSettings(originalText), hostName: "machine")
         var cluster = Settings.Cluster(transport: "udp")
         cluster.bindAddress = HostAndPort(host: "127.0.0.1", port: 7946)
         cluster.seeds = [HostAndPort(host: "127.0.0.1", port: 7946)]
@@ -114,7 +114,7 @@ struct ConfigurationTests {
               sync_timeout: 3600
               encrypt_key: "\(key.base64)"
             """
-        let settings = Settings(try read(text), hostName: "machine")
+        let settings = Settings(try readSettings(text), hostName: "machine")
         var cluster = Settings.Cluster(transport: "zmq")
         cluster.bindAddress = HostAndPort(host: "::1", port: 0)
         cluster.advertiseAddress = HostAndPort(host: "example.org", port: 7000)
@@ -145,12 +145,12 @@ struct ConfigurationTests {
             ("node: { transport: { bind_addr: '' } }", nil), ("cluster: { join_timeout: 1 }", nil),
         ])
     func clusterMode(text: String, bindAddress: String?) throws {
-        #expect(Settings(try read(text), hostName: "m").cluster?.bindAddress.description == bindAddress)
+        #expect(Settings(try readSettings(text), hostName: "m").cluster?.bindAddress.description == bindAddress)
     }
 
     @Test("Every fault is reported at once, with key path, line, what was expected and what was found")
     func allFaultsAtOnce() {
-        let faults = faults(
+        let faults = settingsFaults(
             """
             log_level: loud
             node:
@@ -192,34 +192,6 @@ struct ConfigurationTests {
             ("node: { http: { port: '' } }", "node.http.port"), ("node: { http: { host: 'a b' } }", "node.http.host"),
             ("node: { http: { host: 'a:80' } }", "node.http.host"),
             ("node: { http: { host: '10.0.0.256' } }", "node.http.host"),
-            ("node: { http: { tls: on } }", "node.http.tls"),
-            ("node: { http: { tls: { cert: a } } }", "node.http.tls.cert"),
-            ("node: { http: { tls: { key: a } } }", "node.http.tls.key"),
-            ("node: { http: { tls: { cert: a, key: '' } } }", "node.http.tls.key"),
-            ("node: { http: { tls: { cert: [a], key: b } } }", "node.http.tls.cert"),
-            ("node: { http: { tls: { cert: a, key: b, ca: c } } }", "node.http.tls.ca"),
-            ("node: { http: { token: short } }", "node.http.token"),
-            ("node: { http: { token: '' } }", "node.http.token"),
-            ("node: { http: { token: [abcdefghijklmnop] } }", "node.http.token"),
-            ("node: { http: { token: 'abcdefghijklmno p' } }", "node.http.token"),
-            ("node: { http: { tokens_file: '' } }", "node.http.tokens_file"),
-            ("node: { http: { token: abcdefghijklmnop, tokens_file: f } }", "node.http.tokens_file"),
-            ("node: { http: { limits: 1 } }", "node.http.limits"),
-            ("node: { http: { limits: { body_bytes: 1023 } } }", "node.http.limits.body_bytes"),
-            ("node: { http: { limits: { body_bytes: 16777217 } } }", "node.http.limits.body_bytes"),
-            ("node: { http: { limits: { body_bytes: 1e6 } } }", "node.http.limits.body_bytes"),
-            ("node: { http: { limits: { body_bytes: '2048' } } }", "node.http.limits.body_bytes"),
-            ("node: { http: { limits: { body_bytes: 99999999999999999999 } } }", "node.http.limits.body_bytes"),
-            ("node: { http: { limits: { header_bytes: 0 } } }", "node.http.limits.header_bytes"),
-            ("node: { http: { limits: { header_field_bytes: 1048577 } } }", "node.http.limits.header_field_bytes"),
-            ("node: { http: { limits: { header_count: 15 } } }", "node.http.limits.header_count"),
-            ("node: { http: { limits: { idle_timeout: 0 } } }", "node.http.limits.idle_timeout"),
-            ("node: { http: { limits: { stall_timeout: 3601 } } }", "node.http.limits.stall_timeout"),
-            ("node: { http: { limits: { body_timeout: x } } }", "node.http.limits.body_timeout"),
-            ("node: { http: { limits: { tls_handshake_timeout: -1 } } }", "node.http.limits.tls_handshake_timeout"),
-            ("node: { http: { limits: { connections: 0 } } }", "node.http.limits.connections"),
-            ("node: { http: { limits: { h2_streams: 1001 } } }", "node.http.limits.h2_streams"),
-            ("node: { http: { limits: { linger: 1 } } }", "node.http.limits.linger"),
             ("node: { database: { path: '' } }", "node.database.path"),
             ("node: { database: { path: \"a\\0b\" } }", "node.database.path"),
             ("node: { database: { synchronous: off } }", "node.database.synchronous"),
@@ -259,7 +231,7 @@ struct ConfigurationTests {
             ("cluster: { \"se\\u0065ds\\u0301\": [] }", "cluster.seeds\u{301}"), ("1: 2", "1"), ("[a]: 1", ""),
         ])
     func wrongValues(text: String, location: String) {
-        #expect(faults(text).map(\.location) == [location])
+        #expect(settingsFaults(text).map(\.location) == [location])
     }
 
     @Test(
@@ -273,38 +245,7 @@ struct ConfigurationTests {
             ("log_level: info\nlog_level: info\nlog_level: info", ["log_level", "log_level"]),
         ])
     func duplicates(text: String, locations: [String]) {
-        #expect(faults(text).map(\.location).sorted() == locations.sorted())
-    }
-
-    @Test("A token is read as it stands, also one of digits, and no message shows one")
-    func tokens() throws {
-        for text in ["1234567890123456", "'1234567890123456'", "\"1234567890123456\""] {
-            let settings = Settings(try read("node: { http: { token: \(text) } }"), hostName: "m")
-            #expect(settings.http.tokens == AccessToken("1234567890123456").map { .token($0) })
-        }
-        for text in [
-            "node: {http: {token: 'a secret text of mine'}}", "node: {http: {token: ['a secret text of mine']}}",
-            "node: {http: {tokn: 'a secret text of mine'}}", "node: {http: {token: 'a secret text of mine\n x: [",
-        ] {
-            let faults = faults(text)
-            #expect(!faults.isEmpty && !faults.contains { $0.description.contains("secret") }, "\(faults)")
-        }
-        #expect(
-            try read("node: {http: {token: , tokens_file: ~, tls: {cert: , key: ~}, limits: }}") == PartialSettings())
-    }
-
-    @Test("With TLS the address that others are told says so")
-    func url() {
-        var http = Settings.HTTP()
-        #expect(http.url("a:1") == "http://a:1" && !http.isLoopback)
-        http.tls = Settings.TLSFiles(certificate: "a", key: "b")
-        #expect(http.url("a:1") == "https://a:1")
-        for (host, isLoopback) in [
-            ("127.0.0.1", true), ("::1", true), ("localhost", true), ("::", false), ("a", false),
-        ] {
-            http.host = host
-            #expect(http.isLoopback == isLoopback, "\(host)")
-        }
+        #expect(settingsFaults(text).map(\.location).sorted() == locations.sorted())
     }
 
     @Test("No message shows the key of the cluster")
@@ -316,10 +257,10 @@ struct ConfigurationTests {
             "cluster: {encrypt_key: '\(secret)\n  x: [",
             "cluster: {encrypt_key: ['\(secret)']}", "cluster:\n  encrypt_key: \(secret): x: y",
         ] {
-            let faults = faults(text)
+            let faults = settingsFaults(text)
             #expect(!faults.isEmpty && !faults.contains { $0.description.contains(secret) }, "\(text): \(faults)")
         }
-        let short = try #require(faults("cluster: {encrypt_key: abc}").first)
+        let short = try #require(settingsFaults("cluster: {encrypt_key: abc}").first)
         #expect(short.message.contains("-keygen") && short.message.contains("32 bytes"))
         let key = try #require(ClusterKey(bytes: Array(0..<32)))
         var cluster = Settings.Cluster(transport: "udp")
@@ -337,7 +278,7 @@ struct ConfigurationTests {
             ("a: \"\\ud800\"", 1),
         ])
     func syntax(text: String, line: Int) {
-        let faults = faults(text)
+        let faults = settingsFaults(text)
         #expect(faults.count == 1 && faults.first?.message.hasPrefix("expected") == true)
         #expect(faults.first.flatMap(\.line).map { abs($0 - line) <= 1 } == true, "\(faults)")
     }
@@ -359,7 +300,7 @@ struct ConfigurationTests {
                 String(repeating: "? ", count: 100_000), (0..<20_000).map { "k\($0): v\n" }.joined(),
                 String(repeating: "a: 1\n", count: 20_000),
             ] {
-                #expect(!faults(text).isEmpty)
+                #expect(!settingsFaults(text).isEmpty)
             }
         }
         #expect(duration < .seconds(30))
@@ -437,7 +378,7 @@ struct ConfigurationTests {
         let bomb =
             "a0: &a0 [x,x]\n"
             + (1...levels).map { "a\($0): &a\($0) [\(separator)*a\($0 - 1),\(separator)*a\($0 - 1)]\n" }.joined()
-        let duration = ContinuousClock().measure { #expect(!faults(bomb + "? *a\(levels)\n: 1\n").isEmpty) }
+        let duration = ContinuousClock().measure { #expect(!settingsFaults(bomb + "? *a\(levels)\n: 1\n").isEmpty) }
         #expect(duration < .seconds(5))
     }
 
@@ -477,16 +418,3 @@ private let originalText = """
 private let configs = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../configs").standardized
 
 private func temporaryPath() -> String { NSTemporaryDirectory() + "configuration-\(UUID().uuidString).yaml" }
-
-private func read(_ text: String) throws -> PartialSettings {
-    try PartialSettings(yaml: text, transports: Settings.transports)
-}
-
-private func faults(_ text: String) -> [ConfigurationFault] {
-    do throws(ConfigurationError) {
-        _ = try PartialSettings(yaml: text, transports: Settings.transports)
-        return []
-    } catch {
-        return error.faults
-    }
-}

@@ -2,16 +2,6 @@ internal import Hummingbird
 internal import NIOCore
 internal import Store
 
-/// What all lists together may take of the node.
-struct ListRoom: Sendable {
-    /// Reading more at once would only fill the memory: the store has fewer readers.
-    static let maximumReading = 16
-    static let maximumWaiting = 4096
-
-    let unsent: UnsentBytes
-    let turns = Turns(maximumReading, maximumWaiting: maximumWaiting)
-}
-
 /// The JSON array of a list, made as it is sent: what its client has not taken yet is one piece of text and one chunk of
 /// todos.
 ///
