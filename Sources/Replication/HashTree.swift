@@ -28,8 +28,8 @@ package struct RowHasher: Sendable {
         sipHash = SipHash(key0: UInt64(truncatingIfNeeded: derived), key1: UInt64(truncatingIfNeeded: derived >> 64))
     }
 
-    package func digest(_ row: Row) -> RowDigest {
-        RowDigest(keyHash: keyHash(row.key), rowHash: sipHash.hash(RowCodec.encode(row)))
+    package func digest(_ row: EncodedRow) -> RowDigest {
+        RowDigest(keyHash: keyHash(row.key), rowHash: row.bytes.withUnsafeBytes { sipHash.hash($0) })
     }
 
     package func keyHash(_ key: ByteString) -> UInt64 {

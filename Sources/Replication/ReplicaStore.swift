@@ -1,40 +1,23 @@
-/// The rows of one node, as the replication engine asks for them.
-///
-/// The engine is without I/O: it emits a `StoreRequest` and is given the `StoreAnswer` later. SQLite answers in `Store`,
-/// a simulated disk answers in the simulator, and both pass the same tests.
+/// The rows of one node, as replication asks for them. SQLite answers in `Store`, a replica in memory in tests; both pass
+/// the same tests.
 package protocol ReplicaStore: Sendable {
-    /// Answers with the case that has the request's name. A failure leaves the store as it was, but for rows of a large
-    /// merge that are in already; merging them again does no harm.
-    func answer(_ request: StoreRequest) async throws -> StoreAnswer
-}
-
-package enum StoreRequest: Hashable, Sendable {
-    /// Merge these rows, durable before the answer; many rows may take several transactions. Rows with a stamp later than `latest` are left out: their writer's
-    /// clock is too far ahead.
-    case merge([Row], latest: HybridTime)
+    /// Merges these rows, durable before the answer; many rows may take several transactions. Rows with a stamp later than
+    /// `latest` are left out: their writer's clock is too far ahead. A failure leaves the store as it was, but for rows of
+    /// a large merge that are in already; merging them again does no harm.
+    func merge(_ rows: [EncodedRow], latest: HybridTime) async throws -> MergeOutcome
     /// Root, count and the 256 sums below the root, of one moment.
-    case topSums
+    func topSums() async throws -> TopSums
     /// The 256 bucket sums below each of these tops.
-    case bucketSums(tops: [UInt8])
+    func bucketSums(tops: [UInt8]) async throws -> [[UInt64]]
     /// Digests of all rows in each of these buckets.
-    case digests(buckets: [UInt16])
-    /// Hold a peer's digests against our rows of the same buckets.
-    case compare([BucketDigests])
+    func digests(buckets: [UInt16]) async throws -> [BucketDigests]
+    /// Holds a peer's digests against our rows of the same buckets.
+    func compare(_ theirs: [BucketDigests]) async throws -> Comparison
     /// The rows that a peer wants; those that are gone meanwhile are left out.
-    case rows([BucketWant])
+    func rows(_ wants: [BucketWant]) async throws -> [EncodedRow]
     /// Rows with keys after `after`, in key order, tombstones among them, until `maxBytes` are reached: at least one row,
     /// and all of one page from one moment.
-    case page(after: ByteString?, maxBytes: Int)
-}
-
-package enum StoreAnswer: Hashable, Sendable {
-    case merge(MergeOutcome)
-    case topSums(TreeSummary, [UInt64])
-    case bucketSums([[UInt64]])
-    case digests([BucketDigests])
-    case compare(Comparison)
-    case rows([Row])
-    case page([Row], isLast: Bool)
+    func page(after: ByteString?, maxBytes: Int) async throws -> RowPage
 }
 
 /// What a merge did.
@@ -50,6 +33,17 @@ package struct MergeOutcome: Hashable, Sendable {
         self.isNews = isNews
         self.aheadCount = aheadCount
         self.furthestAhead = furthestAhead
+    }
+}
+
+/// The top of a hash tree: its summary, and the 256 sums below the root.
+package struct TopSums: Hashable, Sendable {
+    package let summary: TreeSummary
+    package let sums: [UInt64]
+
+    package init(summary: TreeSummary, sums: [UInt64]) {
+        self.summary = summary
+        self.sums = sums
     }
 }
 
@@ -88,12 +82,24 @@ package struct BucketWant: Hashable, Sendable {
 /// How our rows of some buckets differ from a peer's digests.
 package struct Comparison: Hashable, Sendable {
     /// Ours that the peer lacks or has otherwise.
-    package var rows: [Row]
+    package var rows: [EncodedRow]
     /// The peer's that we lack or have otherwise.
     package var wanted: [BucketWant]
 
-    package init(rows: [Row], wanted: [BucketWant]) {
+    package init(rows: [EncodedRow], wanted: [BucketWant]) {
         self.rows = rows
         self.wanted = wanted
+    }
+}
+
+/// Rows in key order.
+package struct RowPage: Hashable, Sendable {
+    package var rows: [EncodedRow]
+    /// No row comes after these.
+    package var isLast: Bool
+
+    package init(rows: [EncodedRow], isLast: Bool) {
+        self.rows = rows
+        self.isLast = isLast
     }
 }

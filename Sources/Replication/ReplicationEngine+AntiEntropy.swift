@@ -32,7 +32,7 @@ struct WalkUnderWay: Hashable, Sendable {
 extension ReplicationEngine {
     /// The walk that `.walk` asked for ended well.
     package mutating func walkFinished(
-        with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant
+        with node: NodeID, _ outcome: WalkOutcome, summary: TreeSummary, at now: EngineInstant
     ) -> [Effect] {
         guard let walk = walking.removeValue(forKey: node) else { return [] }
         if outcome.isProductive { stats.productiveWalks += 1 }
@@ -51,7 +51,7 @@ extension ReplicationEngine {
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
         if outcome.aheadCount == 0, peer(node) != nil { progress[node, default: PeerProgress()].hasMatched = true }
-        effects += syncWalkFinished(with: node, outcome, at: now)
+        effects += syncWalkFinished(with: node, outcome, summary, at: now)
         noteGap(node, at: now)
         return effects
     }
@@ -81,7 +81,9 @@ extension ReplicationEngine {
         return effects
     }
 
-    mutating func receive(_ heartbeat: ReplicationMessage.Heartbeat, at now: EngineInstant) -> [Effect] {
+    mutating func receive(
+        _ heartbeat: ReplicationMessage.Heartbeat, _ summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
         let node = heartbeat.stream.origin
         // Only members have heartbeats of interest; anybody else's would fill memory.
         guard node != stream.origin, peer(node) != nil else { return [] }
@@ -121,7 +123,7 @@ extension ReplicationEngine {
         if heartbeat.isSynced { syncDonorRecovered(node) }
         // The first sync may have waited for this one.
         let isComplete = heartbeat.summary == summary && (heartbeat.isSynced || haveAllMatched)
-        return (isComplete ? noteSynced() : []) + advanceSync(at: now)
+        return (isComplete ? noteSynced() : []) + advanceSync(summary, at: now)
     }
 
     /// A window that goes beyond what its origin says of itself, or belongs to a start that the origin knows nothing of,
@@ -162,7 +164,7 @@ extension ReplicationEngine {
         due[node] = min(due[node] ?? instant, instant)
     }
 
-    mutating func advanceWalks(at now: EngineInstant) -> [Effect] {
+    mutating func advanceWalks(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {
         var effects: [Effect] = []
         for node in due.filter({ $0.value <= now }).keys.sorted() {
             due[node] = nil
@@ -187,14 +189,16 @@ extension ReplicationEngine {
             guard let instant = progress[node]?.walkDue else { continue }
             if instant > now {
                 schedule(node, at: instant)
-            } else if let effect = beginDueWalk(with: node, at: now) {
+            } else if let effect = beginDueWalk(with: node, summary, at: now) {
                 effects.append(effect)
             }
         }
         return effects
     }
 
-    private mutating func beginDueWalk(with node: NodeID, at now: EngineInstant) -> Effect? {
+    private mutating func beginDueWalk(
+        with node: NodeID, _ summary: TreeSummary, at now: EngineInstant
+    ) -> Effect? {
         guard walking.count < configuration.maxWalks else {
             let later = now + configuration.walkJitter.upperBound
             progress[node]?.walkDue = later

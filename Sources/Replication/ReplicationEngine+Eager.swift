@@ -32,7 +32,7 @@ extension ReplicationEngine {
     private static let maxDirectPushes = 30
 
     /// Rows were committed here by a client: tell everyone.
-    package mutating func committed(_ rows: [Row], at now: EngineInstant) -> [Effect] {
+    package mutating func committed(_ rows: [EncodedRow], at now: EngineInstant) -> [Effect] {
         guard !rows.isEmpty else { return [] }
         var effects: [Effect] = []
         var message: [UInt8] = []
@@ -43,13 +43,12 @@ extension ReplicationEngine {
             message = []
         }
         for row in rows {
-            let bytes = RowCodec.encode(row)
-            if !message.isEmpty && message.count + bytes.count > configuration.maxMessageBytes { flush(&self) }
+            if !message.isEmpty && message.count + row.bytes.count > configuration.maxMessageBytes { flush(&self) }
             if message.isEmpty {
                 sequence += 1
                 message = ReplicationMessage.changesHeader(stream: stream, sequence: sequence)
             }
-            message += bytes
+            message += row.bytes
         }
         flush(&self)
         stats.sentRows += rows.count
@@ -59,14 +58,16 @@ extension ReplicationEngine {
     }
 
     /// Messages from the transport. All their rows go into one merge.
-    package mutating func receive(_ arrivals: [Arrival], at now: EngineInstant) -> [Effect] {
+    package mutating func receive(
+        _ arrivals: [Arrival], summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
         var effects: [Effect] = []
-        var rows: [Row] = []
+        var rows: [EncodedRow] = []
         var messages: [MergingMessage] = []
         for arrival in arrivals where !isDuplicate(arrival.message) {
             do throws(ReplicationMessage.Failure) {
                 switch try ReplicationMessage.decode(arrival.message[...]) {
-                case .heartbeat(let heartbeat): effects += receive(heartbeat, at: now)
+                case .heartbeat(let heartbeat): effects += receive(heartbeat, summary, at: now)
                 case .pull(let pull): effects += receive(pull, from: arrival.sender, at: now)
                 case .changes(let changes):
                     let needsRelay = arrival.delivery == .broadcast(reachedEveryone: false)
@@ -95,7 +96,7 @@ extension ReplicationEngine {
 
     /// Changes that came by exchange, since they are too large to be broadcast.
     package mutating func receive(_ push: WalkMessage.Push, at now: EngineInstant) -> [Effect] {
-        var rows: [Row] = []
+        var rows: [EncodedRow] = []
         var messages: [MergingMessage] = []
         do throws(ReplicationMessage.Failure) {
             guard case .changes(let changes) = try ReplicationMessage.decode(push.changes[...]) else {
@@ -137,7 +138,7 @@ extension ReplicationEngine {
         return []
     }
 
-    private mutating func beginMerge(_ rows: [Row], _ messages: [MergingMessage]) -> Effect? {
+    private mutating func beginMerge(_ rows: [EncodedRow], _ messages: [MergingMessage]) -> Effect? {
         guard !rows.isEmpty else { return nil }
         mergeCount += 1
         let token = MergeToken(number: mergeCount)
@@ -147,7 +148,7 @@ extension ReplicationEngine {
 
     private mutating func collect(
         _ changes: ReplicationMessage.Changes, bytes: [UInt8]?, from sender: PeerAddress?, at now: EngineInstant,
-        rows: inout [Row], messages: inout [MergingMessage]
+        rows: inout [EncodedRow], messages: inout [MergingMessage]
     ) {
         stats.receivedMessages += 1
         guard changes.stream.origin != stream.origin else { return stats.duplicateMessages += 1 }

@@ -1,15 +1,5 @@
 package import Transport
 
-/// How a start of membership ended.
-package enum JoinDecision: Hashable, Sendable {
-    /// There is nobody else: this node's data is the cluster's.
-    case first
-    /// Members are known: sync from one of them.
-    case joined
-    /// Nobody answered in time: open, not knowing what others may have.
-    case alone
-}
-
 /// From start to open.
 enum Readiness: Hashable, Sendable {
     /// Membership has not decided yet.
@@ -42,16 +32,18 @@ struct FirstSync: Hashable, Sendable {
 extension ReplicationEngine {
     private static let donorRetry: Duration = .milliseconds(200)
 
-    /// Membership has decided how this start stands. Only the first call counts.
-    package mutating func decided(_ decision: JoinDecision, at now: EngineInstant) -> [Effect] {
+    /// Opens without a first sync. `isSynced`: there is nobody else, so that this node's data is the cluster's; `false`
+    /// where nobody answered in time, who may have more. Of this and `beginFirstSync` only the first call counts.
+    package mutating func open(isSynced: Bool, summary: TreeSummary, at now: EngineInstant) -> [Effect] {
         guard case .undecided = readiness else { return [] }
-        switch decision {
-        case .first: return open(isSynced: true, at: now)
-        case .alone: return open(isSynced: false, at: now)
-        case .joined:
-            readiness = .syncing(FirstSync(startedAt: now, lastProgress: now))
-            return advanceSync(at: now)
-        }
+        return becomeReady(isSynced: isSynced, summary, at: now)
+    }
+
+    /// Members are known: syncs from one of them, then opens. Of this and `open` only the first call counts.
+    package mutating func beginFirstSync(summary: TreeSummary, at now: EngineInstant) -> [Effect] {
+        guard case .undecided = readiness else { return [] }
+        readiness = .syncing(FirstSync(startedAt: now, lastProgress: now))
+        return advanceSync(summary, at: now)
     }
 
     /// A walk has merged or skipped rows: it is alive.
@@ -97,20 +89,22 @@ extension ReplicationEngine {
         sync.unsyncedDonors.count >= configuration.maxUnsyncedDonors || untriedPeers(sync).isEmpty
     }
 
-    mutating func advanceSync(at now: EngineInstant) -> [Effect] {
+    mutating func advanceSync(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {
         guard case .syncing(var sync) = readiness else { return [] }
-        if now >= sync.lastProgress + configuration.syncTimeout { return open(isSynced: false, at: now) }
+        if now >= sync.lastProgress + configuration.syncTimeout {
+            return becomeReady(isSynced: false, summary, at: now)
+        }
         guard sync.donor == nil else { return [] }
         if peers.isEmpty {
             guard !sync.hasSeenPeers, now >= sync.startedAt + configuration.donorWait else { return [] }
-            return open(isSynced: false, at: now)
+            return becomeReady(isSynced: false, summary, at: now)
         }
         sync.hasSeenPeers = true
         readiness = .syncing(sync)
         if hasLookedEnough(sync) {
             if let end = concludesAt, now < end { return [] }
             let isWhole = untriedPeers(sync).isEmpty && arePeersComplete && !sync.hasMissedPeers
-            return open(isSynced: isWhole && !sync.hasMissedRows, at: now)
+            return becomeReady(isSynced: isWhole && !sync.hasMissedRows, summary, at: now)
         }
         if let end = listensUntil, now < end { return [] }
         let free = untriedPeers(sync).filter {
@@ -131,20 +125,22 @@ extension ReplicationEngine {
         return sync.donor != nil || !sync.unsyncedDonors.isEmpty
     }
 
-    mutating func syncWalkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> [Effect] {
+    mutating func syncWalkFinished(
+        with node: NodeID, _ outcome: WalkOutcome, _ summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
         // Rows that are ahead of this node's clock are not here yet.
         let isComplete = outcome.aheadCount == 0
         guard case .syncing(var sync) = readiness else {
             return isComplete && (outcome.isPeerSynced || haveAllMatched) ? noteSynced() : []
         }
         guard sync.donor == node else { return [] }
-        if outcome.isPeerSynced { return open(isSynced: isComplete, at: now) }
+        if outcome.isPeerSynced { return becomeReady(isSynced: isComplete, summary, at: now) }
         sync.donor = nil
         sync.lastProgress = now
         sync.unsyncedDonors.insert(node)
         sync.hasMissedRows = sync.hasMissedRows || outcome.aheadCount > 0
         readiness = .syncing(sync)
-        return advanceSync(at: now)
+        return advanceSync(summary, at: now)
     }
 
     mutating func syncWalkFailed(with node: NodeID, _ error: WalkError, at now: EngineInstant) {
@@ -182,12 +178,14 @@ extension ReplicationEngine {
         return [.emit(.becameSynced)]
     }
 
-    private mutating func open(isSynced: Bool, at now: EngineInstant) -> [Effect] {
+    private mutating func becomeReady(
+        isSynced: Bool, _ summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
         readiness = .ready
         self.isSynced = isSynced
         // Holes that showed while no walk could begin.
         for peer in peers { noteGap(peer.nodeID, at: now) }
         // Peers learn at once that this node can be a donor.
-        return [.emit(.becameReady(isSynced: isSynced)), heartbeat(at: now)]
+        return [.emit(.becameReady(isSynced: isSynced)), heartbeat(summary, at: now)]
     }
 }

@@ -4,7 +4,8 @@ package import Transport
 /// the hash tree where something was lost.
 ///
 /// A plain value without I/O: feed it inputs and the time, carry out the effects it returns, and call `advance(to:)` no
-/// later than `nextDeadline`. Set `summary` to the store's before each call. Same seed and inputs, same effects.
+/// later than `nextDeadline`. `summary`, where it is asked for, is the root and count of the store as of now. Same seed
+/// and inputs, same effects.
 package struct ReplicationEngine: Sendable {
     package enum Effect: Hashable, Sendable {
         case broadcast([UInt8], BroadcastOptions)
@@ -13,7 +14,7 @@ package struct ReplicationEngine: Sendable {
         /// Too large to broadcast: send it as the only message of an exchange with each of these peers.
         case push([UInt8], to: [PeerAddress])
         /// Merge the rows, then call `merged` or `mergeFailed` with the token.
-        case merge(MergeToken, [Row])
+        case merge(MergeToken, [EncodedRow])
         /// Lead a walk with this peer, then call `walkFinished` or `walkFailed`.
         case walk(ReplicationPeer)
         case emit(ReplicationEvent)
@@ -21,8 +22,6 @@ package struct ReplicationEngine: Sendable {
 
     package struct MergeToken: Hashable, Sendable { let number: UInt64 }
 
-    /// The store's root and count, as of now.
-    package var summary = TreeSummary.empty
     package internal(set) var stats = ReplicationStats()
     /// Sorted by node id.
     package internal(set) var peers: [ReplicationPeer] = []
@@ -97,18 +96,18 @@ package struct ReplicationEngine: Sendable {
     }
 
     /// Does what is due. `now` never decreases between calls.
-    package mutating func advance(to now: EngineInstant) -> [Effect] {
+    package mutating func advance(to now: EngineInstant, summary: TreeSummary) -> [Effect] {
         var effects: [Effect] = []
-        if now >= nextHeartbeat { effects.append(heartbeat(at: now)) }
-        effects += advanceSync(at: now)
-        effects += advanceWalks(at: now)
+        if now >= nextHeartbeat { effects.append(heartbeat(summary, at: now)) }
+        effects += advanceSync(summary, at: now)
+        effects += advanceWalks(summary, at: now)
         return effects
     }
 
     /// The replicating members as membership knows them now, without this node. `areComplete`: nobody was heard of whom
     /// membership is still asking.
     package mutating func setPeers(
-        _ newPeers: [ReplicationPeer], areComplete: Bool = true, at now: EngineInstant
+        _ newPeers: [ReplicationPeer], areComplete: Bool = true, summary: TreeSummary, at now: EngineInstant
     ) -> [Effect] {
         var effects: [Effect] = []
         arePeersComplete = areComplete
@@ -131,11 +130,11 @@ package struct ReplicationEngine: Sendable {
         }
         syncLost(gone)
         let newcomers = current.subtracting(known)
-        guard !newcomers.isEmpty else { return effects + advanceSync(at: now) }
+        guard !newcomers.isEmpty else { return effects + advanceSync(summary, at: now) }
         for node in newcomers.sorted() { noteGap(node, at: now) }
         // A newcomer learns our head and root at once rather than at the next tick.
-        effects.append(heartbeat(at: now))
-        return effects + advanceSync(at: now)
+        effects.append(heartbeat(summary, at: now))
+        return effects + advanceSync(summary, at: now)
     }
 
     /// The transport says that a peer gets our broadcasts from now on: it missed the earlier heartbeats.
@@ -154,7 +153,7 @@ package struct ReplicationEngine: Sendable {
         return low < peers.count && peers[low].nodeID == node ? peers[low] : nil
     }
 
-    mutating func heartbeat(at now: EngineInstant) -> Effect {
+    mutating func heartbeat(_ summary: TreeSummary, at now: EngineInstant) -> Effect {
         nextHeartbeat = now + configuration.heartbeatInterval
         let message = ReplicationMessage.encode(
             .init(

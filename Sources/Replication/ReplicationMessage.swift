@@ -19,7 +19,7 @@ package enum ReplicationMessage: Hashable, Sendable {
     package struct Changes: Hashable, Sendable {
         package var stream: StreamID
         package var sequence: UInt64
-        package var rows: [Row]
+        package var rows: [EncodedRow]
     }
 
     package struct Heartbeat: Hashable, Sendable {
@@ -57,6 +57,8 @@ package enum ReplicationMessage: Hashable, Sendable {
 
     package enum Failure: Error, Hashable, Sendable { case malformed, unknownKind }
 
+    /// The versions of the replication channel that this node speaks.
+    package static let versions: ClosedRange<UInt8> = 1...1
     /// Bytes of a changes message before its rows.
     package static let changesHeaderBytes = 25
 
@@ -121,7 +123,7 @@ package enum ReplicationMessage: Hashable, Sendable {
             let stream = try StreamID(from: &reader)
             let sequence = try reader.integer(UInt64.self)
             guard sequence > 0 else { throw Failure.malformed }
-            var rows: [Row] = []
+            var rows: [EncodedRow] = []
             while !reader.isAtEnd { rows.append(try RowCodec.decode(from: &reader)) }
             return .changes(Changes(stream: stream, sequence: sequence, rows: rows))
         case 2:

@@ -32,7 +32,7 @@ package enum RowCodec {
         maxOverheadBytes + row.key.utf8.count + (row.text?.value.utf8.count ?? 0)
     }
 
-    package static func append(_ row: Row, to bytes: inout [UInt8]) {
+    private static func append(_ row: Row, to bytes: inout [UInt8]) {
         let textSharesStamp = row.text?.stamp == row.presence.stamp
         let completedSharesStamp = row.completed?.stamp == row.presence.stamp
         var flags: UInt8 = row.isDeleted ? 0 : 1
@@ -55,9 +55,12 @@ package enum RowCodec {
         if let completed = row.completed, !completedSharesStamp { append(completed.stamp, to: &bytes) }
     }
 
-    package static func decode(from reader: inout ByteReader) throws(Failure) -> Row {
+    /// The next row, with the bytes that were read. Throws without a promise of how far it has read.
+    package static func decode(from reader: inout ByteReader) throws(Failure) -> EncodedRow {
         do {
-            return try read(&reader)
+            let rest = reader.rest
+            let row = try read(&reader)
+            return EncodedRow(row: row, bytes: rest[..<reader.position])
         } catch let failure as Failure {
             throw failure
         } catch {

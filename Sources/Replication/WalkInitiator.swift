@@ -35,15 +35,16 @@ package struct WalkInitiator: Walk {
 
     package mutating func begin() -> WalkTurn { WalkTurn(then: .ask(.topSums)) }
 
-    package mutating func answered(_ answer: StoreAnswer) throws(WalkFailure) -> WalkTurn {
+    package mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn {
         switch (state, answer) {
-        case (.summing, .topSums(let summary, let sums)):
+        case (.summing, .topSums(let top)):
+            let summary = top.summary
             state = .opened(isEmpty: summary.count == 0)
             let perBucket = summary.count / UInt64(HashTree.bucketCount) + 1
             batchBuckets = Int(max(1, min(UInt64(Self.maxBatchBuckets), Self.targetBatchRows / perBucket)))
             let open = WalkMessage.Open(
                 lowestVersion: WalkMessage.versions.lowerBound, highestVersion: WalkMessage.versions.upperBound,
-                node: node, summary: summary, topSums: summary.count == 0 ? [] : sums)
+                node: node, summary: summary, topSums: summary.count == 0 ? [] : top.sums)
             return WalkTurn(sending: [WalkMessage.open(open).encoded()], then: .receive)
         case (.comparingSums(let theirs), .bucketSums(let ours)):
             guard ours.count == theirs.count else { throw .unexpectedMessage }

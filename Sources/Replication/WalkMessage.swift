@@ -20,7 +20,7 @@ package enum WalkMessage: Hashable, Sendable {
     case open(Open)
     case sums([TopSums])
     case digests([BucketDigests])
-    case rows([Row])
+    case rows([EncodedRow])
     case wants([BucketWant])
     case finish
     case done(isSynced: Bool)
@@ -92,7 +92,7 @@ package enum WalkMessage: Hashable, Sendable {
             return bytes
         case .rows(let rows):
             var bytes: [UInt8] = [4]
-            for row in rows { RowCodec.append(row, to: &bytes) }
+            for row in rows { bytes += row.bytes }
             return bytes
         case .wants(let wants):
             var bytes: [UInt8] = [5]
@@ -113,15 +113,15 @@ package enum WalkMessage: Hashable, Sendable {
     }
 
     /// `rows` as messages of about `targetBytes` each; none for no rows.
-    package static func rowMessages(_ rows: [Row]) -> [[UInt8]] {
+    package static func rowMessages(_ rows: [EncodedRow]) -> [[UInt8]] {
         var messages: [[UInt8]] = []
         var current: [UInt8] = [4]
         for row in rows {
-            if current.count > 1 && current.count + RowCodec.encodedBytes(row) > targetBytes {
+            if current.count > 1 && current.count + RowCodec.encodedBytes(row.row) > targetBytes {
                 messages.append(current)
                 current = [4]
             }
-            RowCodec.append(row, to: &current)
+            current += row.bytes
         }
         if current.count > 1 { messages.append(current) }
         return messages
@@ -177,7 +177,7 @@ extension WalkMessage {
             }
             message = .digests(buckets)
         case 4:
-            var rows: [Row] = []
+            var rows: [EncodedRow] = []
             while !reader.isAtEnd { rows.append(try RowCodec.decode(from: &reader)) }
             message = .rows(rows)
         case 5:

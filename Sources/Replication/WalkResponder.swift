@@ -55,25 +55,25 @@ package struct WalkResponder: Walk {
         }
     }
 
-    package mutating func answered(_ answer: StoreAnswer) throws(WalkFailure) -> WalkTurn {
+    package mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn {
         switch (state, answer) {
-        case (.summing(let open), .topSums(let summary, let sums)):
-            if open.summary == summary { return done() }
+        case (.summing(let open), .topSums(let top)):
+            if open.summary == top.summary { return done() }
             if open.summary.count == 0 {
                 state = .paging
                 return WalkTurn(then: .ask(.page(after: nil, maxBytes: WalkMessage.targetBytes)))
             }
-            let tops = zip(open.topSums, sums).enumerated().filter { $1.0 != $1.1 }.map { UInt8($0.offset) }
+            let tops = zip(open.topSums, top.sums).enumerated().filter { $1.0 != $1.1 }.map { UInt8($0.offset) }
             return nextSums(tops)
         case (.sendingSums(let tops), .bucketSums(let sums)):
             let chunk = zip(tops, sums).map { WalkMessage.TopSums(top: $0, sums: $1) }
             var turn = nextSums(Array(tops.dropFirst(chunk.count)))
             turn.messages.insert(WalkMessage.sums(chunk).encoded(), at: 0)
             return turn
-        case (.paging, .page(let rows, let isLast)):
-            outcome.sentCount += rows.count
-            let messages = WalkMessage.rowMessages(rows)
-            guard !isLast, let last = rows.last else {
+        case (.paging, .page(let page)):
+            outcome.sentCount += page.rows.count
+            let messages = WalkMessage.rowMessages(page.rows)
+            guard !page.isLast, let last = page.rows.last else {
                 var turn = done()
                 turn.messages = messages + turn.messages
                 return turn

@@ -2,7 +2,7 @@
 package struct WalkTurn: Hashable, Sendable {
     package enum Next: Hashable, Sendable {
         /// Ask the store, then call `answered`.
-        case ask(StoreRequest)
+        case ask(WalkQuestion)
         /// Wait for the peer's next message, then call `received`.
         case receive
         /// The walk is over.
@@ -25,7 +25,7 @@ package protocol Walk: Sendable {
     mutating func begin() -> WalkTurn
     /// `latest`: rows with later stamps are not merged now.
     mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn
-    mutating func answered(_ answer: StoreAnswer) throws(WalkFailure) -> WalkTurn
+    mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn
 }
 
 package enum WalkFailure: Error, Hashable, Sendable {

@@ -61,7 +61,7 @@ struct Loader: ~Copyable {
 
     private func insert(_ stored: StoredRow, into loaded: inout Loaded) {
         loaded.latest = max(loaded.latest, stored.row.latestStamp.time)
-        loaded.index.insert(TreeIndex.Entry(digest: hasher.digest(stored.row), reference: stored.reference))
+        loaded.index.insert(TreeIndex.Entry(digest: hasher.digest(EncodedRow(stored.row)), reference: stored.reference))
     }
 
     private func stamp(
@@ -86,7 +86,8 @@ struct Loader: ~Copyable {
                 stamp = Stamp(time: clock.next(wallMilliseconds: nowMilliseconds), origin: nodeID)
                 try dropTombstone.bind(-tombstone.reference, at: 1)
                 try dropTombstone.run()
-                let entry = TreeIndex.Entry(digest: hasher.digest(tombstone.row), reference: tombstone.reference)
+                let entry = TreeIndex.Entry(
+                    digest: hasher.digest(EncodedRow(tombstone.row)), reference: tombstone.reference)
                 loaded.index.remove(entry)
             }
             let row = todo.row(stamp: stamp)

@@ -11,7 +11,7 @@ extension Reader {
 
     /// A row as read, with its digest.
     private struct Digested {
-        let row: Row
+        let row: EncodedRow
         let keyHash: UInt64
         let rowHash: UInt64
         var entry: BucketDigests.Entry { BucketDigests.Entry(keyHash: keyHash, rowHash: rowHash) }
@@ -47,9 +47,9 @@ extension Reader {
     }
 
     /// `buckets` are those of `wants`, in that order.
-    func rows(_ wants: [BucketWant], _ buckets: [Bucket], _ hasher: RowHasher) throws(StoreError) -> [Row] {
+    func rows(_ wants: [BucketWant], _ buckets: [Bucket], _ hasher: RowHasher) throws(StoreError) -> [EncodedRow] {
         try snapshot { () throws(StoreError) in
-            var answer: [Row] = []
+            var answer: [EncodedRow] = []
             for (want, bucket) in zip(wants, buckets) {
                 let keyHashes = Set(want.keyHashes)
                 answer += try rows(bucket, hasher).filter { keyHashes.contains($0.keyHash) }.map(\.row)
@@ -59,7 +59,7 @@ extension Reader {
     }
 
     /// Live rows and tombstones merged in key order.
-    func page(after: ByteString?, maxBytes: Int) throws(StoreError) -> (rows: [Row], isLast: Bool) {
+    func page(after: ByteString?, maxBytes: Int) throws(StoreError) -> RowPage {
         try snapshot { () throws(StoreError) in
             defer {
                 rowsFrom.reset()
@@ -69,15 +69,16 @@ extension Reader {
             try tombstonesFrom.bind(after?.string ?? "", at: 1)
             var live = try nextRow(after)
             var dead = try nextTombstone(after)
-            var rows: [Row] = []
+            var rows: [EncodedRow] = []
             var bytes = 0
             while let row = Self.first(live, dead) {
-                bytes += RowCodec.encodedBytes(row)
-                if bytes > maxBytes, !rows.isEmpty { return (rows, false) }
-                rows.append(row)
+                let encoded = EncodedRow(row)
+                bytes += encoded.bytes.count
+                if bytes > maxBytes, !rows.isEmpty { return RowPage(rows: rows, isLast: false) }
+                rows.append(encoded)
                 if row.isDeleted { dead = try nextTombstone(nil) } else { live = try nextRow(nil) }
             }
-            return (rows, true)
+            return RowPage(rows: rows, isLast: true)
         }
     }
 
@@ -108,7 +109,7 @@ extension Reader {
         var rows: [Digested] = []
         rows.reserveCapacity(bucket.references.count)
         for reference in bucket.references {
-            guard let row = try row(reference) else { continue }
+            guard let row = try row(reference).map({ EncodedRow($0) }) else { continue }
             let digest = hasher.digest(row)
             // The id of a tombstone may stand for another key by now.
             guard digest.bucket == bucket.number else { continue }

@@ -31,8 +31,8 @@ extension Store {
             return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
         }
         let shared = SharedIndex(loaded.index, takenOverCount: takenOverCount + loaded.takenOverCount)
-        let committed = BatchQueue<Row>(
-            maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { RowCodec.encodedBytes($0) })
+        let committed = BatchQueue<EncodedRow>(
+            maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { $0.bytes.count })
         let core = try WriterCore(
             configuration, path: file.path, connection: connection, nodeID: nodeID,
             clock: HybridClock(bound: bound, latest: loaded.latest), dataVersion: dataVersion, shared: shared,

@@ -1,47 +1,48 @@
 package import Replication
 
 extension Store {
-    /// Sums come from memory, rows from the reader threads. A merge of more than 2,000 rows or 4 MiB is written in
-    /// several transactions, so that it holds up nobody; when it fails, parts of it may be in, and merging it again is
-    /// harmless.
-    package func answer(_ request: StoreRequest) async throws(StoreError) -> StoreAnswer {
-        let hasher = hasher
-        switch request {
-        case .merge(let rows, let latest):
-            return .merge(try await merge(rows, latest: latest))
-        case .topSums:
-            return shared.read { .topSums($0.tree.summary, $0.tree.topSums) }
-        case .bucketSums(let tops):
-            return shared.read { index in .bucketSums(tops.map { index.tree.bucketSums(top: $0) }) }
-        case .digests(let numbers):
-            let buckets = buckets(numbers)
-            return .digests(
-                try await readers.read(.long) { (reader) throws(StoreError) in try reader.digests(buckets, hasher) })
-        case .compare(let theirs):
-            let buckets = buckets(theirs.map(\.bucket))
-            return .compare(
-                try await readers.read(.long) { (reader) throws(StoreError) in
-                    try reader.compare(theirs, buckets, hasher)
-                })
-        case .rows(let wants):
-            let buckets = buckets(wants.map(\.bucket))
-            return .rows(
-                try await readers.read(.long) { (reader) throws(StoreError) in
-                    try reader.rows(wants, buckets, hasher)
-                })
-        case .page(let after, let maxBytes):
-            let page = try await readers.read(.long) { (reader) throws(StoreError) in
-                try reader.page(after: after, maxBytes: maxBytes)
-            }
-            return .page(page.rows, isLast: page.isLast)
-        }
-    }
-
-    private func merge(_ rows: [Row], latest: HybridTime) async throws(StoreError) -> MergeOutcome {
+    /// Of more than 2,000 rows or 4 MiB, a merge is written in several transactions, so that it holds up nobody; when it
+    /// fails, parts of it may be in, and merging it again is harmless.
+    package func merge(_ rows: [EncodedRow], latest: HybridTime) async throws(StoreError) -> MergeOutcome {
         let result: Result<MergeOutcome, StoreError> = await withCheckedContinuation { continuation in
             writer.queue.submit(MergeRequest(rows: rows, latest: latest, reply: continuation))
         }
         return try result.get()
+    }
+
+    /// From memory, as are the sums of buckets.
+    package func topSums() -> TopSums {
+        shared.read { TopSums(summary: $0.tree.summary, sums: $0.tree.topSums) }
+    }
+
+    package func bucketSums(tops: [UInt8]) -> [[UInt64]] {
+        shared.read { index in tops.map { index.tree.bucketSums(top: $0) } }
+    }
+
+    /// Rows come from the reader threads.
+    package func digests(buckets numbers: [UInt16]) async throws(StoreError) -> [BucketDigests] {
+        let (hasher, buckets) = (hasher, buckets(numbers))
+        return try await readers.read(.long) { (reader) throws(StoreError) in try reader.digests(buckets, hasher) }
+    }
+
+    package func compare(_ theirs: [BucketDigests]) async throws(StoreError) -> Comparison {
+        let (hasher, buckets) = (hasher, buckets(theirs.map(\.bucket)))
+        return try await readers.read(.long) { (reader) throws(StoreError) in
+            try reader.compare(theirs, buckets, hasher)
+        }
+    }
+
+    package func rows(_ wants: [BucketWant]) async throws(StoreError) -> [EncodedRow] {
+        let (hasher, buckets) = (hasher, buckets(wants.map(\.bucket)))
+        return try await readers.read(.long) { (reader) throws(StoreError) in
+            try reader.rows(wants, buckets, hasher)
+        }
+    }
+
+    package func page(after: ByteString?, maxBytes: Int) async throws(StoreError) -> RowPage {
+        try await readers.read(.long) { (reader) throws(StoreError) in
+            try reader.page(after: after, maxBytes: maxBytes)
+        }
     }
 
     private func buckets(_ numbers: [UInt16]) -> [Reader.Bucket] {

@@ -12,7 +12,7 @@ package final class Store: ReplicaStore, Sendable {
     package let streamStart: UInt64
     /// Each row that a local write changed, in the order of the commits. One consumer; when it falls behind, the oldest
     /// rows are dropped, and anti-entropy repairs that.
-    package let committed: BatchQueue<Row>
+    package let committed: BatchQueue<EncodedRow>
 
     private let path: String
     let hasher: RowHasher
@@ -21,7 +21,7 @@ package final class Store: ReplicaStore, Sendable {
     let readers: ReaderPool
 
     init(
-        path: String, nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<Row>,
+        path: String, nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<EncodedRow>,
         shared: SharedIndex,
         writer: Writer, readers: ReaderPool
     ) {

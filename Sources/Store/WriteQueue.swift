@@ -87,7 +87,7 @@ final class WriteQueue: @unchecked Sendable {
             let start = merge.doneCount
             var end = start
             while end < merge.rows.count, rowCount < Self.maxMergeRows, byteCount < Self.maxMergeBytes {
-                byteCount += RowCodec.encodedBytes(merge.rows[end])
+                byteCount += merge.rows[end].bytes.count
                 rowCount += 1
                 end += 1
             }

@@ -35,18 +35,18 @@ enum LocalRequest {
 ///
 /// Not `Sendable`: handed over under the queue's lock, then used by the writer alone.
 final class MergeRequest {
-    let rows: [Row]
+    let rows: [EncodedRow]
     let latest: HybridTime
     let bytes: Int
     private let reply: Reply<MergeOutcome>
     private var outcome = MergeOutcome(isNews: [])
     private(set) var isFinished = false
 
-    init(rows: [Row], latest: HybridTime, reply: Reply<MergeOutcome>) {
+    init(rows: [EncodedRow], latest: HybridTime, reply: Reply<MergeOutcome>) {
         self.rows = rows
         self.latest = latest
         self.reply = reply
-        bytes = rows.reduce(0) { $0 + RowCodec.encodedBytes($1) }
+        bytes = rows.reduce(0) { $0 + $1.bytes.count }
         outcome.isNews.reserveCapacity(rows.count)
     }
 

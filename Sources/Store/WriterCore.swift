@@ -10,7 +10,7 @@ final class WriterCore {
     private let hasher: RowHasher
     private let wallClock: @Sendable () -> Int64
     private let shared: SharedIndex
-    private let committed: BatchQueue<Row>
+    private let committed: BatchQueue<EncodedRow>
     private let onCommit: @Sendable (CommitReport) -> Void
     private let connection: Connection
     private let table: RowTable
@@ -26,7 +26,7 @@ final class WriterCore {
 
     init(
         _ configuration: StoreConfiguration, path: String, connection: consuming Connection, nodeID: NodeID,
-        clock: HybridClock, dataVersion: Int64, shared: SharedIndex, committed: BatchQueue<Row>
+        clock: HybridClock, dataVersion: Int64, shared: SharedIndex, committed: BatchQueue<EncodedRow>
     ) throws(StoreError) {
         self.path = path
         self.nodeID = nodeID
@@ -61,7 +61,7 @@ final class WriterCore {
         var dataVersion: Int64
         var duration = Duration.zero
         var changes: [RowChange] = []
-        var localRows: [Row] = []
+        var localRows: [EncodedRow] = []
         var replies: [() -> Void] = []
     }
 
@@ -224,10 +224,10 @@ final class WriterCore {
         var outcome = MergeOutcome(isNews: [])
         outcome.isNews.reserveCapacity(range.count)
         for row in request.rows[range] {
-            let time = row.latestStamp.time
-            if time > request.latest {
+            let stamp = row.row.latestStamp
+            if stamp.time > request.latest {
                 outcome.aheadCount += 1
-                outcome.furthestAhead = max(outcome.furthestAhead ?? row.latestStamp, row.latestStamp)
+                outcome.furthestAhead = max(outcome.furthestAhead ?? stamp, stamp)
                 outcome.isNews.append(false)
             } else {
                 outcome.isNews.append(try merge(row, &effects))
@@ -237,14 +237,15 @@ final class WriterCore {
     }
 
     /// Whether the row was news. A spoilt row is left to whoever spoilt it.
-    private func merge(_ row: Row, _ effects: inout Effects) throws(StoreError) -> Bool {
+    private func merge(_ encoded: EncodedRow, _ effects: inout Effects) throws(StoreError) -> Bool {
+        let row = encoded.row
         guard row.isValid else { return false }
         let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
         guard let old = found else { return false }
         let merged = old?.row.merged(with: row) ?? row
         guard merged != old?.row else { return false }
         clock.observe(row.latestStamp.time)
-        try write(merged, over: old, &effects)
+        try write(merged == row ? encoded : EncodedRow(merged), over: old, &effects)
         return true
     }
 
@@ -289,16 +290,19 @@ final class WriterCore {
     private func writeLocal(
         _ row: Row, over old: StoredRow?, _ effects: inout Effects
     ) throws(StoreError) -> Int64 {
-        effects.localRows.append(row)
-        return try write(row, over: old, &effects)
+        let encoded = EncodedRow(row)
+        effects.localRows.append(encoded)
+        return try write(encoded, over: old, &effects)
     }
 
     @discardableResult
-    private func write(_ row: Row, over old: StoredRow?, _ effects: inout Effects) throws(StoreError) -> Int64 {
-        let reference = try table.store(row, replacing: old)
+    private func write(
+        _ row: EncodedRow, over old: StoredRow?, _ effects: inout Effects
+    ) throws(StoreError) -> Int64 {
+        let reference = try table.store(row.row, replacing: old)
         effects.changes.append(
             RowChange(
-                old: old.map { TreeIndex.Entry(digest: hasher.digest($0.row), reference: $0.reference) },
+                old: old.map { TreeIndex.Entry(digest: hasher.digest(EncodedRow($0.row)), reference: $0.reference) },
                 new: TreeIndex.Entry(digest: hasher.digest(row), reference: reference)))
         return reference
     }

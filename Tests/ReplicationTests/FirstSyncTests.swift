@@ -21,8 +21,8 @@ struct FirstSyncTests {
     @Test("it waits at most 500 ms from the first peer on, however many come later, and prefers those it heard")
     func waitsNoLonger() {
         for seed: UInt64 in 1...20 {
-            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
-            #expect(!engine.decided(.joined, at: .zero).contains(where: isWalk))
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
+            #expect(!engine.beginFirstSync(at: .zero).contains(where: isWalk))
             _ = engine.setPeers([peer(2)], at: milliseconds(100))
             #expect(!run(&engine, to: milliseconds(400)).contains(where: isWalk))
             _ = engine.setPeers([2, 3, 4].map(peer), at: milliseconds(400))
@@ -96,9 +96,9 @@ struct FirstSyncTests {
 
     @Test("a peer that connects brings the next heartbeat, 10 ms later; those that connect meanwhile share it")
     func connected() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers([peer(2), peer(3)], at: .zero)
-        _ = engine.decided(.first, at: .zero)
+        _ = engine.open(isSynced: true, at: .zero)
         _ = run(&engine, to: milliseconds(100))
         for offset: UInt64 in 0..<10 { #expect(engine.peerConnected(at: milliseconds(300 + offset)) == []) }
         #expect(engine.nextDeadline == milliseconds(310))
@@ -113,14 +113,14 @@ struct FirstSyncTests {
 
     // MARK: - Helpers
 
-    private func joinedEngine(peers: [UInt64], seed: UInt64 = 1) -> ReplicationEngine {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
+    private func joinedEngine(peers: [UInt64], seed: UInt64 = 1) -> TestedEngine {
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: seed)
         #expect(!engine.setPeers(peers.map(peer), at: .zero).contains(where: isWalk))
-        #expect(!engine.decided(.joined, at: .zero).contains(where: isWalk))
+        #expect(!engine.beginFirstSync(at: .zero).contains(where: isWalk))
         return engine
     }
 
-    private func run(_ engine: inout ReplicationEngine, to end: EngineInstant) -> [Effect] {
+    private func run(_ engine: inout TestedEngine, to end: EngineInstant) -> [Effect] {
         var effects: [Effect] = []
         while engine.nextDeadline <= end { effects += engine.advance(to: engine.nextDeadline) }
         return effects
@@ -129,12 +129,12 @@ struct FirstSyncTests {
     @Test("a donor that is open but not synced is not enough; when all were walked with, the cluster starts as a whole")
     func unsyncedDonor() {
         for hasLostPeer in [false, true] {
-            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
             _ = engine.setPeers([peer(2), peer(3)], at: .zero)
             for node: UInt64 in [2, 3] {
                 _ = engine.receive([heartbeat(from: node, isReady: false)], at: .zero)
             }
-            guard case .walk(let donor)? = engine.decided(.joined, at: .zero).first(where: isWalk) else {
+            guard case .walk(let donor)? = engine.beginFirstSync(at: .zero).first(where: isWalk) else {
                 Issue.record("no walk")
                 return
             }
@@ -154,10 +154,10 @@ struct FirstSyncTests {
     @Test("who was heard of and is being asked may be synced: the start waits for it, two seconds at most")
     func hearsay() {
         for isAnswered in [true, false] {
-            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
             _ = engine.setPeers([peer(2)], areComplete: false, at: .zero)
             _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
-            _ = engine.decided(.joined, at: .zero)
+            _ = engine.beginFirstSync(at: .zero)
             var effects = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(5))
             #expect(!engine.isReady && !effects.contains(where: isWalk))
             if isAnswered {
@@ -175,10 +175,10 @@ struct FirstSyncTests {
 
     @Test("a donor that was not synced is asked again when it is, though another does not answer")
     func recoveredDonor() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers([peer(2), peer(3)], at: .zero)
         _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
-        _ = engine.decided(.joined, at: .zero)
+        _ = engine.beginFirstSync(at: .zero)
         var effects = run(&engine, to: milliseconds(500))
         #expect(effects.contains(.walk(peer(2))))
         effects = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(510))
@@ -196,10 +196,10 @@ struct FirstSyncTests {
     @Test("a start that could not ask everyone in two seconds opens, but does not claim to be synced")
     func notEveryoneAsked() {
         for areComplete in [false, true] {
-            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
             _ = engine.setPeers([peer(2)], areComplete: areComplete, at: .zero)
             _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
-            _ = engine.decided(.joined, at: .zero)
+            _ = engine.beginFirstSync(at: .zero)
             _ = engine.walkFinished(with: NodeID(2), WalkOutcome(), at: milliseconds(5))
             _ = run(&engine, to: milliseconds(2_100))
             #expect(engine.isReady && engine.isSynced == areComplete)
@@ -208,11 +208,11 @@ struct FirstSyncTests {
 
     @Test("a large cluster that starts as a whole comes to be synced: once what each peer had is here")
     func wholeClusterStarts() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         let others: [UInt64] = [2, 3, 4, 5, 6]
         _ = engine.setPeers(others.map(peer), at: .zero)
         for node in others { _ = engine.receive([heartbeat(from: node, isReady: false)], at: .zero) }
-        var effects = engine.decided(.joined, at: .zero)
+        var effects = engine.beginFirstSync(at: .zero)
         var walked: Set<NodeID> = []
         while case .walk(let donor)? = effects.first(where: isWalk), walked.count < 3 {
             walked.insert(donor.nodeID)
@@ -233,10 +233,10 @@ struct FirstSyncTests {
 
     @Test("a first sync that had to leave rows out, since they are ahead of this node's clock, leaves it unsynced")
     func aheadRows() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers([peer(2)], at: .zero)
         _ = engine.receive([heartbeat(from: 2)], at: .zero)
-        _ = engine.decided(.joined, at: .zero)
+        _ = engine.beginFirstSync(at: .zero)
         var outcome = WalkOutcome()
         outcome.isPeerSynced = true
         outcome.aheadCount = 1

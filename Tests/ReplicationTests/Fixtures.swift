@@ -19,7 +19,7 @@ func row(_ key: ByteString, text: String = "t") -> Row {
 func changes(from node: UInt64, sequence: UInt64, rows: [Row]) -> [UInt8] {
     var bytes = ReplicationMessage.changesHeader(
         stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
-    for row in rows { RowCodec.append(row, to: &bytes) }
+    for row in rows { bytes += RowCodec.encode(row) }
     return bytes
 }
 

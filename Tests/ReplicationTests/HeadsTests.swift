@@ -104,15 +104,15 @@ struct HeadsTests {
 
     // MARK: - Helpers
 
-    private func engine(peerCount: UInt64 = 3) -> ReplicationEngine {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+    private func engine(peerCount: UInt64 = 3) -> TestedEngine {
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers((2...(peerCount + 1)).map(peer), at: .zero)
-        _ = engine.decided(.first, at: .zero)
+        _ = engine.open(isSynced: true, at: .zero)
         return engine
     }
 
     /// What the engine's heartbeat at `now` tells of others.
-    private func beat(_ engine: inout ReplicationEngine, at now: EngineInstant) throws -> [ReplicationMessage
+    private func beat(_ engine: inout TestedEngine, at now: EngineInstant) throws -> [ReplicationMessage
         .StreamHead]
     {
         guard case .broadcast(let message, _) = engine.heartbeat(at: now),

@@ -100,7 +100,7 @@ struct PullTests {
         var configuration = ReplicationConfiguration()
         configuration.maxRecentBytes = 1_000
         configuration.maxPullBytesPerSecond = 300
-        var origin = ReplicationEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
+        var origin = TestedEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
         _ = origin.setPeers([peer(2)], at: .zero)
         for index in 0..<50 { _ = origin.committed([row("k\(index)")], at: .zero) }
         #expect(origin.recent.bytes <= 1_000 && origin.recent.count < 50)
@@ -155,20 +155,20 @@ struct PullTests {
 
     // MARK: - Helpers
 
-    private func engine(node: UInt64, peers: [UInt64]) -> ReplicationEngine {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
+    private func engine(node: UInt64, peers: [UInt64]) -> TestedEngine {
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
         _ = engine.setPeers(peers.map(peer), at: .zero)
-        _ = engine.decided(.first, at: .zero)
+        _ = engine.open(isSynced: true, at: .zero)
         return engine
     }
 
-    private func run(_ engine: inout ReplicationEngine, to end: EngineInstant) -> [Effect] {
+    private func run(_ engine: inout TestedEngine, to end: EngineInstant) -> [Effect] {
         var effects: [Effect] = []
         while engine.nextDeadline <= end { effects += engine.advance(to: engine.nextDeadline) }
         return effects
     }
 
-    private func merge(_ message: [UInt8], into engine: inout ReplicationEngine, at now: EngineInstant) {
+    private func merge(_ message: [UInt8], into engine: inout TestedEngine, at now: EngineInstant) {
         let arrival = Arrival(message: message, sender: address(1), delivery: .broadcast(reachedEveryone: true))
         for case .merge(let token, let rows) in engine.receive([arrival], at: now) {
             _ = engine.merged(token, MergeOutcome(isNews: rows.map { _ in true }), at: now)

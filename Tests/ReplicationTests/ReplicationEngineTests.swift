@@ -12,7 +12,7 @@ struct ReplicationEngineTests {
         var engine = readyEngine()
         let rows = (0..<40).map { row("key \($0)", text: String(repeating: "t", count: 100)) }
         let effects = engine.committed(rows, at: .zero)
-        var sent: [Row] = []
+        var sent: [EncodedRow] = []
         for (index, effect) in effects.enumerated() {
             guard case .broadcast(let message, let options) = effect else { Issue.record("\(effect)"); continue }
             #expect(message.count <= 1_200)
@@ -21,7 +21,7 @@ struct ReplicationEngineTests {
             #expect(changes.sequence == UInt64(index + 1))
             sent += changes.rows
         }
-        #expect(sent == rows)
+        #expect(sent == rows.encoded)
         #expect(effects.count == 5)
     }
 
@@ -144,7 +144,7 @@ struct ReplicationEngineTests {
     @Test("a joiner is ready once a walk with a ready donor is finished, and not before")
     func readyAfterWalk() {
         var engine = startingEngine(heard: [2])
-        let effects = engine.decided(.joined, at: .zero)
+        let effects = engine.beginFirstSync(at: .zero)
         #expect(effects.contains(.walk(peer(2))))
         #expect(!engine.isReady)
         var outcome = WalkOutcome()
@@ -157,7 +157,7 @@ struct ReplicationEngineTests {
     @Test("when nobody is ready, all have been walked with before the node opens: the cluster starts as a whole")
     func coldStart() {
         var engine = startingEngine(heard: [2, 3], areReady: false)
-        var effects = engine.decided(.joined, at: .zero)
+        var effects = engine.beginFirstSync(at: .zero)
         for walked in 1...2 {
             #expect(!engine.isReady)
             guard case .walk(let donor) = effects.first(where: isWalk) else { Issue.record("\(effects)"); return }
@@ -169,7 +169,7 @@ struct ReplicationEngineTests {
     @Test("a donor that fails or is busy is tried again, and after the timeout the node opens unsynced")
     func syncTimeout() {
         var engine = startingEngine(heard: [2])
-        var pending = engine.decided(.joined, at: .zero).filter(isWalk)
+        var pending = engine.beginFirstSync(at: .zero).filter(isWalk)
         var tries = 0
         var openedAt: Int?
         for tenth in 0..<400 {
@@ -193,7 +193,7 @@ struct ReplicationEngineTests {
     @Test("a sync that makes progress may take as long as it needs")
     func slowSync() {
         var engine = startingEngine(heard: [2])
-        _ = engine.decided(.joined, at: .zero)
+        _ = engine.beginFirstSync(at: .zero)
         for second in stride(from: 0, to: 200, by: 20) {
             engine.walkProgressed(with: NodeID(2), at: milliseconds(second * 1_000))
             _ = engine.advance(to: milliseconds(second * 1_000))
@@ -204,7 +204,7 @@ struct ReplicationEngineTests {
     @Test("a donor that goes in the middle of the first sync leaves a node that says it is not synced")
     func donorGone() {
         var engine = startingEngine(heard: [2])
-        _ = engine.decided(.joined, at: .zero)
+        _ = engine.beginFirstSync(at: .zero)
         _ = engine.walkFailed(with: NodeID(2), .exchange(.closed), at: milliseconds(700))
         _ = engine.setPeers([], at: milliseconds(800))
         #expect(!runUntil(milliseconds(29_000), &engine).contains(.emit(.becameReady(isSynced: true))))
@@ -214,14 +214,14 @@ struct ReplicationEngineTests {
 
     @Test("joined, but no member replicates: the node opens soon, and does not claim to be synced")
     func nobodyToSyncFrom() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.decided(.joined, at: .zero)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.beginFirstSync(at: .zero)
         #expect(runUntil(milliseconds(600), &engine).contains(.emit(.becameReady(isSynced: false))))
     }
 
     @Test("a peer with this node's id, or two with one, is reported: a database was copied")
     func copiedDatabase() {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         let twin = ReplicationPeer(nodeID: NodeID(1), address: address(9))
         let second = ReplicationPeer(nodeID: NodeID(2), address: address(8))
         let effects = engine.setPeers([twin, second, peer(2)], at: .zero)
@@ -265,7 +265,7 @@ struct ReplicationEngineTests {
     @Test("a hole that shows during the first sync is closed by a walk once the node is open")
     func holeDuringSync() {
         var engine = startingEngine(heard: [2, 3])
-        let effects = engine.decided(.joined, at: .zero)
+        let effects = engine.beginFirstSync(at: .zero)
         guard case .walk(let donor) = effects.first(where: isWalk) else { Issue.record("no walk"); return }
         let other: UInt64 = donor.nodeID == NodeID(2) ? 3 : 2
         _ = engine.receive([heartbeat(from: other, head: 1, root: 9)], at: milliseconds(10))
@@ -278,9 +278,9 @@ struct ReplicationEngineTests {
 
     @Test("first and alone open at once, alone says that it is not synced")
     func opensAlone() {
-        for (decision, isSynced) in [(JoinDecision.first, true), (.alone, false)] {
-            var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
-            #expect(engine.decided(decision, at: .zero).contains(.emit(.becameReady(isSynced: isSynced))))
+        for isSynced in [true, false] {
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            #expect(engine.open(isSynced: isSynced, at: .zero).contains(.emit(.becameReady(isSynced: isSynced))))
             #expect(engine.isReady)
             #expect(engine.isSynced == isSynced)
         }
@@ -290,8 +290,8 @@ struct ReplicationEngineTests {
     func bounded() {
         var configuration = ReplicationConfiguration()
         configuration.maxStreams = 64
-        var engine = ReplicationEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
-        _ = engine.decided(.first, at: .zero)
+        var engine = TestedEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
+        _ = engine.open(isSynced: true, at: .zero)
         var random = RandomRows(seed: 3)
         for index in 0..<5_000 {
             let bytes = (0..<random.int(60)).map { _ in UInt8(random.int(256)) }
@@ -317,8 +317,8 @@ struct ReplicationEngineTests {
     // MARK: - Helpers
 
     /// Not decided yet, with these peers, whose broadcasts arrive.
-    private func startingEngine(heard peers: [UInt64], areReady: Bool = true) -> ReplicationEngine {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+    private func startingEngine(heard peers: [UInt64], areReady: Bool = true) -> TestedEngine {
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers(peers.map(peer), at: .zero)
         for peer in peers {
             _ = engine.receive([heartbeat(from: peer, head: 0, root: 9, isReady: areReady)], at: .zero)
@@ -326,14 +326,14 @@ struct ReplicationEngineTests {
         return engine
     }
 
-    private func readyEngine(node: UInt64 = 1, peers: [UInt64] = [2]) -> ReplicationEngine {
-        var engine = ReplicationEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
+    private func readyEngine(node: UInt64 = 1, peers: [UInt64] = [2]) -> TestedEngine {
+        var engine = TestedEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
         _ = engine.setPeers(peers.map(peer), at: .zero)
-        _ = engine.decided(.first, at: .zero)
+        _ = engine.open(isSynced: true, at: .zero)
         return engine
     }
 
-    private func runUntil(_ end: EngineInstant, _ engine: inout ReplicationEngine) -> [Effect] {
+    private func runUntil(_ end: EngineInstant, _ engine: inout TestedEngine) -> [Effect] {
         var effects: [Effect] = []
         while engine.nextDeadline <= end { effects += engine.advance(to: engine.nextDeadline) }
         return effects

@@ -14,7 +14,8 @@ struct RowCodecTests {
             #expect(bytes.count <= RowCodec.encodedBytes(row))
             var reader = ByteReader(bytes)
             let decoded = try RowCodec.decode(from: &reader)
-            #expect(decoded == row)
+            #expect(decoded.row == row)
+            #expect(decoded.bytes == bytes[...])
             #expect(Array(decoded.key.utf8) == Array(row.key.utf8))
             #expect(reader.isAtEnd)
         }

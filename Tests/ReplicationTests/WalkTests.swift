@@ -14,11 +14,11 @@ struct WalkTests {
         let scale = [0, 1, 5, 300][random.int(4)]
         for _ in 0..<(scale * (1 + random.int(3))) {
             let row = random.row(key: ByteString("key \(random.int(1 + scale * 2))"))
-            if random.int(3) > 0 { _ = left.answer(.merge([row], latest: .max)) }
-            if random.int(3) > 0 { _ = right.answer(.merge([row], latest: .max)) }
+            if random.int(3) > 0 { _ = left.merge([row]) }
+            if random.int(3) > 0 { _ = right.merge([row]) }
         }
         var expected = left
-        _ = expected.answer(.merge(right.sortedRows, latest: .max))
+        _ = expected.merge(right.sortedRows, latest: .max)
         let result = try WalkRun.run(&left, &right)
         #expect(left.sortedRows == expected.sortedRows)
         #expect(right.sortedRows == expected.sortedRows)
@@ -133,7 +133,7 @@ enum WalkMessageSamples {
             .open(.init(lowestVersion: 1, highestVersion: 1, node: NodeID(7), summary: .empty, topSums: [])),
             .sums([.init(top: 3, sums: sums), .init(top: 255, sums: sums)]), .sums([]),
             .digests([BucketDigests(bucket: 65_535, entries: [.init(keyHash: 1, rowHash: .max)])]),
-            .rows((0..<20).map { random.row(key: ByteString("k\($0)")) }), .rows([]),
+            .rows((0..<20).map { EncodedRow(random.row(key: ByteString("k\($0)"))) }), .rows([]),
             .wants([BucketWant(bucket: 2, keyHashes: [1, 2, 3])]), .finish, .done(isSynced: true),
             .done(isSynced: false),
             .refusal(.busy), .push(.init(reachedEveryone: true, sender: NodeID(4), changes: [1, 2, 3])),

@@ -18,7 +18,7 @@ struct LedgerTests {
 
     private func replica(_ rows: Row...) -> MemoryReplica {
         var replica = MemoryReplica(nodeID: writer)
-        _ = replica.answer(.merge(rows, latest: HybridTime(rawValue: .max)))
+        _ = replica.merge(rows.map { EncodedRow($0) }, latest: HybridTime(rawValue: .max))
         return replica
     }
 

@@ -47,7 +47,7 @@ struct DurabilityTests {
                 _ = try await store.update(.externID(key), text: "y")
                 _ = try await store.delete(.externID(key))
             }
-            let times = store.committed.takeNow().map(\.latestStamp.time)
+            let times = store.committed.takeNow().map(\.row.latestStamp.time)
             #expect(times.count == 6)
             for time in times {
                 #expect(time > last, "round \(round)")
@@ -73,7 +73,7 @@ struct DurabilityTests {
             clock.milliseconds += 10
             let store = try open()
             _ = try await store.created("round \(round)")
-            #expect(store.committed.takeNow()[0].latestStamp.time == HybridTime(milliseconds: clock.milliseconds))
+            #expect(store.committed.takeNow()[0].row.latestStamp.time == HybridTime(milliseconds: clock.milliseconds))
             await store.close()
         }
     }
@@ -124,7 +124,7 @@ struct DurabilityTests {
                 == .diskFull(path: path))
         clock.milliseconds -= 3_600_000
         _ = try await store.update(.id(1), text: "b")
-        let time = try #require(store.committed.takeNow().last?.latestStamp.time)
+        let time = try #require(store.committed.takeNow().last?.row.latestStamp.time)
         #expect(time.milliseconds >= clock.milliseconds + 3_600_000)
         let bound = try #require(Int64(try OtherProgram(path).rows("SELECT clock_bound FROM node")[0]))
         #expect(UInt64(bitPattern: bound) >= time.rawValue)

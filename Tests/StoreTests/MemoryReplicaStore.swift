@@ -12,7 +12,7 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     private let lock = NSLock()
     private let wallClock: @Sendable () -> Int64
     private var replica: MemoryReplica
-    private var committedRows: [Row] = []
+    private var committedRows: [EncodedRow] = []
 
     init(nodeID: NodeID, hasher: RowHasher = RowHasher(), wallClock: @escaping @Sendable () -> Int64) {
         self.nodeID = nodeID
@@ -21,9 +21,9 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     }
 
     var summary: TreeSummary { lock.withLock { replica.summary } }
-    var todoCount: Int { lock.withLock { replica.rows.values.count { !$0.isDeleted } } }
+    var todoCount: Int { lock.withLock { replica.rows.values.count { !$0.row.isDeleted } } }
 
-    func takeCommitted() -> [Row] {
+    func takeCommitted() -> [EncodedRow] {
         lock.withLock {
             defer { committedRows = [] }
             return committedRows
@@ -41,9 +41,19 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
 
     func delete(_ key: ByteString) -> Bool { write { $0.delete(key, wallMilliseconds: $1) } }
 
-    func answer(_ request: StoreRequest) async throws -> StoreAnswer { lock.withLock { replica.answer(request) } }
+    func merge(_ rows: [EncodedRow], latest: HybridTime) -> MergeOutcome {
+        lock.withLock { replica.merge(rows, latest: latest) }
+    }
+    func topSums() -> TopSums { lock.withLock { replica.topSums } }
+    func bucketSums(tops: [UInt8]) -> [[UInt64]] { lock.withLock { replica.bucketSums(tops: tops) } }
+    func digests(buckets: [UInt16]) -> [BucketDigests] { lock.withLock { replica.digests(buckets: buckets) } }
+    func compare(_ theirs: [BucketDigests]) -> Comparison { lock.withLock { replica.compare(theirs) } }
+    func rows(_ wants: [BucketWant]) -> [EncodedRow] { lock.withLock { replica.rows(wants) } }
+    func page(after: ByteString?, maxBytes: Int) -> RowPage {
+        lock.withLock { replica.page(after: after, maxBytes: maxBytes) }
+    }
 
-    private func write(_ body: (inout MemoryReplica, Int64) -> Row?) -> Bool {
+    private func write(_ body: (inout MemoryReplica, Int64) -> EncodedRow?) -> Bool {
         lock.withLock {
             guard let row = body(&replica, wallClock()) else { return false }
             committedRows.append(row)

@@ -1,5 +1,6 @@
 import Replication
 import Store
+import TestSupport
 import Testing
 import Transport
 
@@ -31,10 +32,9 @@ struct RandomHistoryTests {
                 let rows = (0..<Int.random(in: 0...12, using: &random)).map { _ in
                     Self.row(near: clock.milliseconds, ours: sqlite.nodeID, &random)
                 }
-                let request = StoreRequest.merge(
-                    rows, latest: HybridTime(milliseconds: clock.milliseconds + 20))
-                let outcome = try await sqlite.replica.answer(request)
-                #expect(try await memory.replica.answer(request) == outcome)
+                let latest = HybridTime(milliseconds: clock.milliseconds + 20)
+                let outcome = try await sqlite.replica.merge(rows.encoded, latest: latest)
+                #expect(try await memory.replica.merge(rows.encoded, latest: latest) == outcome)
             }
             try #require(sqlite.summary == memory.summary, "step \(step)")
             try #require(sqlite.todoCount == memory.todoCount, "step \(step)")

@@ -1,6 +1,7 @@
 import Simulation
 import Replication
 import Store
+import TestSupport
 import Testing
 import Transport
 
@@ -13,7 +14,7 @@ protocol TestedStore: Sendable {
     func create(_ key: ByteString, _ text: ByteString) async throws -> Bool
     func update(_ key: ByteString, text: ByteString?, isCompleted: Bool?) async throws -> Bool
     func delete(_ key: ByteString) async throws -> Bool
-    func takeCommitted() -> [Row]
+    func takeCommitted() -> [EncodedRow]
 }
 
 struct TestedSQLite: TestedStore {
@@ -37,7 +38,7 @@ struct TestedSQLite: TestedStore {
         try await store.update(.externID(key.string), text: text?.string, isCompleted: isCompleted) != nil
     }
     func delete(_ key: ByteString) async throws -> Bool { try await store.delete(.externID(key.string)) }
-    func takeCommitted() -> [Row] { store.committed.takeNow() }
+    func takeCommitted() -> [EncodedRow] { store.committed.takeNow() }
 }
 
 struct TestedMemory: TestedStore {
@@ -56,7 +57,7 @@ struct TestedMemory: TestedStore {
         store.update(key, text: text, isCompleted: isCompleted)
     }
     func delete(_ key: ByteString) -> Bool { store.delete(key) }
-    func takeCommitted() -> [Row] { store.takeCommitted() }
+    func takeCommitted() -> [EncodedRow] { store.takeCommitted() }
 }
 
 enum StoreKind: CaseIterable {
@@ -87,20 +88,18 @@ struct ReplicaStoreTests {
     private func merge(
         _ rows: [Row], _ store: any TestedStore, latest: HybridTime? = nil
     ) async throws -> MergeOutcome {
-        guard case .merge(let outcome) = try await store.replica.answer(.merge(rows, latest: latest ?? anyTime))
-        else { throw TestFailure("not a merge") }
-        return outcome
+        try await store.replica.merge(rows.encoded, latest: latest ?? anyTime)
     }
 
     @Test("An empty store has the empty tree and one empty page", arguments: StoreKind.allCases)
     func empty(kind: StoreKind) async throws {
         let store = try kind.make(clock)
         #expect(store.summary == .empty)
-        #expect(try await store.replica.answer(.topSums) == .topSums(.empty, [UInt64](repeating: 0, count: 256)))
-        #expect(try await store.replica.answer(.page(after: nil, maxBytes: 100)) == .page([], isLast: true))
-        let digests = StoreAnswer.digests([BucketDigests(bucket: 7, entries: [])])
-        #expect(try await store.replica.answer(.digests(buckets: [7])) == digests)
-        #expect(try await store.replica.answer(.merge([], latest: anyTime)) == .merge(MergeOutcome(isNews: [])))
+        let sums = TopSums(summary: .empty, sums: [UInt64](repeating: 0, count: 256))
+        #expect(try await store.replica.topSums() == sums)
+        #expect(try await store.replica.page(after: nil, maxBytes: 100) == RowPage(rows: [], isLast: true))
+        #expect(try await store.replica.digests(buckets: [7]) == [BucketDigests(bucket: 7, entries: [])])
+        #expect(try await merge([], store) == MergeOutcome(isNews: []))
     }
 
     @Test("A merge is news once, and a row that says the same is not", arguments: StoreKind.allCases)
@@ -178,7 +177,7 @@ struct ReplicaStoreTests {
         #expect(try await store.update("a", text: "now", isCompleted: nil))
         #expect(try await store.delete("a"))
         #expect(try await store.create("a", "again"))
-        let committed = store.takeCommitted()
+        let committed = store.takeCommitted().map(\.row)
         #expect(committed.count == 3)
         for row in committed {
             #expect(row.latestStamp.time > future && row.latestStamp.origin == store.nodeID && row.isValid)
@@ -215,7 +214,8 @@ struct ReplicaStoreTests {
         for maxBytes in [0, 1, 100, 200, 1_000, 100_000] {
             #expect(try await allRows(of: store.replica, maxBytes: maxBytes) == sorted)
         }
-        #expect(try await store.replica.answer(.page(after: "\u{10ffff}", maxBytes: 10)) == .page([], isLast: true))
+        let end = try await store.replica.page(after: "\u{10ffff}", maxBytes: 10)
+        #expect(end == RowPage(rows: [], isLast: true))
     }
 
     @Test(
@@ -232,26 +232,23 @@ struct ReplicaStoreTests {
             if number % 13 == 0 { _ = theirs.delete(shared.key) }
         }
         #expect(ours.summary.root != theirs.summary.root)
-        guard case .topSums(_, let ourTops) = try await ours.replica.answer(.topSums),
-            case .topSums(_, let theirTops) = try await theirs.replica.answer(.topSums)
-        else { throw TestFailure("not top sums") }
+        let ourTops = try await ours.replica.topSums().sums
+        let theirTops = try await theirs.replica.topSums().sums
         let tops = (0..<256).filter { ourTops[$0] != theirTops[$0] }.map { UInt8($0) }
-        guard case .bucketSums(let ourSums) = try await ours.replica.answer(.bucketSums(tops: tops)),
-            case .bucketSums(let theirSums) = try await theirs.replica.answer(.bucketSums(tops: tops))
-        else { throw TestFailure("not bucket sums") }
+        let ourSums = try await ours.replica.bucketSums(tops: tops)
+        let theirSums = try await theirs.replica.bucketSums(tops: tops)
         var buckets: [UInt16] = []
         for (index, top) in tops.enumerated() {
             for low in 0..<256 where ourSums[index][low] != theirSums[index][low] {
                 buckets.append(UInt16(top) << 8 | UInt16(low))
             }
         }
-        guard case .digests(let digests) = try await theirs.replica.answer(.digests(buckets: buckets)),
-            case .compare(let comparison) = try await ours.replica.answer(.compare(digests)),
-            case .rows(let wanted) = try await theirs.replica.answer(.rows(comparison.wanted))
-        else { throw TestFailure("not the answers of a walk") }
+        let digests = try await theirs.replica.digests(buckets: buckets)
+        let comparison = try await ours.replica.compare(digests)
+        let wanted = try await theirs.replica.rows(comparison.wanted)
         #expect(!comparison.rows.isEmpty && !wanted.isEmpty && wanted.count < 200)
-        _ = try await merge(wanted, ours)
-        _ = try await merge(comparison.rows, theirs)
+        _ = try await ours.replica.merge(wanted, latest: anyTime)
+        _ = try await theirs.replica.merge(comparison.rows, latest: anyTime)
         #expect(ours.summary == theirs.summary)
         #expect(try await allRows(of: ours.replica) == allRows(of: theirs.replica))
     }
@@ -261,8 +258,7 @@ struct ReplicaStoreTests {
         let store = try kind.make(clock)
         let rows = (0..<2_000).map { row(ByteString("key \($0)")) }
         _ = try await merge(rows, store)
-        guard case .digests(let digests) = try await store.replica.answer(.digests(buckets: Array(0...UInt16.max)))
-        else { throw TestFailure("not digests") }
+        let digests = try await store.replica.digests(buckets: Array(0...UInt16.max))
         #expect(digests.map(\.bucket) == Array(0...UInt16.max))
         #expect(digests.reduce(0) { $0 + $1.entries.count } == rows.count)
         for digest in digests {
@@ -270,10 +266,8 @@ struct ReplicaStoreTests {
             #expect(digest.entries.allSatisfy { UInt16($0.keyHash >> 48) == digest.bucket })
         }
         let wants = digests.map { BucketWant(bucket: $0.bucket, keyHashes: $0.entries.map(\.keyHash)) }
-        guard case .rows(let found) = try await store.replica.answer(.rows(wants)) else {
-            throw TestFailure("not rows")
-        }
-        #expect(Set(found) == Set(rows))
-        #expect(try await store.replica.answer(.compare(digests)) == .compare(Comparison(rows: [], wanted: [])))
+        let found = try await store.replica.rows(wants)
+        #expect(Set(found) == Set(rows.encoded))
+        #expect(try await store.replica.compare(digests) == Comparison(rows: [], wanted: []))
     }
 }

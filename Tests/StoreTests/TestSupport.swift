@@ -108,10 +108,7 @@ extension Store {
     }
 
     func merge(_ rows: [Row], latest: HybridTime = HybridTime(rawValue: .max)) async throws -> MergeOutcome {
-        guard case .merge(let outcome) = try await answer(.merge(rows, latest: latest)) else {
-            throw TestFailure("not a merge")
-        }
-        return outcome
+        try await merge(rows.map { EncodedRow($0) }, latest: latest)
     }
 }
 
@@ -124,11 +121,10 @@ struct TestFailure: Error, CustomStringConvertible {
 func allRows(of store: any ReplicaStore, maxBytes: Int = 1 << 20) async throws -> [Row] {
     var rows: [Row] = []
     while true {
-        let answer = try await store.answer(.page(after: rows.last?.key, maxBytes: maxBytes))
-        guard case .page(let page, let isLast) = answer else { throw TestFailure("not a page") }
-        rows += page
-        if isLast { return rows }
-        try #require(!page.isEmpty)
+        let page = try await store.page(after: rows.last?.key, maxBytes: maxBytes)
+        rows += page.rows.map(\.row)
+        if page.isLast { return rows }
+        try #require(!page.rows.isEmpty)
     }
 }
 

@@ -2,10 +2,6 @@ package import Replication
 package import Simulation
 package import Transport
 
-extension HybridTime {
-    package static let max = HybridTime(rawValue: .max)
-}
-
 /// Both sides of a walk, run to their end over a perfect exchange between two replicas in memory.
 package struct WalkRun {
     package var initiator = WalkOutcome()

@@ -183,7 +183,11 @@ actor MembershipDriver {
             }
             if let decision {
                 self.decision = nil
-                await replication.decided(Self.joinDecision(decision))
+                switch decision {
+                case .first: await replication.open(isSynced: true)
+                case .alone: await replication.open(isSynced: false)
+                case .joined: await replication.beginFirstSync()
+                }
             }
         }
     }
@@ -196,14 +200,6 @@ actor MembershipDriver {
     private static func replicationPeer(_ member: Member) -> ReplicationPeer? {
         guard let nodeID = member.nodeID, channels(of: member).has(.replication) else { return nil }
         return ReplicationPeer(nodeID: nodeID, address: member.address)
-    }
-
-    private static func joinDecision(_ decision: StartDecision) -> JoinDecision {
-        switch decision {
-        case .first: .first
-        case .joined: .joined
-        case .alone: .alone
-        }
     }
 
     // MARK: - Known members

@@ -15,7 +15,7 @@ actor ReplicationDriver {
     /// left for another donor.
     private static let stepLimit: Duration = .seconds(10)
 
-    private typealias Merge = (token: ReplicationEngine.MergeToken, rows: [Row])
+    private typealias Merge = (token: ReplicationEngine.MergeToken, rows: [EncodedRow])
 
     private var engine: ReplicationEngine
     private let configuration: ReplicationConfiguration
@@ -54,33 +54,29 @@ actor ReplicationDriver {
 
     /// The replicating members as membership knows them now.
     func setPeers(_ peers: [ReplicationPeer], areComplete: Bool) {
-        prepare()
-        _ = carryOut(engine.setPeers(peers, areComplete: areComplete, at: clock.now))
+        _ = carryOut(engine.setPeers(peers, areComplete: areComplete, summary: store.summary, at: clock.now))
     }
 
-    /// Membership has decided how this start stands.
-    func decided(_ decision: JoinDecision) {
-        prepare()
-        _ = carryOut(engine.decided(decision, at: clock.now))
+    /// There is nobody to sync from; see `ReplicationEngine.open`.
+    func open(isSynced: Bool) {
+        _ = carryOut(engine.open(isSynced: isSynced, summary: store.summary, at: clock.now))
     }
+
+    /// There are members to sync from.
+    func beginFirstSync() { _ = carryOut(engine.beginFirstSync(summary: store.summary, at: clock.now)) }
 
     /// The transport says that a peer gets our broadcasts from now on.
     func peerConnected() {
-        prepare()
         _ = carryOut(engine.peerConnected(at: clock.now))
     }
 
     var isSynced: Bool { engine.isSynced }
 
-    func peerStatus() -> [PeerReplicationStatus] {
-        prepare()
-        return engine.peerStatus(at: clock.now)
-    }
+    func peerStatus() -> [PeerReplicationStatus] { engine.peerStatus(at: clock.now) }
 
     /// What was counted since the start, and how things stand.
     func figures() async -> ReplicationFigures {
         let pushed = await pushes.traffic
-        prepare()
         return ReplicationFigures(
             stats: engine.stats, isReady: engine.isReady, isSynced: engine.isSynced, openGaps: engine.openGapCount,
             sentExchangeBytes: sentExchangeBytes + pushed.sent,
@@ -102,14 +98,12 @@ actor ReplicationDriver {
     private func receiveArrivals() async {
         let arrivals = transport.arrivals(on: .replication)
         while let batch = await arrivals.next(limit: Self.maxArrivalsPerMerge) {
-            prepare()
-            await perform(carryOut(engine.receive(batch, at: clock.now)))
+            await perform(carryOut(engine.receive(batch, summary: store.summary, at: clock.now)))
         }
     }
 
     private func announceCommits() async {
         while let rows = await store.committed.next(limit: 4_096) {
-            prepare()
             _ = carryOut(engine.committed(rows, at: clock.now))
         }
     }
@@ -119,13 +113,9 @@ actor ReplicationDriver {
             armedDeadline = engine.nextDeadline
             await alarm.wait(until: armedDeadline)
             guard !Task.isCancelled else { return }
-            prepare()
-            _ = carryOut(engine.advance(to: clock.now))
+            _ = carryOut(engine.advance(to: clock.now, summary: store.summary))
         }
     }
-
-    /// The engine compares the peers' roots with ours as of now.
-    private func prepare() { engine.summary = store.summary }
 
     /// Hands off all effects but merges, which it returns for the caller to await.
     private func carryOut(_ effects: [ReplicationEngine.Effect]) -> [Merge] {
@@ -152,9 +142,7 @@ actor ReplicationDriver {
         var isDone = true
         for merge in merges {
             do {
-                let answer = try await store.answer(.merge(merge.rows, latest: latestAccepted()))
-                guard case .merge(let outcome) = answer else { preconditionFailure("a merge answers with .merge") }
-                prepare()
+                let outcome = try await store.merge(merge.rows, latest: latestAccepted())
                 _ = carryOut(engine.merged(merge.token, outcome, at: clock.now))
             } catch {
                 isDone = false
@@ -188,8 +176,8 @@ extension ReplicationDriver {
             let exchange = try await open(with: peer.address)
             defer { exchange.close() }
             let outcome = try await follow(WalkInitiator(node: store.nodeID), over: exchange, of: peer.nodeID)
-            prepare()
-            _ = carryOut(engine.walkFinished(with: peer.nodeID, outcome, at: clock.now))
+            _ = carryOut(
+                engine.walkFinished(with: peer.nodeID, outcome, summary: store.summary, at: clock.now))
         } catch {
             _ = carryOut(engine.walkFailed(with: peer.nodeID, error, at: clock.now))
         }
@@ -243,7 +231,6 @@ extension ReplicationDriver {
         var next: WalkMessage? = .push(first)
         while let message = next {
             guard case .push(let push) = message else { throw .malformed }
-            prepare()
             guard await perform(carryOut(engine.receive(push, at: clock.now))) else { throw .store }
             try await send([WalkMessage.done(isSynced: engine.isSynced).encoded()], over: exchange)
             next = try await receive(from: exchange)
@@ -265,10 +252,10 @@ extension ReplicationDriver {
             case .finished(var outcome):
                 outcome.roundTrips = roundTrips
                 return outcome
-            case .ask(let request):
-                let answer: StoreAnswer
+            case .ask(let question):
+                let answer: WalkAnswer
                 do {
-                    answer = try await store.answer(request)
+                    answer = try await store.answer(question)
                 } catch {
                     log.noteStoreFailure(error, at: clock.now)
                     throw .store

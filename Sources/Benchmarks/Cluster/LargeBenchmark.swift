@@ -79,8 +79,8 @@ struct LargeBenchmark: Sendable {
         let store = try await DatabasePair.open(path)
         for start in stride(from: 0, to: numbers.count, by: Self.batch) {
             try Task.checkCancellation()
-            let rows = numbers[start..<min(start + Self.batch, numbers.count)].map(SampleRows.row)
-            _ = try await store.answer(.merge(rows, latest: HybridTime(rawValue: .max)))
+            let rows = numbers[start..<min(start + Self.batch, numbers.count)].map { EncodedRow(SampleRows.row($0)) }
+            _ = try await store.merge(rows, latest: HybridTime(rawValue: .max))
         }
         await store.close()
         return path

@@ -35,12 +35,13 @@ final class DatabasePair: Sendable {
     }
 
     private func mergeOurs(_ rows: [Row], _ batch: Int, _ isNews: Bool, _ measured: inout Measured) async throws {
-        let requests = stride(from: 0, to: rows.count, by: batch).map {
-            StoreRequest.merge(Array(rows[$0..<min($0 + batch, rows.count)]), latest: HybridTime(rawValue: .max))
+        // As the decoder hands them over: with their bytes.
+        let batches = stride(from: 0, to: rows.count, by: batch).map {
+            rows[$0..<min($0 + batch, rows.count)].map { EncodedRow($0) }
         }
         try await measured.time {
-            for request in requests {
-                guard case .merge(let outcome) = try await store.answer(request) else { continue }
+            for batch in batches {
+                let outcome = try await store.merge(batch, latest: HybridTime(rawValue: .max))
                 precondition(outcome.isNews.allSatisfy { $0 == isNews }, "a merge that was otherwise than made")
             }
         }

@@ -39,8 +39,8 @@ extension StoreBenchmark {
             let memory = ResidentMemory()
             for start in stride(from: 0, to: count, by: batch) {
                 try Task.checkCancellation()
-                let rows = (start..<min(start + batch, count)).map { SampleRows.row($0) }
-                _ = try await store.answer(.merge(rows, latest: HybridTime(rawValue: .max)))
+                let rows = (start..<min(start + batch, count)).map { EncodedRow(SampleRows.row($0)) }
+                _ = try await store.merge(rows, latest: HybridTime(rawValue: .max))
             }
             let growth = memory.growth
             await store.close()

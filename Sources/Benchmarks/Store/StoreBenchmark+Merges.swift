@@ -23,7 +23,7 @@ extension StoreBenchmark {
             "Full sync: \(options.rows) rows into an empty database", subject: "order",
             columns: ["rows/s", "C rows/s", "ours/C", "CPU µs a row", "C CPU µs a row"],
             note: """
-                Store.answer(.merge) with \(Self.largeBatch) rows each, one request after the other, synchronous full. The \
+                Store.merge with \(Self.largeBatch) rows each, one request after the other, synchronous full. The \
                 C loop looks each row up by extern_id in todos with stamps and in tombstones and then inserts it, in \
                 transactions of the same size, with the same pragmas. Turns change every ten requests.
                 """)

@@ -25,7 +25,7 @@ extension StoreBenchmark {
             note: """
                 One task. Lists of \(Self.listLimit) todos: the newest, over and over while nothing is written, which the \
                 store keeps and the C loop reads; and those behind any cursor. Todos by pages: Store.page, \
-                \(Self.pageLimit) after a cursor each, newest first, to the end. Rows by pages: Store.answer(.page) of 64 \
+                \(Self.pageLimit) after a cursor each, newest first, to the end. Rows by pages: Store.page of 64 \
                 KiB in key order with stamps, as a full sync reads them. For both the C loop runs one SELECT with the same \
                 order over all of it and takes every column. Processor time is that of a list, or of a row.
                 """)
@@ -180,13 +180,10 @@ extension StoreBenchmark {
         var count = 0
         var key: ByteString?
         while true {
-            let request = StoreRequest.page(after: key, maxBytes: WalkMessage.targetBytes)
-            guard case .page(let rows, let isLast) = try await store.answer(request) else {
-                preconditionFailure("a page answers with .page")
-            }
-            count += rows.count
-            key = rows.last?.key
-            if isLast { return count }
+            let page = try await store.page(after: key, maxBytes: WalkMessage.targetBytes)
+            count += page.rows.count
+            key = page.rows.last?.key
+            if page.isLast { return count }
         }
     }
 }

@@ -51,12 +51,12 @@ package struct Ledger: Sendable {
 
     /// A database is thrown away: what it had and none of `survivors` has may be gone, whoever acknowledged it.
     mutating func exempt(_ discarded: MemoryReplica, survivors: [MemoryReplica]) {
-        for (key, row) in discarded.rows {
+        for (key, discarded) in discarded.rows {
             guard var todo = todos[key] else { continue }
-            let held = survivors.compactMap { $0.rows[key] }
+            let held = survivors.compactMap { $0.rows[key]?.row }
             func exempt<Value>(_ versions: inout [Version<Value>], _ stamp: (Row) -> Stamp) {
                 exemptedCount += Self.exempt(&versions) { version in
-                    stamp(row) >= version && !held.contains { stamp($0) >= version }
+                    stamp(discarded.row) >= version && !held.contains { stamp($0) >= version }
                 }
             }
             exempt(&todo.presence) { $0.presence.stamp }
@@ -86,10 +86,10 @@ extension Ledger {
         }
         for key in todos.keys.sorted() {
             guard let todo = todos[key] else { continue }
-            if let fault = Self.loss(todo, replica.rows[key]) { report(fault, "\(key)") }
+            if let fault = Self.loss(todo, replica.rows[key]?.row) { report(fault, "\(key)") }
         }
         for row in replica.sortedRows {
-            if let fault = invention(row) { report(.inventedWrite, "\(row.key): \(fault)") }
+            if let fault = invention(row.row) { report(.inventedWrite, "\(row.key): \(fault)") }
         }
         return faults
     }

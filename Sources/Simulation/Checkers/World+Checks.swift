@@ -98,10 +98,11 @@ extension World {
     func heldByAllOpen(besides index: Int) -> [ByteString: PromisedRow] {
         let open = openNodes(besides: index)
         guard let first = open.first else { return [:] }
-        return first.replica.rows.compactMapValues { row in
+        return first.replica.rows.compactMapValues { encoded in
+            let row = encoded.row
             var least = PromisedRow(row)
             for node in open.dropFirst() {
-                guard let other = node.replica.rows[row.key] else { return nil }
+                guard let other = node.replica.rows[row.key]?.row else { return nil }
                 least.lower(to: PromisedRow(other))
             }
             return least
@@ -114,7 +115,7 @@ extension World {
         for node in nodes {
             guard let process = node.process, process.openSince == nil, node.index != opened.index else { continue }
             process.promised = process.promised.reduce(into: [:]) { lowered, promise in
-                guard let row = opened.replica.rows[promise.key] else { return }
+                guard let row = opened.replica.rows[promise.key]?.row else { return }
                 var least = promise.value
                 least.lower(to: PromisedRow(row))
                 lowered[promise.key] = least
@@ -143,7 +144,7 @@ extension World {
         // What is ahead of this node's clock has to wait.
         let latest = latest(node)
         let lacking = process.promised.filter { key, stamp in
-            stamp.latest.time <= latest && !(node.replica.rows[key].map(stamp.isHeld) ?? false)
+            stamp.latest.time <= latest && !((node.replica.rows[key]?.row).map(stamp.isHeld) ?? false)
         }
         guard let key = lacking.keys.min() else { return }
         violate(.staleStart, "\(node.name) serves without \(lacking.count) todos, such as \(key)")

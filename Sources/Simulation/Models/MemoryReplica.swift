@@ -1,11 +1,11 @@
 package import Replication
 package import Transport
 
-/// The rows of one node in memory: the plainest thing that answers every `StoreRequest`. The oracle of the store's tests,
+/// The rows of one node in memory: the plainest thing that answers as a `ReplicaStore`. The oracle of the store's tests,
 /// and the database of simulated nodes.
 package struct MemoryReplica: Sendable {
     package let nodeID: NodeID
-    package private(set) var rows: [ByteString: Row] = [:]
+    package private(set) var rows: [ByteString: EncodedRow] = [:]
     package private(set) var tree = HashTree()
     package private(set) var clock = HybridClock(bound: .zero)
     /// The bound of the clock that survives a restart.
@@ -21,10 +21,10 @@ package struct MemoryReplica: Sendable {
     package var summary: TreeSummary { tree.summary }
 
     /// Rows in key order.
-    package var sortedRows: [Row] { rows.values.sorted { $0.key < $1.key } }
+    package var sortedRows: [EncodedRow] { rows.values.sorted { $0.key < $1.key } }
 
     package func visible(_ key: ByteString) -> Row? {
-        guard let row = rows[key], !row.isDeleted else { return nil }
+        guard let row = rows[key]?.row, !row.isDeleted else { return nil }
         return row
     }
 
@@ -32,7 +32,7 @@ package struct MemoryReplica: Sendable {
     /// numbers this start.
     package mutating func restart(wallMilliseconds: Int64, forgetsBound: Bool = false) -> HybridTime {
         var latest = HybridTime.zero
-        for row in rows.values { latest = max(latest, row.latestStamp.time) }
+        for row in rows.values { latest = max(latest, row.row.latestStamp.time) }
         clock = HybridClock(bound: forgetsBound ? .zero : durableBound, latest: latest)
         let start = clock.next(wallMilliseconds: wallMilliseconds)
         commit()
@@ -45,48 +45,56 @@ package struct MemoryReplica: Sendable {
     }
 
     /// The row as committed, or `nil` when the key is there already.
-    package mutating func create(_ key: ByteString, text: ByteString, wallMilliseconds: Int64) -> Row? {
+    package mutating func create(_ key: ByteString, text: ByteString, wallMilliseconds: Int64) -> EncodedRow? {
         guard visible(key) == nil else { return nil }
         let stamp = nextStamp(wallMilliseconds)
         var row = Row.created(key: key, text: text, atMilliseconds: wallMilliseconds, stamp: stamp)
-        if let old = rows[key] { row = old.merged(with: row) }
-        put(row)
-        return row
+        if let old = rows[key]?.row { row = old.merged(with: row) }
+        return put(EncodedRow(row))
     }
 
     package mutating func update(
         _ key: ByteString, text: ByteString? = nil, completed: Bool? = nil, wallMilliseconds: Int64
-    ) -> Row? {
+    ) -> EncodedRow? {
         guard var row = visible(key) else { return nil }
-        guard text != nil || completed != nil else { return row }
+        guard text != nil || completed != nil else { return rows[key] }
         let stamp = nextStamp(wallMilliseconds)
         if let text { row.text = Register(text, stamp) }
         if let completed { row.completed = Register(completed, stamp) }
-        put(row)
-        return row
+        return put(EncodedRow(row))
     }
 
-    package mutating func delete(_ key: ByteString, wallMilliseconds: Int64) -> Row? {
+    package mutating func delete(_ key: ByteString, wallMilliseconds: Int64) -> EncodedRow? {
         guard let row = visible(key)?.deleted(at: nextStamp(wallMilliseconds)) else { return nil }
-        put(row)
-        return row
+        return put(EncodedRow(row))
     }
 
-    package mutating func answer(_ request: StoreRequest) -> StoreAnswer {
-        switch request {
+    package mutating func answer(_ question: WalkQuestion) -> WalkAnswer {
+        switch question {
         case .merge(let incoming, let latest): return .merge(merge(incoming, latest: latest))
-        case .topSums: return .topSums(tree.summary, tree.topSums)
-        case .bucketSums(let tops): return .bucketSums(tops.map { tree.bucketSums(top: $0) })
-        case .digests(let wanted): return .digests(wanted.map(digests))
+        case .topSums: return .topSums(topSums)
+        case .bucketSums(let tops): return .bucketSums(bucketSums(tops: tops))
+        case .digests(let wanted): return .digests(digests(buckets: wanted))
         case .compare(let theirs): return .compare(compare(theirs))
-        case .rows(let wants): return .rows(wants.flatMap { rows(in: $0.bucket, with: Set($0.keyHashes)) })
-        case .page(let after, let maxBytes): return page(after: after, maxBytes: maxBytes)
+        case .rows(let wants): return .rows(rows(wants))
+        case .page(let after, let maxBytes): return .page(page(after: after, maxBytes: maxBytes))
         }
     }
 
-    private mutating func merge(_ incoming: [Row], latest: HybridTime) -> MergeOutcome {
+    package var topSums: TopSums { TopSums(summary: tree.summary, sums: tree.topSums) }
+
+    package func bucketSums(tops: [UInt8]) -> [[UInt64]] { tops.map { tree.bucketSums(top: $0) } }
+
+    package func digests(buckets: [UInt16]) -> [BucketDigests] { buckets.map(digests) }
+
+    package func rows(_ wants: [BucketWant]) -> [EncodedRow] {
+        wants.flatMap { rows(in: $0.bucket, with: Set($0.keyHashes)) }
+    }
+
+    package mutating func merge(_ incoming: [EncodedRow], latest: HybridTime) -> MergeOutcome {
         var outcome = MergeOutcome(isNews: [])
-        for row in incoming {
+        for encoded in incoming {
+            let row = encoded.row
             let time = row.latestStamp.time
             guard time <= latest else {
                 outcome.isNews.append(false)
@@ -94,12 +102,12 @@ package struct MemoryReplica: Sendable {
                 outcome.furthestAhead = max(outcome.furthestAhead ?? row.latestStamp, row.latestStamp)
                 continue
             }
-            let merged = rows[row.key]?.merged(with: row) ?? row
-            let isNews = rows[row.key] != merged
-            outcome.isNews.append(isNews)
-            guard isNews else { continue }
+            let old = rows[row.key]?.row
+            let merged = old?.merged(with: row) ?? row
+            outcome.isNews.append(merged != old)
+            guard merged != old else { continue }
             clock.observe(time)
-            put(merged)
+            put(merged == row ? encoded.compacted : EncodedRow(merged))
         }
         return outcome
     }
@@ -108,12 +116,13 @@ package struct MemoryReplica: Sendable {
         Stamp(time: clock.next(wallMilliseconds: wallMilliseconds), origin: nodeID)
     }
 
-    private mutating func put(_ row: Row) {
-        if let old = rows[row.key] { tree.remove(hasher.digest(old)) }
+    @discardableResult
+    private mutating func put(_ row: EncodedRow) -> EncodedRow {
+        if let old = rows.updateValue(row, forKey: row.key) { tree.remove(hasher.digest(old)) }
         let digest = hasher.digest(row)
         tree.insert(digest)
-        rows[row.key] = row
         buckets[digest.bucket, default: []].insert(row.key)
+        return row
     }
 
     private func digests(_ bucket: UInt16) -> BucketDigests {
@@ -124,7 +133,7 @@ package struct MemoryReplica: Sendable {
         return BucketDigests(bucket: bucket, entries: entries.sorted { $0.keyHash < $1.keyHash })
     }
 
-    private func compare(_ theirs: [BucketDigests]) -> Comparison {
+    package func compare(_ theirs: [BucketDigests]) -> Comparison {
         var comparison = Comparison(rows: [], wanted: [])
         for their in theirs {
             let our = digests(their.bucket).entries
@@ -138,19 +147,19 @@ package struct MemoryReplica: Sendable {
         return comparison
     }
 
-    private func rows(in bucket: UInt16, with hashes: Set<UInt64>) -> [Row] {
+    private func rows(in bucket: UInt16, with hashes: Set<UInt64>) -> [EncodedRow] {
         (buckets[bucket] ?? []).filter { hashes.contains(hasher.keyHash($0)) }.sorted().compactMap { rows[$0] }
     }
 
-    private func page(after: ByteString?, maxBytes: Int) -> StoreAnswer {
+    package func page(after: ByteString?, maxBytes: Int) -> RowPage {
         let later = sortedRows.drop { row in after.map { row.key <= $0 } ?? false }
-        var page: [Row] = []
+        var page: [EncodedRow] = []
         var bytes = 0
         for row in later {
-            bytes += RowCodec.encodedBytes(row)
+            bytes += RowCodec.encodedBytes(row.row)
             if !page.isEmpty && bytes > maxBytes { break }
             page.append(row)
         }
-        return .page(page, isLast: page.count == later.count)
+        return RowPage(rows: page, isLast: page.count == later.count)
     }
 }

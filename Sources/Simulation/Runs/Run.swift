@@ -78,7 +78,7 @@ package struct Run {
             seed: seed, violations: world.violations, stats: world.stats,
             acknowledgedCount: world.ledger.acknowledgedCount, refusedCount: world.ledger.refusedCount,
             exemptedCount: world.ledger.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
-            todoCount: world.nodes[0].replica.rows.values.count { !$0.isDeleted }, spread: world.spread)
+            todoCount: world.nodes[0].replica.rows.values.count { !$0.row.isDeleted }, spread: world.spread)
     }
 
     /// Everything is mended; the cluster has some time to be whole and equal again.

@@ -144,9 +144,9 @@ struct SimulatedDisk {
     /// What a commit is made of.
     enum Work {
         case write(ClientWrite)
-        case merge(ReplicationEngine.MergeToken, [Row])
+        case merge(ReplicationEngine.MergeToken, [EncodedRow])
         /// Rows that a walk has brought.
-        case walkMerge(exchange: Int, side: Int, [Row])
+        case walkMerge(exchange: Int, side: Int, [EncodedRow])
     }
 
     /// Works that wait for the next commit. Merges wait for their callers, so that there are few; writes are bounded by

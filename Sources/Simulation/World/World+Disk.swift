@@ -50,7 +50,7 @@ extension World {
     }
 
     enum WorkOutcome {
-        case committed(Row)
+        case committed(EncodedRow)
         case refused
         case merged(MergeOutcome)
     }
@@ -61,17 +61,16 @@ extension World {
         let outcomes = batch.map { work -> WorkOutcome in
             switch work {
             case .write(let write):
-                let before = node.replica.rows[write.key]
-                guard let row = apply(write, on: node, wall) else { return .refused }
+                let before = node.replica.rows[write.key]?.row
+                guard let encoded = apply(write, on: node, wall) else { return .refused }
+                let row = encoded.row
                 check(stamp: row.latestStamp, of: node)
                 check(row, after: before, on: node)
                 ledger.committed(row, isAcknowledged: isAcknowledged)
                 spread?.committed(row.key, at: now)
-                return .committed(row)
+                return .committed(encoded)
             case .merge(_, let rows), .walkMerge(_, _, let rows):
-                guard case .merge(let outcome) = node.replica.answer(.merge(rows, latest: latest(node))) else {
-                    return .refused
-                }
+                let outcome = node.replica.merge(rows, latest: latest(node))
                 for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.key, at: now) }
                 return .merged(outcome)
             }
@@ -80,7 +79,7 @@ extension World {
         return outcomes
     }
 
-    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: Int64) -> Row? {
+    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: Int64) -> EncodedRow? {
         switch write.kind {
         case .create(let text): node.replica.create(write.key, text: ByteString(text), wallMilliseconds: wall)
         case .update(let text, let completed):
@@ -97,8 +96,7 @@ extension World {
     }
 
     private func tell(_ batch: [SimulatedDisk.Work], _ outcomes: [WorkOutcome], on index: Int) {
-        prepare(index)
-        var committed: [Row] = []
+        var committed: [EncodedRow] = []
         for (work, outcome) in zip(batch, outcomes) {
             switch (work, outcome) {
             case (.write, .committed(let row)): committed.append(row)

@@ -155,7 +155,6 @@ extension World {
             send(MemberlistCodec.encodeStream(.ack(ack)), number, from: 1)
         case .push:
             guard case .push(let push)? = try? WalkMessage.decode(message) else { return }
-            prepare(index)
             carryOut(nodes[index].process?.replication.receive(push, at: now) ?? [], of: index)
             let isSynced = nodes[index].process?.replication.isSynced ?? false
             send(WalkMessage.done(isSynced: isSynced).encoded(), number, from: 1)
@@ -213,7 +212,7 @@ extension World {
     }
 
     /// The store has answered.
-    func answered(_ answer: StoreAnswer, exchange number: Int, side: Int) {
+    func answered(_ answer: WalkAnswer, exchange number: Int, side: Int) {
         guard let exchange = exchanges[number], var walk = exchange.sides[side].walk else { return }
         if side == 0, case .walk(let peer) = exchange.purpose {
             nodes[exchange.sides[0].node].process?.replication.walkProgressed(with: peer, at: now)
@@ -234,15 +233,16 @@ extension World {
         switch turn.next {
         case .receive: receive(number, side, within: Self.stepLimit)
         case .ask(.merge(let rows, _)): commit(.walkMerge(exchange: number, side: side, rows), on: index)
-        case .ask(let request):
-            let answer = nodes[index].replica.answer(request)
+        case .ask(let question):
+            let answer = nodes[index].replica.answer(question)
             answered(answer, exchange: number, side: side)
         case .finished(let outcome):
             guard side == 0, case .walk(let peer) = exchange.purpose else { return release(number) }
             exchanges[number] = nil
             release(exchange)
-            prepare(index)
-            carryOut(nodes[index].process?.replication.walkFinished(with: peer, outcome, at: now) ?? [], of: index)
+            let effects = nodes[index].process?.replication.walkFinished(
+                with: peer, outcome, summary: summary(index), at: now)
+            carryOut(effects ?? [], of: index)
             settle(index)
         }
     }
@@ -265,7 +265,6 @@ extension World {
                 of: index)
         case .walk(let peer):
             stats.failedWalks += 1
-            prepare(index)
             carryOut(nodes[index].process?.replication.walkFailed(with: peer, seen, at: now) ?? [], of: index)
         case .streamPing, .push: break
         }

@@ -71,8 +71,8 @@ extension World {
     func takeChanges(_ index: Int) {
         while let process = nodes[index].process, process.awaitedMerges.isEmpty, !process.inbox.isEmpty {
             let batch = nodes[index].process?.inbox.take(limit: Self.maxChangesPerMerge) ?? []
-            prepare(index)
-            let effects = nodes[index].process?.replication.receive(batch, at: now) ?? []
+            let effects =
+                nodes[index].process?.replication.receive(batch, summary: summary(index), at: now) ?? []
             for case .merge(let token, _) in effects { nodes[index].process?.awaitedMerges.insert(token) }
             carryOut(effects, of: index)
         }

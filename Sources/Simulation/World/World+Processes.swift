@@ -128,13 +128,12 @@ extension World {
 
     func wake(_ index: Int) {
         carryOut(nodes[index].process?.membership.advance(to: now) ?? [], of: index)
-        prepare(index)
-        carryOut(nodes[index].process?.replication.advance(to: now) ?? [], of: index)
+        carryOut(nodes[index].process?.replication.advance(to: now, summary: summary(index)) ?? [], of: index)
         settle(index)
     }
 
     /// The engine compares roots with its own as of now.
-    func prepare(_ index: Int) { nodes[index].process?.replication.summary = nodes[index].replica.summary }
+    func summary(_ index: Int) -> TreeSummary { nodes[index].replica.summary }
 
     /// Sends what the transport gives, and plans the next wake.
     func settle(_ index: Int) {
@@ -234,14 +233,14 @@ extension World {
             noteDetection(of: member, hasFailed: false)
         case .memberJoined(let member): noteReturn(of: member, seenBy: index)
         case .startDecided(let decision):
-            let join: JoinDecision =
+            let summary = summary(index)
+            let effects =
                 switch decision {
-                case .first: .first
-                case .joined: .joined
-                case .alone: .alone
+                case .first: nodes[index].process?.replication.open(isSynced: true, summary: summary, at: now)
+                case .alone: nodes[index].process?.replication.open(isSynced: false, summary: summary, at: now)
+                case .joined: nodes[index].process?.replication.beginFirstSync(summary: summary, at: now)
                 }
-            prepare(index)
-            carryOut(nodes[index].process?.replication.decided(join, at: now) ?? [], of: index)
+            carryOut(effects ?? [], of: index)
         default: break
         }
     }
@@ -254,9 +253,9 @@ extension World {
         let peers = living.compactMap { member in
             member.nodeID.map { ReplicationPeer(nodeID: $0, address: member.address) }
         }
-        prepare(index)
         let effects = nodes[index].process?.replication.setPeers(
-            peers, areComplete: nodes[index].process?.membership.arePeersComplete ?? true, at: now)
+            peers, areComplete: nodes[index].process?.membership.arePeersComplete ?? true, summary: summary(index),
+            at: now)
         carryOut(effects ?? [], of: index)
     }
 
@@ -279,11 +278,11 @@ extension World {
                 if options.without.contains(.walks) {
                     let outcome = WalkOutcome()
                     carryOut(
-                        nodes[index].process?.replication.walkFinished(with: peer.nodeID, outcome, at: now) ?? [],
+                        nodes[index].process?.replication.walkFinished(
+                            with: peer.nodeID, outcome, summary: summary(index), at: now) ?? [],
                         of: index)
                 } else if options.without.contains(.failover), isOtherDonor(peer, for: index) {
                     perform(in: .milliseconds(100)) { world in
-                        world.prepare(index)
                         let effects = world.nodes[index].process?.replication.walkFailed(
                             with: peer.nodeID, .exchange(.noAnswer), at: world.now)
                         world.carryOut(effects ?? [], of: index)

@@ -92,7 +92,7 @@ extension RandomValues {
                         bucket: number(),
                         entries: (0..<int(5)).map { _ in .init(keyHash: number(), rowHash: number()) })
                 })
-        case 3: return .rows(rows(upTo: 5))
+        case 3: return .rows(rows(upTo: 5).encoded)
         case 4:
             return .wants(
                 (0..<int(4)).map { _ in
@@ -107,7 +107,7 @@ extension RandomValues {
 
     fileprivate mutating func replica(of count: Int, node: UInt64) -> MemoryReplica {
         var replica = MemoryReplica(nodeID: NodeID(node))
-        _ = replica.answer(.merge((0..<count).map { _ in row() }, latest: .max))
+        _ = replica.merge((0..<count).map { _ in row() })
         return replica
     }
 
@@ -117,8 +117,8 @@ extension RandomValues {
             var left = replica(of: 40, node: 3)
             var right = number == 0 ? replica(of: 40, node: 2) : left
             if number == 1 { left = MemoryReplica(nodeID: NodeID(3)) }
-            _ = left.answer(.merge(rows(upTo: 3), latest: .max))
-            _ = right.answer(.merge(rows(upTo: 3), latest: .max))
+            _ = left.merge(rows(upTo: 3))
+            _ = right.merge(rows(upTo: 3))
             let run = try WalkRun.run(&left, &right, responderNode: NodeID(2))
             return [run.toInitiator, run.toResponder]
         }

@@ -1,0 +1,22 @@
+/// What a walk asks the store of its node: the calls of `ReplicaStore` as data, since a walk is without I/O. The driver of
+/// the walk makes the call (`ReplicaStore.answer` in `Store`).
+package enum WalkQuestion: Hashable, Sendable {
+    case merge([EncodedRow], latest: HybridTime)
+    case topSums
+    case bucketSums(tops: [UInt8])
+    case digests(buckets: [UInt16])
+    case compare([BucketDigests])
+    case rows([BucketWant])
+    case page(after: ByteString?, maxBytes: Int)
+}
+
+/// The answer to the question of the same name.
+package enum WalkAnswer: Hashable, Sendable {
+    case merge(MergeOutcome)
+    case topSums(TopSums)
+    case bucketSums([[UInt64]])
+    case digests([BucketDigests])
+    case compare(Comparison)
+    case rows([EncodedRow])
+    case page(RowPage)
+}
