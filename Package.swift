@@ -45,6 +45,9 @@ let package = Package(
         .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
+            name: "Cluster", dependencies: ["Membership", "Replication", "Transport"], exclude: ["DESIGN.md"],
+            swiftSettings: strict),
+        .target(
             name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
         .target(name: "Keys", dependencies: ["CSodium", "Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
@@ -60,7 +63,9 @@ let package = Package(
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Simulation",
-            dependencies: ["Membership", "Replication", "Reports", "Transport", "TransportUDP", "TransportZMQ"],
+            dependencies: [
+                "Cluster", "Membership", "Replication", "Reports", "Transport", "TransportUDP", "TransportZMQ",
+            ],
             exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Benchmarks",
@@ -70,7 +75,8 @@ let package = Package(
         .executableTarget(
             name: "App",
             dependencies: [
-                "Benchmarks", "CSodium", "Keys", "Membership", "Prometheus", "Replication", "Reports", "Simulation",
+                "Benchmarks", "Cluster", "CSodium", "Keys", "Membership", "Prometheus", "Replication", "Reports",
+                "Simulation",
                 "Store",
                 "Transport", "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -128,7 +134,8 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "App", "Keys", "Membership", "Prometheus", "Replication", "Store", "TestSupport", "Transport",
+                "App", "Cluster", "Keys", "Membership", "Prometheus", "Replication", "Store", "TestSupport",
+                "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -154,11 +161,14 @@ let package = Package(
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
+            name: "ClusterTests", dependencies: ["Cluster", "Membership", "Replication", "Simulation", "Transport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "Simulation", "TestSupport", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Replication", "Simulation", "Transport"], exclude: ["regressions.txt"],
+            dependencies: ["Cluster", "Replication", "Simulation", "Transport"], exclude: ["regressions.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "ProcessTests",

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Cluster
 import Membership
 import NIOConcurrencyHelpers
 import Prometheus
@@ -150,7 +151,8 @@ extension NodeFigures {
         var stats = ReplicationStats()
         stats.mergedRows = 10
         figures.replication = ReplicationFigures(
-            stats: stats, isReady: true, isSynced: true, openGaps: 0, sentExchangeBytes: 5, receivedExchangeBytes: 6,
+            stats: stats, isReady: true, isSynced: true, openGaps: 0,
+            traffic: ExchangeTraffic(sentBytes: 5, receivedBytes: 6),
             peers: [
                 PeerReplicationStatus(nodeID: NodeID(2), lag: .milliseconds(1_500)),
                 PeerReplicationStatus(nodeID: NodeID(3), lag: nil),

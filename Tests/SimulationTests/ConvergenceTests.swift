@@ -1,3 +1,4 @@
+import Cluster
 import Replication
 @testable import Simulation
 import Testing
@@ -18,7 +19,7 @@ struct ConvergenceTests {
         let before = world.nodes[0].replica.summary
         world.start(2)
         #expect(world.reach(within: .seconds(5), every: .milliseconds(1)) { $0.isServing(2) })
-        #expect(world.nodes[2].replica.summary == before && world.nodes[2].process?.replication.isSynced == true)
+        #expect(world.nodes[2].replica.summary == before && world.nodes[2].process?.core.replication.isSynced == true)
     }
 
     @Test("a node that starts under writes lacks nothing once it is open", arguments: TransportKind.allCases, 1...10)
@@ -33,7 +34,7 @@ struct ConvergenceTests {
             world.write(.create(text: "x"), key: "key \(step)", on: step % 4)
             world.run(until: world.now + .milliseconds(5))
         }
-        #expect(world.nodes[4].process?.replication.isSynced == true)
+        #expect(world.nodes[4].process?.core.replication.isSynced == true)
         // Time for what is under way, and none for a walk.
         world.run(until: world.now + .milliseconds(40))
         #expect(world.areEqual)
@@ -63,7 +64,7 @@ struct ConvergenceTests {
             world.run(until: world.now + .milliseconds(50))
         }
         #expect(world.reach(within: .seconds(1)) { $0.areEqual })
-        let relayed = world.nodes.reduce(0) { $0 + ($1.process?.replication.stats.relayedMessages ?? 0) }
+        let relayed = world.nodes.reduce(0) { $0 + ($1.process?.core.replication.stats.relayedMessages ?? 0) }
         #expect(relayed > 100, "nobody passed anything on")
         #expect(world.spread?.unfinishedCount == 0 && world.spread?.count == 40)
         check(world)
@@ -109,7 +110,8 @@ struct ConvergenceTests {
                 let count = $0.nodes[3].replica.rows.count
                 return count > 0 && count < 400
             }, "no moment in the middle")
-        let donor = world.exchanges.values.first { $0.sides[0].node == 3 && $0.sides[0].walk != nil }?.sides[1].node
+        let donor = world.exchanges.values.first { $0.sides[0].node == 3 && $0.sides[0].id?.channel == .replication }?
+            .sides[1].node
         #expect(donor != nil)
         world.kill(donor ?? 0)
         #expect(world.reach(within: .seconds(2), every: .milliseconds(1)) { $0.isServing(3) })

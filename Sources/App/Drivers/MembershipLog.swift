@@ -110,16 +110,12 @@ struct MembershipLog {
         if failures[target] != nil || failures.count < Self.maxFailures { failures[target] = reason }
     }
 
-    func noteServeFailure(_ error: ExchangeError, peer: PeerAddress) {
-        logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: "\(error)"])
-    }
-
     mutating func noteStoreFailure(_ error: any Error, at now: EngineInstant) {
         guard let repeats = repeated.note("store", at: now) else { return }
         logger.log(.error, "Could not read or keep the list of members", [.reason: "\(error)", .repeats: repeats])
     }
 
-    func countMalformed(from peer: PeerAddress) {
+    func noteMalformed(from peer: PeerAddress) {
         logger.log(.debug, "Dropped a message that is none", [.peerAddress: peer])
     }
 

@@ -67,6 +67,10 @@ struct ReplicationLog {
         logger.log(.debug, "A peer's exchange ended early", [.peerAddress: peer, .reason: Self.describe(error)])
     }
 
+    func notePushFailure(_ error: WalkError, peer: PeerAddress) {
+        logger.log(.debug, "Could not push changes", [.peerAddress: peer, .reason: Self.describe(error)])
+    }
+
     func noteServed(_ outcome: WalkOutcome, peer: PeerAddress) {
         logger.log(
             .debug, "Served a peer's comparison",

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import CoreMetrics
 internal import Membership
 internal import Replication
@@ -100,8 +101,8 @@ private struct ReplicationCarrier {
         sentChanges.carry(stats.pushedMessages, MetricName.Way.exchange.rawValue)
         walkRows.carry(stats.walkRowsSent, MetricName.Direction.sent.rawValue)
         walkRows.carry(stats.walkRowsReceived, MetricName.Direction.received.rawValue)
-        exchangeBytes.carry(figures.sentExchangeBytes, MetricName.Direction.sent.rawValue)
-        exchangeBytes.carry(figures.receivedExchangeBytes, MetricName.Direction.received.rawValue)
+        exchangeBytes.carry(figures.traffic.sentBytes, MetricName.Direction.sent.rawValue)
+        exchangeBytes.carry(figures.traffic.receivedBytes, MetricName.Direction.received.rawValue)
         carry(figures.peers, names: names)
     }
 

@@ -13,9 +13,8 @@ struct NodeFigures: Sendable {
 
     var store = OfStore()
     var isReady = false
-    /// `nil` for a node that stands alone.
+    /// Both `nil` for a node that stands alone, and before a node has begun to look for others.
     var replication: ReplicationFigures?
-    /// `nil` also before a node has begun to look for others.
     var membership: MembershipFigures?
     var transport: TransportStats?
     var system = SystemFigures()
@@ -27,9 +26,9 @@ extension NodeFigures {
         var figures = NodeFigures()
         figures.store = OfStore(
             todos: store.todoCount, rows: store.summary.count, waitingWrites: store.waitingWriteCount)
-        figures.isReady = core?.replication.readiness.isSet ?? true
-        figures.replication = await core?.replication.figures()
-        figures.membership = await core?.membership?.figures()
+        figures.isReady = core?.readiness.isSet ?? true
+        figures.replication = await core?.driver?.replicationFigures()
+        figures.membership = await core?.driver?.membershipFigures()
         figures.transport = core?.transport.stats
         // Fails only when the process ends, and then nobody looks.
         figures.system = (try? await OwnThread.run { SystemFigures.read(store) }) ?? SystemFigures()

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Logging
 internal import Membership
 internal import Replication
@@ -8,9 +9,10 @@ internal import Transport
 /// The parts of a node that make it a member: transport, membership and replication.
 struct ClusterCore: Service {
     let transport: any Transport
-    let replication: ReplicationDriver
+    /// Set when clients may be served.
+    let readiness = ReadinessFlag()
 
-    private let membershipBox: MembershipBox
+    private let driverBox = Current<NodeDriver?>(nil)
     private let settings: Settings
     private let cluster: Settings.Cluster
     private let store: Store
@@ -31,12 +33,6 @@ struct ClusterCore: Service {
         self.stop = stop
         self.logger = logger
         transport = try await Self.bind(cluster)
-        var configuration = ReplicationConfiguration()
-        configuration.syncTimeout = cluster.syncTimeout
-        replication = ReplicationDriver(
-            configuration: configuration, transport: transport, store: store, clock: clock,
-            seed: .random(in: .min ... .max), logger: logger)
-        membershipBox = MembershipBox()
         if cluster.encryptKey == nil, !transport.boundAddress.isLoopback {
             logger.log(
                 .warning, "No cluster.encrypt_key: whoever reaches this address can read and change all todos",
@@ -45,7 +41,7 @@ struct ClusterCore: Service {
     }
 
     /// `nil` until the node has begun to look for others.
-    var membership: MembershipDriver? { membershipBox.driver }
+    var driver: NodeDriver? { driverBox.value }
 
     /// Until told to stop: then the node says farewell before anything ends.
     func run() async throws {
@@ -68,11 +64,10 @@ struct ClusterCore: Service {
 
     private func runEngines() async throws {
         guard let httpPort = await listening.port() else { return }
-        let driver = try await makeMembership(httpPort: httpPort)
-        membershipBox.driver = driver
+        let driver = try await makeDriver(httpPort: httpPort)
+        driverBox.value = driver
         let seeds = cluster.seeds.map(\.description)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await replication.run() }
             group.addTask { await driver.run(seeds: seeds) }
             try? await gracefulShutdown()
             stop.set()
@@ -102,30 +97,37 @@ struct ClusterCore: Service {
         return resolved
     }
 
-    private func makeMembership(httpPort: UInt16) async throws -> MembershipDriver {
+    private func makeDriver(httpPort: UInt16) async throws -> NodeDriver {
+        let local = try await localMember(httpPort: httpPort)
+        var membership = MembershipConfiguration()
+        membership.joining.joinTimeout = cluster.joinTimeout
+        var replication = ReplicationConfiguration()
+        replication.syncTimeout = cluster.syncTimeout
+        replication.maxMessageBytes = transport.maxMessageBytes
+        let core = NodeCore(
+            local, start: store.streamStart, membership: membership, replication: replication,
+            seed: (.random(in: .min ... .max), .random(in: .min ... .max)), at: clock.now)
+        logger.log(
+            .info, "Starting as a member",
+            [
+                .nodeName: settings.nodeName, .nodeID: store.nodeID, .transport: transport.kind,
+                .bindAddress: transport.boundAddress, .advertiseAddress: local.address, .todoCount: store.todoCount,
+            ])
+        return NodeDriver(
+            core: core, transport: transport, store: store, clock: clock, readiness: readiness, logger: logger)
+    }
+
+    private func localMember(httpPort: UInt16) async throws -> LocalMember {
         let bound = transport.boundAddress
         let advertised = try await OwnAddress.advertised(
             bound: bound, configured: cluster.advertiseAddress, seeds: cluster.seeds)
-        var tags = MemberTags()
-        tags.values[MemberTags.Key.channels] = "mr"
+        var tags = MemberTags.node
         tags.values[MemberTags.Key.version] = BuildInfo.version
         tags.values[MemberTags.Key.http] = httpAddress(port: httpPort, advertised: advertised)
-        var configuration = MembershipConfiguration()
-        configuration.joining.joinTimeout = cluster.joinTimeout
         do throws(LocalMemberError) {
-            let local = try LocalMember(
+            return try LocalMember(
                 name: settings.nodeName, nodeID: store.nodeID, address: advertised,
                 otherAddresses: OwnAddress.all(bound: bound), tags: tags)
-            logger.log(
-                .info, "Starting as a member",
-                [
-                    .nodeName: settings.nodeName, .nodeID: store.nodeID, .transport: transport.kind,
-                    .bindAddress: bound, .advertiseAddress: advertised, .todoCount: store.todoCount,
-                ])
-            return MembershipDriver(
-                engine: MembershipEngine(
-                    configuration: configuration, local: local, seed: .random(in: .min ... .max), at: clock.now),
-                transport: transport, replication: replication, store: store, clock: clock, logger: logger)
         } catch {
             throw StartError.unusableIdentity("\(error)")
         }

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Membership
 internal import Replication
 internal import Store
@@ -10,23 +11,34 @@ struct StatusReporter: Sendable {
     /// `nil` for a node that stands alone.
     let core: ClusterCore?
 
-    var isReady: Bool { core?.replication.readiness.isSet ?? true }
+    var isReady: Bool { core?.readiness.isSet ?? true }
 
     func report() async -> NodeStatus {
         NodeStatus(
-            nodeName: settings.nodeName, isReady: isReady, isSynced: await core?.replication.isSynced ?? true,
+            nodeName: settings.nodeName, isReady: isReady, isSynced: await isSynced,
             isClusterMode: core != nil, transport: core?.transport.kind, members: await members(),
             todoCount: store.todoCount, fingerprint: store.summary.fingerprint)
     }
 
+    private var isSynced: Bool {
+        get async {
+            guard let core else { return true }
+            return await core.driver?.look { core, _ in core.replication.isSynced } ?? false
+        }
+    }
+
     private func members() async -> [NodeStatus.Member] {
-        guard let core, let membership = core.membership else { return [alone] }
-        let replicas = await core.replication.peerStatus()
-        let lags = Dictionary(replicas.map { ($0.nodeID, $0.lag) }) { first, _ in first }
+        guard let driver = core?.driver else { return [alone] }
+        let (known, lags, now) = await driver.look { core, moment in
+            let lags = core.replication.peerStatus(at: moment.now).map { ($0.nodeID, $0.lag) }
+            return (
+                core.membership.members, Dictionary(lags) { first, _ in first },
+                core.membership.ownTime(at: moment.now)
+            )
+        }
         var members: [NodeStatus.Member] = []
-        for member in await membership.members where member.isConfirmed {
-            let age: Duration? =
-                if let seen = member.lastSeen { await membership.age(of: seen) } else { nil }
+        for member in known where member.isConfirmed {
+            let age = member.lastSeen.map { now - $0 }
             let isSelf = member.name == settings.nodeName
             members.append(
                 NodeStatus.Member(

@@ -1,6 +1,7 @@
-internal import Reports
+internal import Cluster
 internal import Membership
 internal import Replication
+internal import Reports
 internal import Transport
 
 /// Checkers of data, clocks and bounds. They know what was promised, and nothing of how it is kept.
@@ -44,9 +45,9 @@ extension World {
         nodes.allSatisfy { $0.replica.summary == nodes[0].replica.summary }
     }
 
-    package var areReady: Bool { nodes.allSatisfy { $0.process?.replication.isReady == true } }
+    package var areReady: Bool { nodes.allSatisfy { $0.process?.core.replication.isReady == true } }
 
-    var areSynced: Bool { nodes.allSatisfy { $0.process?.replication.isSynced == true } }
+    var areSynced: Bool { nodes.allSatisfy { $0.process?.core.replication.isSynced == true } }
 
     /// After the healing: nothing lost, nothing invented, all equal, field by field.
     func checkData() {
@@ -90,7 +91,7 @@ extension World {
     // MARK: Starts
 
     func openNodes(besides index: Int) -> [SimulatedNode] {
-        nodes.filter { $0.index != index && !$0.isCopy && $0.process?.replication.isSynced == true }
+        nodes.filter { $0.index != index && !$0.isCopy && $0.process?.core.replication.isSynced == true }
     }
 
     /// What every open node has now, by the least stamp of each register: a node that starts now may not claim to be
@@ -136,7 +137,8 @@ extension World {
         // Nodes on copies of one database exchange nothing. A database thrown away since may have been the only one to have
         // something; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take itself for
         // the first.
-        guard process.replication.isSynced || !process.replication.isReady, discardedAt ?? .zero < process.startedAt,
+        guard process.core.replication.isSynced || !process.core.replication.isReady,
+            discardedAt ?? .zero < process.startedAt,
             !nodes.contains(where: \.isCopy),
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
             process.promisers.contains(where: { nodes[$0].hasBeenWell(since: process.startedAt) })
@@ -150,13 +152,19 @@ extension World {
         violate(.staleStart, "\(node.name) serves without \(lacking.count) todos, such as \(key)")
     }
 
+    /// What a node has to take, by its own clock.
+    private func latest(_ node: SimulatedNode) -> HybridTime {
+        let skew = options.replication.maxClockSkew.wholeNanoseconds / 1_000_000
+        return HybridTime(milliseconds: node.clock.milliseconds(at: now) + skew, counter: .max)
+    }
+
     /// A node that was well for this long, with an open node that was well too in reach, is open.
     private static let longestStart: Duration = .seconds(12)
 
     func checkStarts() {
         let since = now + (.zero - Self.longestStart)
         guard now - .zero > Self.longestStart else { return }
-        for node in nodes where node.hasBeenWell(since: since) && node.process?.replication.isReady == false {
+        for node in nodes where node.hasBeenWell(since: since) && node.process?.core.replication.isReady == false {
             guard !node.isCopy, !node.disk.isFull, node.disk.slowUntil <= since, node.disk.wellSince <= since else {
                 continue
             }
@@ -164,7 +172,7 @@ extension World {
                 donor.index != node.index && !donor.isCopy && donor.hasBeenWell(since: since)
                     && donor.process?.openSince.map { $0 <= since } == true
                     && network.hasConnected(node.index, donor.index, since: since)
-                    && (donor.index < Self.seedCount || node.process?.membership.member(named: donor.name) != nil)
+                    && (donor.index < Self.seedCount || node.process?.core.membership.member(named: donor.name) != nil)
             }
             guard let donor else { continue }
             violate(.lateStart, "\(node.name) is not open, with \(donor.name) in reach")
@@ -177,7 +185,7 @@ extension World {
     func checkBounds() {
         for node in nodes {
             guard let process = node.process else { continue }
-            for occupancy in process.membership.occupancy + process.replication.occupancy {
+            for occupancy in process.core.occupancy {
                 check(occupancy, .memoryBound, of: node)
             }
             for occupancy in process.transport.occupancy + [process.inbox.occupancy] {

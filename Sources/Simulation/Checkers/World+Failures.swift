@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Membership
 internal import Transport
 
@@ -133,7 +134,7 @@ extension World {
 
     /// Everybody sees everybody as alive.
     package var isWhole: Bool {
-        nodes.allSatisfy { $0.process?.membership.count(of: .alive) == nodes.count }
+        nodes.allSatisfy { $0.process?.core.membership.count(of: .alive) == nodes.count }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Membership
 internal import Replication
 internal import Transport
@@ -153,7 +154,7 @@ extension World {
             node.disk.wellSince = now
             if node.isCopy { replaceCopy(node.index) }
             // Who has said farewell does not come back by itself.
-            if node.process?.membership.isLeaving == true { kill(node.index) }
+            if node.process?.core.membership.isLeaving == true { kill(node.index) }
             if node.process == nil { start(node.index) }
         }
     }

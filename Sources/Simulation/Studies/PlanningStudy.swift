@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Replication
 internal import Transport
 
@@ -139,7 +140,7 @@ package struct PlanningStudy {
 
     private var replicationCounts: (received: Int, duplicates: Int) {
         world.nodes.reduce((0, 0)) { sum, node in
-            guard let stats = node.process?.replication.stats else { return sum }
+            guard let stats = node.process?.core.replication.stats else { return sum }
             return (sum.0 + stats.receivedMessages, sum.1 + stats.duplicateMessages)
         }
     }

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Membership
 internal import Replication
 internal import Transport
@@ -54,25 +55,25 @@ final class SimulatedNode {
     }
 }
 
-/// What a running process holds and loses when it dies. A class, so that its engines are changed where they are: a copy
-/// that is still held somewhere would be a copy of all they know at the next change.
+/// What a running process holds and loses when it dies. A class, so that its core is changed where it is: a copy that is
+/// still held somewhere would be a copy of all the core knows at the next change.
 final class SimulatedProcess {
-    var membership: MembershipEngine
-    var replication: ReplicationEngine
+    var core: NodeCore
     var transport: any TransportModel
+    /// Inputs that wait while effects of an earlier one are carried out.
+    var inputs = FIFO<NodeCore.Input>()
+    var isBusy = false
+    /// Its exchanges: their numbers in the world, and which side it is.
+    var exchanges: [ExchangeID: (number: Int, side: Int)] = [:]
+    var acceptedCount: UInt64 = 0
     /// Since when it stands still.
     var pausedSince: EngineInstant?
     /// What arrived meanwhile, in order.
     var unread: [World.Event] = []
     /// The next wake that is planned.
     var wakeAt: EngineInstant?
-    /// Peers have changed, and those below hear of it soon.
-    var willChangePeers = false
-    var servedWalks = 0
-    /// Changes that wait for the merge under way.
+    /// Changes that wait until the core takes them.
     var inbox = Inbox()
-    /// Merges of what came from the inbox: the next batch is taken when they are done.
-    var awaitedMerges: Set<ReplicationEngine.MergeToken> = []
     let startedAt: EngineInstant
     /// Since when it serves clients.
     var openSince: EngineInstant?
@@ -80,30 +81,23 @@ final class SimulatedProcess {
     /// What all open nodes had when it started, and those of them that it was told to look for.
     var promised: [ByteString: PromisedRow] = [:]
     var promisers: [Int] = []
-    /// Where its first sync began.
-    var firstDonor: NodeID?
+    /// Where its first sync began, while that is the only donor it may try.
+    var firstDonor: PeerAddress?
     var isPaused: Bool { pausedSince != nil }
 
-    init(
-        membership: MembershipEngine, replication: ReplicationEngine, transport: any TransportModel,
-        startedAt: EngineInstant
-    ) {
-        self.membership = membership
-        self.replication = replication
+    init(core: NodeCore, transport: any TransportModel, startedAt: EngineInstant) {
+        self.core = core
         self.transport = transport
         self.startedAt = startedAt
     }
 
-    /// The first deadline of the three.
+    /// The first deadline of the two.
     func nextDeadline() -> EngineInstant? {
-        // As an inout, since a property of a class is copied to be read, and an engine has many parts.
-        func deadline(_ engine: inout MembershipEngine) -> EngineInstant? { engine.nextDeadline }
-        func deadline(_ engine: inout ReplicationEngine) -> EngineInstant { engine.nextDeadline }
+        // As an inout, since a property of a class is copied to be read, and a core has many parts.
+        func deadline(_ core: inout NodeCore) -> EngineInstant { core.nextDeadline }
         func deadline(_ model: inout any TransportModel) -> EngineInstant? { model.nextDeadline }
-        var earliest = deadline(&replication)
-        if let next = deadline(&membership), next < earliest { earliest = next }
-        if let next = deadline(&transport), next < earliest { earliest = next }
-        return earliest
+        let earliest = deadline(&core)
+        return deadline(&transport).map { min($0, earliest) } ?? earliest
     }
 }
 
@@ -144,9 +138,9 @@ struct SimulatedDisk {
     /// What a commit is made of.
     enum Work {
         case write(ClientWrite)
-        case merge(ReplicationEngine.MergeToken, [EncodedRow])
-        /// Rows that a walk has brought.
-        case walkMerge(exchange: Int, side: Int, [EncodedRow])
+        case merge(ReplicationEngine.MergeToken, [EncodedRow], latest: HybridTime)
+        /// Rows that a walk of the process of that epoch has brought.
+        case walkMerge(ExchangeID, epoch: Int, [EncodedRow], latest: HybridTime)
     }
 
     /// Works that wait for the next commit. Merges wait for their callers, so that there are few; writes are bounded by

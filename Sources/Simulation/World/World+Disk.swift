@@ -1,4 +1,4 @@
-internal import Membership
+internal import Cluster
 internal import Replication
 internal import Transport
 
@@ -69,9 +69,9 @@ extension World {
                 ledger.committed(row, isAcknowledged: isAcknowledged)
                 spread?.committed(row.key, at: now)
                 return .committed(encoded)
-            case .merge(_, let rows), .walkMerge(_, _, let rows):
-                let outcome = node.replica.merge(rows, latest: latest(node))
-                for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.key, at: now) }
+            case .merge(_, let rows, let latest), .walkMerge(_, _, let rows, let latest):
+                let outcome = node.replica.merge(rows, latest: latest)
+                for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.row.key, at: now) }
                 return .merged(outcome)
             }
         }
@@ -89,40 +89,32 @@ extension World {
         }
     }
 
-    /// Rows stamped later than this wait: their writer's clock is too far ahead.
-    func latest(_ node: SimulatedNode) -> HybridTime {
-        let skew = options.replication.maxClockSkew.wholeNanoseconds / 1_000_000
-        return HybridTime(milliseconds: node.clock.milliseconds(at: now) + skew, counter: .max)
-    }
-
     private func tell(_ batch: [SimulatedDisk.Work], _ outcomes: [WorkOutcome], on index: Int) {
         var committed: [EncodedRow] = []
         for (work, outcome) in zip(batch, outcomes) {
             switch (work, outcome) {
             case (.write, .committed(let row)): committed.append(row)
             case (.write, _): ledger.refused()
-            case (.merge(let token, _), .merged(let merge)):
-                carryOut(nodes[index].process?.replication.merged(token, merge, at: now) ?? [], of: index)
-                arrivalsMerged(token, on: index)
-            case (.walkMerge(let exchange, let side, _), .merged(let merge)):
-                answered(.merge(merge), exchange: exchange, side: side)
+            case (.merge(let token, _, _), .merged(let merge)): feed(.merged(token, merge), to: index)
+            case (.walkMerge(let id, let epoch, _, _), .merged(let merge)):
+                if epoch == nodes[index].epoch { feed(.exchange(id, .answered(.merge(merge))), to: index) }
             case (.merge, _), (.walkMerge, _): break
             }
         }
-        guard !committed.isEmpty else { return }
-        carryOut(nodes[index].process?.replication.committed(committed, at: now) ?? [], of: index)
+        takeChanges(index)
+        if !committed.isEmpty { feed(.committed(committed), to: index) }
     }
 
     private func fail(_ batch: [SimulatedDisk.Work], on index: Int) {
         for work in batch {
             switch work {
             case .write: ledger.refused()
-            case .merge(let token, _):
-                carryOut(nodes[index].process?.replication.mergeFailed(token, at: now) ?? [], of: index)
-                arrivalsMerged(token, on: index)
-            case .walkMerge(let exchange, let side, _): breakExchange(exchange, side: side, .store)
+            case .merge(let token, _, _): feed(.mergeFailed(token), to: index)
+            case .walkMerge(let id, let epoch, _, _):
+                if epoch == nodes[index].epoch { feed(.exchange(id, .storeFailed), to: index) }
             }
         }
+        takeChanges(index)
     }
 }
 

@@ -1,5 +1,4 @@
-internal import Membership
-internal import Replication
+internal import Cluster
 internal import Transport
 
 /// Packets on their way: lost, late, doubled and cut off as datagrams; held back and broken off as connections.
@@ -46,42 +45,18 @@ extension World {
         guard !process.isPaused else {
             // What a socket holds is bounded; beyond it the newest is lost.
             if process.unread.count < 4_096 {
-                nodes[to].process?.unread.append(.packet(content, from: from, to: to, epoch: nodes[to].epoch))
+                process.unread.append(.packet(content, from: from, to: to, epoch: nodes[to].epoch))
             }
             return
         }
-        let arrivals = nodes[to].process?.transport.receive(content, from: nodes[from].address) ?? []
-        for (channel, arrival) in arrivals {
+        for (channel, arrival) in process.transport.receive(content, from: nodes[from].address) {
             switch channel {
-            case .membership:
-                guard let message = try? MemberlistCodec.decode(arrival.message) else { continue }
-                carryOut(
-                    nodes[to].process?.membership.receive(message, from: arrival.sender, at: now) ?? [], of: to)
-            case .replication: nodes[to].process?.inbox.append(arrival)
+            case .membership: feed(.arrived([arrival], on: .membership), to: to)
+            case .replication: process.inbox.append(arrival)
             }
         }
         takeChanges(to)
         settle(to)
-    }
-
-    /// Changes taken into one merge, and so into one commit.
-    private static let maxChangesPerMerge = 512
-
-    /// Hands the changes that have arrived to the engine, unless it still merges earlier ones: so does a driver.
-    func takeChanges(_ index: Int) {
-        while let process = nodes[index].process, process.awaitedMerges.isEmpty, !process.inbox.isEmpty {
-            let batch = nodes[index].process?.inbox.take(limit: Self.maxChangesPerMerge) ?? []
-            let effects =
-                nodes[index].process?.replication.receive(batch, summary: summary(index), at: now) ?? []
-            for case .merge(let token, _) in effects { nodes[index].process?.awaitedMerges.insert(token) }
-            carryOut(effects, of: index)
-        }
-    }
-
-    /// The store has done, or given up, what was taken last.
-    func arrivalsMerged(_ token: ReplicationEngine.MergeToken, on index: Int) {
-        guard nodes[index].process?.awaitedMerges.remove(token) != nil else { return }
-        takeChanges(index)
     }
 
     // MARK: Connections
@@ -125,10 +100,10 @@ extension World {
     }
 
     /// Connects to newcomers, both ways: a link for what is sent to them, a subscription to what they broadcast.
-    func connectPeers(of index: Int, _ living: [Member]) {
+    func connectPeers(of index: Int, _ peers: [Peer]) {
         guard options.transport == .zmq else { return }
-        for member in living {
-            guard let peer = SimulatedNode.index(member.address), peer < nodes.count else { continue }
+        for peer in peers {
+            guard let peer = SimulatedNode.index(peer.address), peer < nodes.count else { continue }
             dial(index, peer, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))
             dial(peer, index, in: generator.duration(in: .milliseconds(1)...(.milliseconds(20))))
         }
@@ -155,7 +130,7 @@ extension World {
             network.connections[place].state = .up
             network.connections[place].lastArrival = now
             if nodes[from].process?.isPaused == false {
-                carryOut(nodes[from].process?.replication.peerConnected(at: now) ?? [], of: from)
+                feed(.connected, to: from)
                 settle(from)
             }
         case .up:

@@ -28,7 +28,6 @@ package final class World {
         case connection(from: Int, to: Int)
         case resume(Int, epoch: Int)
         case unread(Int, epoch: Int)
-        case peers(Int, epoch: Int)
         case action(Int)
     }
 
@@ -143,8 +142,6 @@ package final class World {
             if nodes[index].epoch == epoch { resume(index) }
         case .unread(let index, let epoch):
             if nodes[index].epoch == epoch { readUnread(index) }
-        case .peers(let index, let epoch):
-            if nodes[index].epoch == epoch { changePlannedPeers(index) }
         case .action(let number):
             let action = actions.removeValue(forKey: number)
             action?(self)

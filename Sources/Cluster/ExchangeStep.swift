@@ -1,0 +1,35 @@
+package import Replication
+package import Transport
+
+/// What a driver does next on one exchange: it sends the messages in order, then does one thing of `Next`.
+package struct ExchangeStep: Hashable, Sendable {
+    package enum Next: Hashable, Sendable {
+        /// Receive one message, then report `.received`.
+        case receive
+        /// Ask the store, then report `.answered` or `.storeFailed`.
+        case ask(WalkQuestion)
+        /// Close the exchange once the messages are out, then report `.ended(nil)`.
+        case close
+    }
+
+    package var messages: [[UInt8]]
+    package var next: Next
+
+    package init(sending messages: [[UInt8]] = [], then next: Next) {
+        self.messages = messages
+        self.next = next
+    }
+}
+
+/// What a driver reports of one exchange.
+package enum ExchangeInput: Hashable, Sendable {
+    /// The dial succeeded.
+    case opened
+    /// One message of the last step, of so many bytes, is handed over. The peer reads, so its deadline moves.
+    case sent(byteCount: Int)
+    case received([UInt8])
+    case answered(WalkAnswer)
+    case storeFailed
+    /// Nothing follows. `nil`: the peer closed after its last message, or this node did.
+    case ended(ExchangeError?)
+}

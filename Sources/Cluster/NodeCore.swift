@@ -1,0 +1,250 @@
+package import Membership
+package import Replication
+package import Transport
+
+/// A whole node but for its sockets, its database and its clients: both engines, their exchanges, and the rules that join
+/// them.
+///
+/// A plain value: feed it inputs, carry out the effects it returns in their order, and give it `.tick` no later than
+/// `nextDeadline`. Same seeds and inputs, same effects. The product and the simulator drive the same value.
+package struct NodeCore: Sendable {
+    /// How long a farewell has to spread before the transport stops.
+    package static let farewell: Duration = .milliseconds(200)
+    /// Messages taken from the transport into one merge, and so into one commit.
+    package static let maxChangesPerMerge = 512
+
+    package private(set) var membership: MembershipEngine
+    package private(set) var replication: ReplicationEngine
+    private let maxClockSkew: Duration
+    private var membershipExchanges = MembershipExchanges()
+    private var replicationExchanges: ReplicationExchanges
+    private var peerChanges = PeerChanges()
+    private var saving = MemberSaving()
+    private var changes = ChangeIntake()
+    private var malformedMessages = 0
+
+    /// A node that knows nobody. `begin` is its first input.
+    ///
+    /// `start` must be greater at each start of this node: a reading of its hybrid clock. All randomness follows from the
+    /// generator, which should be unpredictable in production, since ping numbers come from it.
+    package init(
+        _ local: LocalMember, start: UInt64, membership: MembershipConfiguration = .lan,
+        replication: ReplicationConfiguration = ReplicationConfiguration(),
+        seed: (membership: UInt64, replication: UInt64),
+        at now: EngineInstant = .zero
+    ) {
+        self.membership = MembershipEngine(configuration: membership, local: local, seed: seed.membership, at: now)
+        self.replication = ReplicationEngine(
+            configuration: replication, nodeID: local.nodeID, start: start, seed: seed.replication)
+        maxClockSkew = replication.maxClockSkew
+        replicationExchanges = ReplicationExchanges(
+            node: local.nodeID, maxServedWalks: replication.maxServedWalks)
+    }
+
+    // MARK: - How things stand
+
+    /// Whether clients may be served.
+    package var isReady: Bool { replication.isReady }
+
+    /// Messages of replication that the core takes now: none while those of the last batch are being merged, so that a
+    /// slow disk fills the transport's queue and nothing else.
+    package var wantedChanges: Int { changes.isMerging ? 0 : Self.maxChangesPerMerge }
+
+    package var traffic: ExchangeTraffic { replicationExchanges.traffic }
+
+    /// Messages and questions of membership that made no sense.
+    package var malformedMembershipMessages: Int { malformedMessages + membershipExchanges.malformedCount }
+
+    /// How full everything is that others can fill.
+    package var occupancy: [Occupancy] {
+        membership.occupancy + replication.occupancy + [membershipExchanges.occupancy]
+            + replicationExchanges.occupancy
+    }
+
+    /// Earliest instant at which `.tick` has work.
+    package var nextDeadline: EngineInstant {
+        var earliest = replication.nextDeadline
+        for deadline in [
+            membership.nextDeadline, membershipExchanges.nextDeadline, replicationExchanges.nextDeadline,
+            peerChanges.deadline, saving.deadline,
+        ] {
+            if let deadline { earliest = min(earliest, deadline) }
+        }
+        return earliest
+    }
+
+    // MARK: - Inputs
+
+    /// Takes one input and says what is to be done.
+    package mutating func handle(_ input: Input, at moment: Moment) -> [Effect] {
+        var out: [Effect] = []
+        switch input {
+        case .begin(let seeds, let known):
+            carryOut(membership.join(seeds: seeds, knownMembers: known, at: moment.now), moment, &out)
+        case .arrived(let arrivals, on: .membership): receive(arrivals, moment, &out)
+        case .arrived(let arrivals, on: .replication):
+            let effects = replication.receive(arrivals, summary: moment.summary, at: moment.now)
+            changes.note(effects)
+            carryOut(effects, moment, &out)
+        case .connected: carryOut(replication.peerConnected(at: moment.now), moment, &out)
+        case .committed(let rows): carryOut(replication.committed(rows, at: moment.now), moment, &out)
+        case .merged(let token, let outcome): merged(token, outcome, moment, &out)
+        case .mergeFailed(let token): merged(token, nil, moment, &out)
+        case .accepted(let id, let peer): accept(id, from: peer, at: moment.now, &out)
+        case .exchange(let id, let input): take(input, of: id, moment, &out)
+        case .resolved(let seed, let addresses):
+            if addresses.isEmpty { out.append(.emit(.unresolved(seed))) }
+            carryOut(membership.seedResolved(seed, addresses: addresses, at: moment.now), moment, &out)
+        case .leave: carryOut(membership.leave(at: moment.now), moment, &out)
+        case .tick: tick(moment, &out)
+        }
+        return out
+    }
+
+    private mutating func receive(_ arrivals: [Arrival], _ moment: Moment, _ out: inout [Effect]) {
+        for arrival in arrivals {
+            do throws(MembershipWireError) {
+                let message = try MemberlistCodec.decode(arrival.message)
+                carryOut(membership.receive(message, from: arrival.sender, at: moment.now), moment, &out)
+            } catch {
+                malformedMessages += 1
+                out.append(.emit(.malformed(from: arrival.sender)))
+            }
+        }
+    }
+
+    private mutating func merged(
+        _ token: ReplicationEngine.MergeToken, _ outcome: MergeOutcome?, _ moment: Moment, _ out: inout [Effect]
+    ) {
+        if let outcome {
+            carryOut(replication.merged(token, outcome, at: moment.now), moment, &out)
+        } else {
+            carryOut(replication.mergeFailed(token, at: moment.now), moment, &out)
+        }
+        let hasExchange = replicationExchanges.merged(
+            token, isDone: outcome != nil, isSynced: replication.isSynced, at: moment.now, &out)
+        if !hasExchange { changes.noteMerged(token) }
+    }
+
+    private mutating func accept(
+        _ id: ExchangeID, from peer: PeerAddress, at now: EngineInstant, _ out: inout [Effect]
+    ) {
+        switch id.channel {
+        case .membership: membershipExchanges.accept(id, from: peer, at: now, &out)
+        case .replication: replicationExchanges.accept(id, from: peer, at: now, &out)
+        }
+    }
+
+    private mutating func take(
+        _ input: ExchangeInput, of id: ExchangeID, _ moment: Moment, _ out: inout [Effect]
+    ) {
+        switch id.channel {
+        case .membership:
+            let effects = membershipExchanges.take(input, of: id, &membership, at: moment.now, &out)
+            carryOut(effects, moment, &out)
+        case .replication:
+            let effects = replicationExchanges.take(
+                input, of: id, &replication, moment, latest: latestAccepted(at: moment), &out)
+            carryOut(effects, moment, &out)
+        }
+    }
+
+    private mutating func tick(_ moment: Moment, _ out: inout [Effect]) {
+        carryOut(membership.advance(to: moment.now), moment, &out)
+        carryOut(membershipExchanges.expire(&membership, at: moment.now, &out), moment, &out)
+        if peerChanges.takeDue(at: moment.now) { changePeers(moment, &out) }
+        carryOut(replication.advance(to: moment.now, summary: moment.summary), moment, &out)
+        carryOut(replicationExchanges.expire(&replication, moment, &out), moment, &out)
+        if saving.takeDue(at: moment.now) { out.append(.saveMembers(knownMembers)) }
+    }
+
+    // MARK: - Effects of membership
+
+    private mutating func carryOut(_ effects: [MembershipEngine.Effect], _ moment: Moment, _ out: inout [Effect]) {
+        guard !effects.isEmpty else { return }
+        notePeers(effects, moment, &out)
+        for effect in effects {
+            switch effect {
+            case .send(let message, let peer):
+                out.append(.send(MemberlistCodec.encode(message), on: .membership, to: peer))
+            case .broadcast(let message, let name):
+                out.append(
+                    .broadcast(MemberlistCodec.encode(message), on: .membership, BroadcastOptions(replacing: name)))
+            case .pushPull(let peer, let isJoin):
+                let effects = membershipExchanges.pushPull(
+                    with: peer, isJoin: isJoin, &membership, at: moment.now, &out)
+                carryOut(effects, moment, &out)
+            case .streamPing(let ping, let peer): membershipExchanges.streamPing(ping, to: peer, &out)
+            case .resolveSeed(let seed): out.append(.resolve(seed))
+            case .emit(let event):
+                out.append(.emit(.membership(event)))
+                if case .startDecided(let decision) = event { start(decision, moment, &out) }
+            }
+        }
+    }
+
+    /// Newcomers first: what the same input has to tell is for them too.
+    private mutating func notePeers(
+        _ effects: [MembershipEngine.Effect], _ moment: Moment, _ out: inout [Effect]
+    ) {
+        var (changesPeers, changesHearsay) = (false, false)
+        for case .emit(let event) in effects {
+            changesPeers = changesPeers || event.changesPeers
+            changesHearsay = changesHearsay || event.changesHearsay
+        }
+        // Until the node is open, replication also wants to know whether somebody else may be there.
+        guard changesPeers || (changesHearsay && !isReady) else { return }
+        if peerChanges.note(peerCount: membership.clusterSize - 1, at: moment.now) { changePeers(moment, &out) }
+    }
+
+    private mutating func changePeers(_ moment: Moment, _ out: inout [Effect]) {
+        let living = membership.livingMembers
+        out.append(.setPeers(living.map { Peer(address: $0.address, channels: $0.channels) }))
+        let effects = replication.setPeers(
+            living.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete, summary: moment.summary,
+            at: moment.now)
+        carryOut(effects, moment, &out)
+        saving.noteChange()
+    }
+
+    /// Those who are there and those who failed are tried at the next start. Those who left are not.
+    private var knownMembers: [KnownMember] {
+        (membership.livingMembers + membership.failedMembers).map {
+            KnownMember(name: $0.name, address: $0.address)
+        }
+    }
+
+    private mutating func start(_ decision: StartDecision, _ moment: Moment, _ out: inout [Effect]) {
+        let effects =
+            switch decision {
+            case .first: replication.open(isSynced: true, summary: moment.summary, at: moment.now)
+            case .alone: replication.open(isSynced: false, summary: moment.summary, at: moment.now)
+            case .joined: replication.beginFirstSync(summary: moment.summary, at: moment.now)
+            }
+        carryOut(effects, moment, &out)
+    }
+
+    // MARK: - Effects of replication
+
+    private mutating func carryOut(_ effects: [ReplicationEngine.Effect], _ moment: Moment, _ out: inout [Effect]) {
+        for effect in effects {
+            switch effect {
+            case .broadcast(let message, let options): out.append(.broadcast(message, on: .replication, options))
+            case .send(let message, let peer): out.append(.send(message, on: .replication, to: peer))
+            case .push(let message, let peers): replicationExchanges.push(message, to: peers, &out)
+            case .merge(let token, let rows): out.append(.merge(token, rows, latest: latestAccepted(at: moment)))
+            case .walk(let peer):
+                carryOut(replicationExchanges.walk(with: peer, &replication, moment, &out), moment, &out)
+            case .emit(let event):
+                out.append(.emit(.replication(event)))
+                if case .becameReady = event { out.append(.openAPI) }
+            }
+        }
+    }
+
+    /// Rows stamped later than this wait: their writer's clock is too far ahead.
+    private func latestAccepted(at moment: Moment) -> HybridTime {
+        let skew = maxClockSkew.wholeNanoseconds / 1_000_000
+        return HybridTime(milliseconds: moment.wallMilliseconds + skew, counter: .max)
+    }
+}

@@ -1,0 +1,76 @@
+internal import Replication
+internal import Transport
+
+/// One side of a walk over an exchange: the walk itself, and how often this side has waited for the other.
+struct Walking: Sendable {
+    private var walk: any Walk
+    private var roundTrips = 0
+    private var hasSpoken = false
+
+    /// What a turn of the walk comes to.
+    enum Turn {
+        case step(ExchangeStep)
+        /// The walk is over once these messages are out.
+        case finished([[UInt8]], WalkOutcome)
+    }
+
+    /// The side that opens.
+    static func initiator(node: NodeID) -> (Self, Turn) {
+        var walking = Self(walk: WalkInitiator(node: node))
+        let turn = walking.walk.begin()
+        return (walking, walking.follow(turn))
+    }
+
+    /// The side that was asked, with the first message.
+    static func responder(
+        node: NodeID, isSynced: Bool, first: WalkMessage, latest: HybridTime
+    ) throws(WalkError) -> (Self, Turn) {
+        var walking = Self(walk: WalkResponder(node: node, isSynced: isSynced))
+        _ = walking.walk.begin()
+        let turn = try walking.received(first, latest: latest)
+        return (walking, turn)
+    }
+
+    private init(walk: any Walk) { self.walk = walk }
+
+    /// `latest`: rows with later stamps are not merged now.
+    mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkError) -> Turn {
+        let turn: WalkTurn
+        do throws(WalkFailure) {
+            turn = try walk.received(message, latest: latest)
+        } catch {
+            throw Self.error(error)
+        }
+        return follow(turn)
+    }
+
+    mutating func answered(_ answer: WalkAnswer) throws(WalkError) -> Turn {
+        let turn: WalkTurn
+        do throws(WalkFailure) {
+            turn = try walk.answered(answer)
+        } catch {
+            throw Self.error(error)
+        }
+        return follow(turn)
+    }
+
+    private mutating func follow(_ turn: WalkTurn) -> Turn {
+        if !turn.messages.isEmpty { hasSpoken = true }
+        switch turn.next {
+        case .ask(let question): return .step(ExchangeStep(sending: turn.messages, then: .ask(question)))
+        case .receive:
+            if hasSpoken { (roundTrips, hasSpoken) = (roundTrips + 1, false) }
+            return .step(ExchangeStep(sending: turn.messages, then: .receive))
+        case .finished(var outcome):
+            outcome.roundTrips = roundTrips
+            return .finished(turn.messages, outcome)
+        }
+    }
+
+    private static func error(_ failure: WalkFailure) -> WalkError {
+        switch failure {
+        case .unexpectedMessage: .malformed
+        case .refused(let refusal): .refused(refusal)
+        }
+    }
+}
