@@ -1,43 +1,49 @@
 internal import Replication
 
-/// `created_at` as text: written in one form, read in all that the seed's databases hold.
+/// Moments as text, in the database and in the REST API: written in one form, read in all that the seed's databases hold.
 ///
 /// Own arithmetic on the proleptic Gregorian calendar (Hinnant, "chrono-compatible low-level date algorithms"): a
 /// general formatter costs more than the rest of a row.
 package enum Timestamp {
     /// Bytes of the one form, `2026-01-02T03:04:05.678Z`.
-    static let byteCount = 24
+    package static let byteCount = 24
 
-    /// The one form, in UTC. `milliseconds` since 1970 must be in `Row.createdRange`.
+    /// The one form, in UTC. Moments outside of `Row.createdRange` are held at its ends.
     package static func format(_ milliseconds: Int64) -> String {
-        precondition(Row.createdRange.contains(milliseconds), "no date with four digits of year: \(milliseconds)")
+        String(unsafeUninitializedCapacity: byteCount) { bytes in
+            write(milliseconds, into: UnsafeMutableRawBufferPointer(bytes))
+            return byteCount
+        }
+    }
+
+    /// The same into `room`, which has `byteCount` bytes at least.
+    package static func write(_ milliseconds: Int64, into room: UnsafeMutableRawBufferPointer) {
+        precondition(room.count >= byteCount, "no room for a timestamp: \(room.count) bytes")
+        let milliseconds = min(max(milliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
         let days = floorDivide(milliseconds, 86_400_000)
         let (year, month, day) = civil(days: days)
         let time = milliseconds - days * 86_400_000
-        return String(unsafeUninitializedCapacity: byteCount) { bytes in
-            func put(_ value: Int64, at start: Int, digits: Int) {
-                var value = value
-                for index in stride(from: start + digits - 1, through: start, by: -1) {
-                    bytes[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
-                    value /= 10
-                }
+        func put(_ value: Int64, at start: Int, digits: Int) {
+            var value = value
+            for index in stride(from: start + digits - 1, through: start, by: -1) {
+                room[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
+                value /= 10
             }
-            put(year, at: 0, digits: 4)
-            put(month, at: 5, digits: 2)
-            put(day, at: 8, digits: 2)
-            put(time / 3_600_000, at: 11, digits: 2)
-            put(time / 60_000 % 60, at: 14, digits: 2)
-            put(time / 1_000 % 60, at: 17, digits: 2)
-            put(time % 1_000, at: 20, digits: 3)
-            bytes[4] = UInt8(ascii: "-")
-            bytes[7] = UInt8(ascii: "-")
-            bytes[10] = UInt8(ascii: "T")
-            bytes[13] = UInt8(ascii: ":")
-            bytes[16] = UInt8(ascii: ":")
-            bytes[19] = UInt8(ascii: ".")
-            bytes[23] = UInt8(ascii: "Z")
-            return byteCount
         }
+        put(year, at: 0, digits: 4)
+        put(month, at: 5, digits: 2)
+        put(day, at: 8, digits: 2)
+        put(time / 3_600_000, at: 11, digits: 2)
+        put(time / 60_000 % 60, at: 14, digits: 2)
+        put(time / 1_000 % 60, at: 17, digits: 2)
+        put(time % 1_000, at: 20, digits: 3)
+        room[4] = UInt8(ascii: "-")
+        room[7] = UInt8(ascii: "-")
+        room[10] = UInt8(ascii: "T")
+        room[13] = UInt8(ascii: ":")
+        room[16] = UInt8(ascii: ":")
+        room[19] = UInt8(ascii: ".")
+        room[23] = UInt8(ascii: "Z")
     }
 
     /// Milliseconds since 1970 of a text in one of these forms, `nil` for any other and outside `Row.createdRange`:

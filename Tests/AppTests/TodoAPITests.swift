@@ -250,7 +250,7 @@ struct TodoAPITests {
             (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
             (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"), (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-            (Int64.max, "9999-12-31T23:59:59.999Z"), (Int64.min, "0000-01-01T00:00:00.000Z"),
+            (Int64.max, "9999-12-31T23:59:59.999Z"), (Int64.min, "0001-01-01T00:00:00.000Z"),
         ] {
             var buffer = ByteBuffer()
             buffer.writeTimestamp(milliseconds: milliseconds)
@@ -265,7 +265,8 @@ struct TodoAPITests {
             let expected = formatter.string(from: Date(timeIntervalSince1970: seconds)).prefix(19)
             #expect(String(buffer: buffer).prefix(19) == expected)
         }
-        #expect(UTCTime(milliseconds: 784_111_777_000).httpDate == "Sun, 06 Nov 1994 08:49:37 GMT")
-        #expect(UTCTime(milliseconds: .min).httpDate == "Sat, 01 Jan 0000 00:00:00 GMT")
+        #expect(HTTPDate.text(second: 784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(HTTPDate.text(second: -1) == "Wed, 31 Dec 1969 23:59:59 GMT")
+        #expect(HTTPDate.text(second: 253_402_300_799) == "Fri, 31 Dec 9999 23:59:59 GMT")
     }
 }

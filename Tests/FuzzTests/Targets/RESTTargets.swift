@@ -144,11 +144,16 @@ extension FuzzTarget {
         buffer.writeTimestamp(milliseconds: milliseconds)
         let text = String(buffer: buffer)
         try require(text.utf8.count == 24, "\(milliseconds) is written as \(text)")
-        try require(UTCTime(milliseconds: milliseconds).httpDate.utf8.count == 29, "\(milliseconds) has another length")
-        // From the year 1 to 9999, where the store's own reader and writer agree.
-        guard (-62_135_596_800_000...253_402_300_799_999).contains(milliseconds) else { return }
+        // From the year 1 to 9999; what lies outside is held at the ends.
+        guard (-62_135_596_800_000...253_402_300_799_999).contains(milliseconds) else {
+            let end: Int64 = milliseconds < 0 ? -62_135_596_800_000 : 253_402_300_799_999
+            return try require(Timestamp.parse(text) == end, "\(milliseconds) is written as \(text)")
+        }
         try require(Timestamp.parse(text) == milliseconds, "\(milliseconds) is written as \(text)")
         try require(Timestamp.format(milliseconds) == text, "\(milliseconds) has two texts")
+        guard milliseconds >= 0 else { return }
+        let date = HTTPDate.text(second: Int(milliseconds / 1000))
+        try require(date.utf8.count == 29, "\(milliseconds) is the date \(date)")
     }
 }
 

@@ -14,9 +14,21 @@ final class HTTPDate: @unchecked Sendable {
         return lock.withLock {
             if time.tv_sec != second {
                 second = time.tv_sec
-                text = UTCTime(milliseconds: Int64(second) * 1_000).httpDate
+                text = Self.text(second: second)
             }
             return text
+        }
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The program never sets a locale, so that the names are English.
+    static func text(second: Int) -> String {
+        var second = second
+        var parts = tm()
+        gmtime_r(&second, &parts)
+        return String(unsafeUninitializedCapacity: 64) { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                strftime($0.baseAddress, $0.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+            }
         }
     }
 }

@@ -16,6 +16,14 @@ extension ByteBuffer {
         }
     }
 
+    /// `2026-01-02T03:04:05.678Z`, without quotes.
+    mutating func writeTimestamp(milliseconds: Int64) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: Timestamp.byteCount) { room in
+            Timestamp.write(milliseconds, into: room)
+            return Timestamp.byteCount
+        }
+    }
+
     /// Its texts as they stand between quotes.
     private mutating func write(
         _ todo: Todo, _ externID: UnsafeBufferPointer<UInt8>, _ text: UnsafeBufferPointer<UInt8>
@@ -31,7 +39,7 @@ extension ByteBuffer {
             output.put(text)
             output.put(
                 todo.isCompleted ? #"","completed":true,"created_at":""# : #"","completed":false,"created_at":""#)
-            output.put(UTCTime(milliseconds: todo.createdAtMilliseconds))
+            output.put(milliseconds: todo.createdAtMilliseconds)
             output.put("\"}")
             return output.count
         }
@@ -93,8 +101,9 @@ private struct OutputBytes {
         count += digits
     }
 
-    mutating func put(_ time: UTCTime) {
-        time.writeTimestamp(into: UnsafeMutableRawBufferPointer(rebasing: room[count...]))
-        count += UTCTime.timestampBytes
+    /// As a timestamp.
+    mutating func put(milliseconds: Int64) {
+        Timestamp.write(milliseconds, into: UnsafeMutableRawBufferPointer(rebasing: room[count...]))
+        count += Timestamp.byteCount
     }
 }
