@@ -57,9 +57,10 @@ enum Schema {
         try insert.bind(nodeID.rawValue, at: 1)
         try insert.run()
         guard kind == .seed else { return Migration() }
-        let count = try SeedDatabase.stampRows(
-            of: connection, path: path, origin: nodeID, nowMilliseconds: nowMilliseconds)
-        return Migration(takenOverCount: count)
+        // Here already, so that a file that cannot be taken over stays the seed's. The tree is made later, by the start.
+        let loader = Loader(
+            path: path, nodeID: nodeID, hasher: RowHasher(), nowMilliseconds: nowMilliseconds, skipsSpoiltRows: false)
+        return Migration(takenOverCount: try loader.load(connection, bound: .zero).takenOverCount)
     }
 
     /// To the letter what the seed creates.

@@ -38,34 +38,6 @@ enum SeedDatabase {
         while try rows.step() { _ = try rows.foreignTodo(path: path) }
     }
 
-    /// Gives every row of `todos` stamps and the one form of `created_at`; returns how many. Within the caller's
-    /// transaction.
-    static func stampRows(
-        of connection: borrowing Connection, path: String, origin: NodeID, nowMilliseconds: Int64
-    ) throws(StoreError) -> Int {
-        // By ranges of ids, since the loop changes an index of the table that it reads.
-        let select = try Statement(
-            "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id > ?1 ORDER BY id LIMIT 1000",
-            on: connection)
-        let rows = try RowTable(on: connection)
-        // Any integer can be an id in a foreign file, the least one alone is passed over.
-        var last = Int64.min
-        var count = 0
-        while true {
-            var batch: [(id: Int64, todo: ForeignTodo)] = []
-            try select.bind(last, at: 1)
-            while try select.step() { batch.append((select.integer(0), try select.foreignTodo(path: path))) }
-            select.reset()
-            guard let end = batch.last?.id else { return count }
-            last = end
-            for (id, todo) in batch {
-                try rows.insertStamps(of: todo.row(stamp: todo.takeOverStamp(origin, nowMilliseconds)), id: id)
-                if !todo.hasOneForm { try rows.setCreatedAt(todo.createdAtMilliseconds, id: id) }
-            }
-            count += batch.count
-        }
-    }
-
     private static let seedColumns = [
         "id INTEGER 0 1", "extern_id TEXT 1 0", "todo TEXT 1 0", "completed BOOLEAN 1 0", "created_at TIMESTAMP 1 0",
     ]
