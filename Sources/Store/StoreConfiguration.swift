@@ -3,8 +3,8 @@ package import Replication
 
 /// Settings of one store.
 package struct StoreConfiguration: Sendable {
-    package enum Synchronous: String, Sendable {
-        /// A write is acknowledged when it is on the disk.
+    package enum Synchronous: String, Sendable, CaseIterable {
+        /// A write is acknowledged when it is on the disk, and survives a power cut.
         case full
         /// A write is acknowledged when the operating system has it: a power cut may lose the last ones, a crash of
         /// this program does not.

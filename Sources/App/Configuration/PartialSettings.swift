@@ -1,4 +1,5 @@
 internal import Logging
+internal import Store
 
 /// What one source, the file or the flags, says; `nil` where it says nothing.
 struct PartialSettings: Sendable, Equatable {
@@ -10,7 +11,7 @@ struct PartialSettings: Sendable, Equatable {
     var tokens: Settings.TokenSource?
     var httpLimits: HTTPLimits?
     var databasePath: String?
-    var synchronous: Settings.Database.Synchronous?
+    var synchronous: StoreConfiguration.Synchronous?
     var transport: String?
     var bindAddress: HostAndPort?
     var advertiseAddress: HostAndPort?

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Store
 internal import Transport
 
 /// Everything a node is told when it starts: the defaults, overlaid by the file, overlaid by the flags.
@@ -44,15 +45,8 @@ struct Settings: Sendable, Equatable {
     }
 
     struct Database: Sendable, Equatable {
-        enum Synchronous: String, Sendable, CaseIterable {
-            /// A write that was acknowledged survives a power cut.
-            case full
-            /// A power cut may take the last writes; the file stays sound, and a cluster has them elsewhere.
-            case normal
-        }
-
         var path = "./todos.db"
-        var synchronous = Synchronous.full
+        var synchronous = StoreConfiguration.Synchronous.full
     }
 
     struct Cluster: Sendable, Equatable {

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Store
 internal import Transport
 
 /// What a setting accepts, wherever it comes from: a file or a flag.
@@ -58,9 +59,9 @@ extension ValueRule<Logger.Level> {
     }
 }
 
-extension ValueRule<Settings.Database.Synchronous> {
+extension ValueRule<StoreConfiguration.Synchronous> {
     static var synchronous: Self {
-        Self(expectation: "one of full, normal") { Settings.Database.Synchronous(rawValue: $0) }
+        Self(expectation: "one of full, normal") { StoreConfiguration.Synchronous(rawValue: $0) }
     }
 }
 

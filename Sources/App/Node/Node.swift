@@ -102,10 +102,7 @@ private func quiet(_ logger: Logger) -> Logger {
 
 private func openStore(_ settings: Settings, _ metrics: Registry) async throws -> Store {
     var configuration = StoreConfiguration(path: settings.database.path)
-    switch settings.database.synchronous {
-    case .full: configuration.synchronous = .full
-    case .normal: configuration.synchronous = .normal
-    }
+    configuration.synchronous = settings.database.synchronous
     configuration.hasher = RowHasher(clusterKey: settings.cluster?.encryptKey?.bytes ?? [])
     let rows = Recorder(label: MetricName.commitRows, factory: metrics)
     let duration = Timer(label: MetricName.commitDuration, factory: metrics)
