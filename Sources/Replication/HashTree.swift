@@ -32,6 +32,18 @@ package struct RowHasher: Sendable {
         RowDigest(keyHash: keyHash(row.key), rowHash: row.bytes.withUnsafeBytes { sipHash.hash($0) })
     }
 
+    /// The same of a row whose bytes nobody wants: `scratch` holds them meanwhile, so that many rows cost no allocation.
+    package func digest(_ row: Row, scratch: inout [UInt8]) -> RowDigest {
+        RowDigest(keyHash: keyHash(row.key), rowHash: rowHash(row, scratch: &scratch))
+    }
+
+    /// The part of the digest that differs between the versions of one row.
+    package func rowHash(_ row: Row, scratch: inout [UInt8]) -> UInt128 {
+        scratch.removeAll(keepingCapacity: true)
+        RowCodec.append(row, to: &scratch)
+        return sipHash.hash(scratch)
+    }
+
     package func keyHash(_ key: ByteString) -> UInt64 {
         var string = key.string
         return UInt64(truncatingIfNeeded: string.withUTF8 { sipHash.hash(UnsafeRawBufferPointer($0)) })

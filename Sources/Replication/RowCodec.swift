@@ -32,7 +32,7 @@ package enum RowCodec {
         maxOverheadBytes + row.key.utf8.count + (row.text?.value.utf8.count ?? 0)
     }
 
-    private static func append(_ row: Row, to bytes: inout [UInt8]) {
+    static func append(_ row: Row, to bytes: inout [UInt8]) {
         let textSharesStamp = row.text?.stamp == row.presence.stamp
         let completedSharesStamp = row.completed?.stamp == row.presence.stamp
         var flags: UInt8 = row.isDeleted ? 0 : 1

@@ -12,6 +12,8 @@ struct Loader: ~Copyable {
         var takenOverCount = 0
         /// Rows of `todos` that no todo can hold; they are not in the index.
         var spoiltCount = 0
+        /// For bytes that are hashed only.
+        fileprivate var scratch: [UInt8] = []
     }
 
     let path: String
@@ -61,7 +63,8 @@ struct Loader: ~Copyable {
 
     private func insert(_ stored: StoredRow, into loaded: inout Loaded) {
         loaded.latest = max(loaded.latest, stored.row.latestStamp.time)
-        loaded.index.insert(TreeIndex.Entry(digest: hasher.digest(EncodedRow(stored.row)), reference: stored.reference))
+        let digest = hasher.digest(stored.row, scratch: &loaded.scratch)
+        loaded.index.insert(TreeIndex.Entry(digest: digest, reference: stored.reference))
     }
 
     private func stamp(
@@ -87,7 +90,7 @@ struct Loader: ~Copyable {
                 try dropTombstone.bind(-tombstone.reference, at: 1)
                 try dropTombstone.run()
                 let entry = TreeIndex.Entry(
-                    digest: hasher.digest(EncodedRow(tombstone.row)), reference: tombstone.reference)
+                    digest: hasher.digest(tombstone.row, scratch: &loaded.scratch), reference: tombstone.reference)
                 loaded.index.remove(entry)
             }
             let row = todo.row(stamp: stamp)

@@ -22,12 +22,11 @@ final class Reader {
     let tombstonesFrom: Statement
     private let begin: Statement
     private let commit: Statement
-    private let dataVersion: Statement
+    private var dataVersion: DataVersion
     private var newestPage: NewestPage?
 
     /// The page that was read last from the start of the list, good until anybody commits anything.
     private struct NewestPage {
-        var dataVersion: Int64
         var limit: Int
         var todos: [Todo]
     }
@@ -55,7 +54,7 @@ final class Reader {
             RowColumns.tombstones + " WHERE extern_id >= ?1 ORDER BY extern_id", on: connection)
         begin = try Statement("BEGIN", on: connection)
         commit = try Statement("COMMIT", on: connection)
-        dataVersion = try Statement("PRAGMA data_version", on: connection)
+        dataVersion = try DataVersion(on: connection)
     }
 
     func todo(id: Int64) throws(StoreError) -> Todo? {
@@ -85,25 +84,19 @@ final class Reader {
         }
     }
 
-    /// The list that most clients ask for, again and again: it is read once while nothing changes. SQLite's data version
-    /// (https://sqlite.org/pragma.html#pragma_data_version) changes with every commit of any other connection, those of
-    /// other programs too, and this one commits nothing.
+    /// The list that most clients ask for, again and again: it is read once while nothing changes. This connection itself
+    /// commits nothing.
     private func newest(_ limit: Int) throws(StoreError) -> [Todo] {
         guard limit <= Self.maxKeptTodos else { return try todos(newestTodos, nil, limit, nil) }
         return try snapshot { () throws(StoreError) in
-            let version = try version()
-            if let newestPage, newestPage.dataVersion == version, newestPage.limit == limit { return newestPage.todos }
+            let version = try dataVersion.current()
+            if let newestPage, dataVersion.known == version, newestPage.limit == limit { return newestPage.todos }
             let todos = try todos(newestTodos, nil, limit, nil)
             let bytes = todos.reduce(0) { $0 + $1.externID.utf8.count + $1.text.utf8.count }
-            newestPage =
-                bytes <= Self.maxKeptBytes ? NewestPage(dataVersion: version, limit: limit, todos: todos) : nil
+            newestPage = bytes <= Self.maxKeptBytes ? NewestPage(limit: limit, todos: todos) : nil
+            dataVersion.known = version
             return todos
         }
-    }
-
-    private func version() throws(StoreError) -> Int64 {
-        defer { dataVersion.reset() }
-        return try dataVersion.step() ? dataVersion.integer(0) : 0
     }
 
     private func todos(
@@ -118,9 +111,7 @@ final class Reader {
             try statement.bindNull(at: 2)
         }
         if let cursor {
-            let milliseconds = min(
-                max(cursor.createdAtMilliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
-            try statement.bind(Timestamp.format(milliseconds), at: 3)
+            try statement.bind(Timestamp.format(cursor.createdAtMilliseconds), at: 3)
             if statement.parameterCount > 3 { try statement.bind(cursor.id, at: 4) }
         }
         var todos: [Todo] = []
@@ -131,17 +122,7 @@ final class Reader {
         return todos
     }
 
-    func knownMembers() throws(StoreError) -> [KnownMember] {
-        let select = try Statement("SELECT name, node_id, address FROM members ORDER BY name", on: connection)
-        var members: [KnownMember] = []
-        while try select.step() {
-            members.append(
-                KnownMember(
-                    name: select.text(0), nodeID: select.isNull(1) ? nil : NodeID(select.unsigned(1)),
-                    address: select.text(2)))
-        }
-        return members
-    }
+    func knownMembers() throws(StoreError) -> [KnownMember] { try connection.knownMembers() }
 
     /// Runs `body` in one transaction where that can be had, which spares each of several reads its own. Not for a `body`
     /// that takes a snapshot.

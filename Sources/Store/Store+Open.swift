@@ -33,10 +33,12 @@ extension Store {
         let shared = SharedIndex(loaded.index, takenOverCount: takenOverCount + loaded.takenOverCount)
         let committed = BatchQueue<EncodedRow>(
             maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { $0.bytes.count })
+        let rows = try RowWriter(
+            on: connection, nodeID: nodeID, hasher: configuration.hasher, wallClock: configuration.wallClock,
+            clock: HybridClock(bound: bound, latest: loaded.latest))
         let core = try WriterCore(
-            configuration, path: file.path, connection: connection, nodeID: nodeID,
-            clock: HybridClock(bound: bound, latest: loaded.latest), dataVersion: dataVersion, shared: shared,
-            committed: committed)
+            path: file.path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
+            news: CommitNews(shared: shared, committed: committed, onCommit: configuration.onCommit))
         var readers: [Handover<Reader>] = []
         for _ in 0..<readerCount { readers.append(Handover(try Reader(path: file.path))) }
         let queue = WriteQueue(

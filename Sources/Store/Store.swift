@@ -85,30 +85,34 @@ package final class Store: ReplicaStore, Sendable {
     package func create(externID: String, text: String) async throws(StoreError) -> CreateOutcome {
         try check(externID.utf8.count, Row.maxKeyBytes)
         try check(text.utf8.count, Row.maxTextBytes)
-        return try await write { .create(key: ByteString(externID), text: ByteString(text), $0) }
+        let (key, text) = (ByteString(externID), ByteString(text))
+        return try await write(bytes: key.utf8.count + text.utf8.count) { (core) throws(StoreError) in
+            try core.rows.create(key, text)
+        }
     }
 
     /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without
-    /// any register just the todo. Throws `refused` when there is one and `condition` says no to it.
+    /// any register just the todo. Throws `refused` when there is one that does not meet `condition`.
     package func update(
         _ address: TodoAddress, text: String? = nil, isCompleted: Bool? = nil, if condition: TodoCondition? = nil
     ) async throws(StoreError) -> Todo? {
         if text == nil && isCompleted == nil {
             let todo = try await todo(address)
-            if let todo, condition?(todo) == false { throw .refused }
+            if let todo, let condition, !condition.isMet(by: todo) { throw .refused }
             return todo
         }
         if let text { try check(text.utf8.count, Row.maxTextBytes) }
-        return try await write {
-            .update(address, text: text.map { ByteString($0) }, isCompleted: isCompleted, condition, $0)
+        let text = text.map { ByteString($0) }
+        return try await write(bytes: text?.utf8.count ?? 0) { (core) throws(StoreError) in
+            try core.rows.update(address, text: text, isCompleted: isCompleted, condition)
         }
     }
 
-    /// `false` when there is no such todo. Throws `refused` when there is one and `condition` says no to it.
+    /// `false` when there is no such todo. Throws `refused` when there is one that does not meet `condition`.
     package func delete(
         _ address: TodoAddress, if condition: TodoCondition? = nil
     ) async throws(StoreError) -> Bool {
-        try await write { .delete(address, condition, $0) }
+        try await write { (core) throws(StoreError) in try core.rows.delete(address, condition) }
     }
 
     // MARK: Members, counters, end
@@ -120,7 +124,9 @@ package final class Store: ReplicaStore, Sendable {
 
     /// Replaces the saved members.
     package func saveKnownMembers(_ members: [KnownMember]) async throws(StoreError) {
-        try await write { .saveKnownMembers(members, $0) }
+        try await write(bytes: members.count * 64) { (core) throws(StoreError) in
+            try core.connection.replaceKnownMembers(with: members)
+        }
     }
 
     /// Rows that another program had inserted and that were given stamps since this store was opened: the seed's, and
@@ -153,18 +159,17 @@ package final class Store: ReplicaStore, Sendable {
         committed.finish()
     }
 
-    /// Bounds the database to this many pages of 4 KiB: for tests of a full disk.
-    package func limitPages(_ count: Int64) async throws(StoreError) { try await write { .limitPages(count, $0) } }
-
     private func check(_ bytes: Int, _ limit: Int) throws(StoreError) {
         guard bytes <= limit else { throw .tooLarge(bytes: bytes, limit: limit) }
     }
 
-    private func write<Value: Sendable>(
-        _ request: (Reply<Value>) -> LocalRequest
+    /// Runs `body` in a transaction that it may share with others, and waits until that is durable. `bytes`: of what `body` holds,
+    /// for the bound of what waits.
+    func write<Value: Sendable>(
+        bytes: Int = 0, _ body: @escaping LocalWrite<Value>.Body
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-            writer.queue.submit(request(continuation))
+            writer.queue.submit(LocalWrite(bytes: bytes, reply: continuation, body))
         }
         return try result.get()
     }

@@ -13,14 +13,37 @@ final class WriteQueue: @unchecked Sendable {
 
     /// One piece of work of a transaction.
     enum Work {
-        case local(LocalRequest)
+        case local(any LocalRequest)
         case merge(MergeRequest, Range<Int>)
+
+        /// Within a transaction. May be called again when that one was rolled back.
+        func run(_ core: WriterCore) throws(StoreError) {
+            switch self {
+            case .local(let request): try request.run(core)
+            case .merge(let request, let range): try request.run(range, core.rows)
+            }
+        }
+
+        /// After the commit.
+        func answer() {
+            switch self {
+            case .local(let request): request.answer()
+            case .merge(let request, _): request.answer()
+            }
+        }
+
+        func fail(_ error: StoreError) {
+            switch self {
+            case .local(let request): request.fail(error)
+            case .merge(let request, _): request.fail(error)
+            }
+        }
     }
 
     private let condition = NSCondition()
     private let maxRequests: Int
     private let maxBytes: Int
-    private var locals = FIFO<LocalRequest>()
+    private var locals = FIFO<any LocalRequest>()
     private var merges = FIFO<MergeRequest>()
     private var bytes = 0
     private var isClosed = false
@@ -32,7 +55,7 @@ final class WriteQueue: @unchecked Sendable {
     }
 
     /// Queues the request, or fails it at once.
-    func submit(_ request: LocalRequest) {
+    func submit(_ request: any LocalRequest) {
         if let refusal = admit(request.bytes, { locals.append(request) }) { request.fail(refusal) }
     }
 

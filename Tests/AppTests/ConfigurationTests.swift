@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Store
 import NIOCore
 import Testing
 import Transport

@@ -1,4 +1,4 @@
-import NIOCore
+import Store
 import Testing
 
 @testable import App
@@ -39,10 +39,44 @@ struct EntityTagTests {
         #expect(!composed.isStronglyEqual(to: decomposed) && !composed.isWeaklyEqual(to: decomposed))
     }
 
-    @Test("The tag of bytes is 32 digits, the same for the same bytes only")
-    func ofBytes() {
-        let tags = ["", "a", "b", "ab"].map { EntityTag(of: ByteBuffer(string: $0)).description }
-        #expect(Set(tags).count == 4 && tags.allSatisfy { $0.utf8.count == 34 })
-        #expect(EntityTag(of: ByteBuffer(string: "a")).description == tags[1])
+    @Test("The tag of a digest is its 32 digits, strong, and read back; nothing else is a digest's tag")
+    func ofDigest() {
+        for digest in [0, 1, 0xabc_def0, UInt128(UInt64.max) + 1, .max] as [UInt128] {
+            let tag = EntityTag(digest: digest)
+            #expect(tag.description.utf8.count == 34 && !tag.isWeak && tag.digest == digest)
+            #expect(EntityTag(isWeak: true, opaque: String(tag.description.dropFirst().dropLast())).digest == digest)
+        }
+        #expect(EntityTag(digest: 0xabc).description == "\"00000000000000000000000000000abc\"")
+        let digits = String(repeating: "a", count: 31)
+        for opaque in ["", "a", digits, digits + "A", digits + "g", digits + "é", digits + "aa", " \(digits)"] {
+            #expect(EntityTag(isWeak: false, opaque: opaque).digest == nil, "\(opaque)")
+        }
+    }
+
+    @Test("Two todos have one tag when their JSON is the same, and not else", arguments: [false, true])
+    func ofTodos(isCompleted: Bool) {
+        var todos: [Todo] = []
+        for (externID, text) in [
+            ("a", "b"), ("ab", ""), ("", "ab"), ("a", "b\u{0}"), ("b", "a"), ("\u{e9}", "b"), ("e\u{301}", "b"),
+            ("A", "b"),
+            ("a", "B"), ("a", String(repeating: "b", count: 300_000)),
+        ] {
+            for id in [1, 2, Int64.max] {
+                for milliseconds in [0, 1, -1, 253_402_300_799_999] as [Int64] {
+                    todos.append(
+                        Todo(
+                            id: id, externID: externID, text: text, isCompleted: isCompleted,
+                            createdAtMilliseconds: milliseconds))
+                }
+            }
+        }
+        func tags(_ todos: [Todo]) -> [String] { todos.map { EntityTag($0.version).description } }
+        #expect(Set(tags(todos)).count == todos.count && tags(todos) == tags(todos))
+        let others = todos.map {
+            Todo(
+                id: $0.id, externID: $0.externID, text: $0.text, isCompleted: !isCompleted,
+                createdAtMilliseconds: $0.createdAtMilliseconds)
+        }
+        #expect(Set(tags(todos)).isDisjoint(with: tags(others)))
     }
 }

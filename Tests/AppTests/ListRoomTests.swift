@@ -84,7 +84,7 @@ struct ListRoomTests {
         room.unsent.add(HTTPLimits().maximumUnsentBytes / 4 * 3)
         for _ in 0..<2 { #expect(try await text.next() != nil) }
         room.unsent.add(HTTPLimits().maximumUnsentBytes / 4)
-        await #expect(throws: TodoServiceError.unavailable) { while try await text.next() != nil {} }
+        await #expect(throws: Problem.unavailable) { while try await text.next() != nil {} }
     }
 
     @Test("Nothing is read for a client that has gone")
@@ -122,7 +122,7 @@ struct ListRoomTests {
         #expect(counts.withLockedValue { $0 == (0, $0.most, 50) && $0.most <= 3 })
         let single = Turns(1, maximumWaiting: 0)
         try await single.run {
-            _ = await #expect(throws: TodoServiceError.unavailable) { try await single.run {} }
+            _ = await #expect(throws: Problem.unavailable) { try await single.run {} }
         }
         try await single.run {}
     }

@@ -47,7 +47,7 @@ struct MemoryTodoService: TodoService {
         try locked { state in
             guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return nil }
             let old = state.todos[index]
-            if condition?(old) == false { throw TodoServiceError.conditionFailed }
+            if condition?.isMet(by: old) == false { throw StoreError.refused }
             state.todos[index] = Todo(
                 id: old.id, externID: old.externID, text: text ?? old.text,
                 isCompleted: isCompleted ?? old.isCompleted, createdAtMilliseconds: old.createdAtMilliseconds)
@@ -58,7 +58,7 @@ struct MemoryTodoService: TodoService {
     func delete(_ address: TodoAddress, if condition: TodoCondition?) throws -> Bool {
         try locked { state in
             guard let index = state.todos.firstIndex(where: { $0.isAt(address) }) else { return false }
-            if condition?(state.todos[index]) == false { throw TodoServiceError.conditionFailed }
+            if condition?.isMet(by: state.todos[index]) == false { throw StoreError.refused }
             state.todos.remove(at: index)
             return true
         }

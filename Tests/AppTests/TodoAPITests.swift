@@ -232,8 +232,8 @@ struct TodoAPITests {
     func storeErrors() async throws {
         struct Internal: Error { let secret = "the path of the database" }
         for (error, status) in [
-            (Internal() as any Error, 500), (TodoServiceError.storageFull, 507), (TodoServiceError.unavailable, 503),
-            (CancellationError(), 503),
+            (Internal() as any Error, 500), (StoreError.diskFull(path: "database"), 507), (StoreError.overloaded, 503),
+            (StoreError.closed, 503), (StoreError.busy(path: "database"), 503), (CancellationError(), 503),
             (StoreError.ioError(path: "database", reason: "secret"), 500),
         ] {
             api.service.failure = error

@@ -35,26 +35,36 @@ struct StoreTests {
         let todo = try await store.created("a", "milk")
         let fingerprint = store.summary.fingerprint
         for address in [TodoAddress.id(1), .externID("a")] {
-            await #expect(throws: StoreError.refused) {
-                try await store.update(address, text: "bread", if: { $0 != todo })
+            for condition in [
+                TodoCondition(excluded: .all), TodoCondition(excluded: .some([todo.version])),
+                TodoCondition(demanded: .some([])), TodoCondition(demanded: .some([TodoVersion(digest: 1)])),
+                TodoCondition(demanded: .some([todo.version]), excluded: .some([todo.version])),
+            ] {
+                await #expect(throws: StoreError.refused) {
+                    try await store.update(address, text: "bread", if: condition)
+                }
+                await #expect(throws: StoreError.refused) { try await store.update(address, if: condition) }
+                await #expect(throws: StoreError.refused) { try await store.delete(address, if: condition) }
             }
-            await #expect(throws: StoreError.refused) { try await store.update(address, if: { $0 != todo }) }
-            await #expect(throws: StoreError.refused) { try await store.delete(address, if: { $0 != todo }) }
         }
         #expect(store.summary.fingerprint == fingerprint)
-        #expect(try await store.update(.id(7), text: "x", if: { _ in false }) == nil)
-        #expect(try await store.delete(.externID("b"), if: { _ in false }) == false)
-        #expect(try await store.update(.id(1), text: "bread", if: { $0 == todo })?.text == "bread")
-        #expect(try await store.delete(.id(1), if: { $0.text.utf8.elementsEqual("bread".utf8) }))
+        let never = TodoCondition(demanded: .some([]))
+        #expect(try await store.update(.id(7), text: "x", if: never) == nil)
+        #expect(try await store.delete(.externID("b"), if: never) == false)
+        let met = TodoCondition(demanded: .some([TodoVersion(digest: 1), todo.version]))
+        let changed = try #require(try await store.update(.id(1), text: "bread", if: met))
+        #expect(changed.text == "bread" && changed.version != todo.version)
+        await #expect(throws: StoreError.refused) { try await store.update(.id(1), text: "milk", if: met) }
+        #expect(try await store.delete(.id(1), if: TodoCondition(excluded: .some([todo.version]))))
     }
 
     @Test("Of many writes that want the same state one goes on, though they share commits")
     func conditionsTogether() async throws {
-        let todo = try await store.created("a", "milk")
+        let condition = TodoCondition(demanded: .some([try await store.created("a", "milk").version]))
         let store = store
         let done = await withTaskGroup(of: Bool.self) { group in
             for number in 0..<64 {
-                group.addTask { (try? await store.update(.id(1), text: "text \(number)", if: { $0 == todo })) != nil }
+                group.addTask { (try? await store.update(.id(1), text: "text \(number)", if: condition)) != nil }
             }
             return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
         }

@@ -146,6 +146,42 @@ struct TakeoverTests {
         await reopened.close()
     }
 
+    @Test(
+        "A change by another program is another version at once, be the row stamped or not, and a write sees the same one"
+    )
+    func versions() async throws {
+        let store = try open()
+        _ = try await store.created("stamped")
+        let other = try OtherProgram(path)
+        try other.run("INSERT INTO todos (extern_id, todo, created_at) VALUES ('hand', 'H', '2025-11-08 09:10:11')")
+        for externID in ["hand", "stamped"] {
+            func version() async throws -> TodoVersion {
+                try #require(try await store.todo(externID: externID)).version
+            }
+            var seen = [try await version()]
+            #expect(try await version() == seen[0])
+            for change in ["todo = 'new'", "completed = 1", "created_at = '2024-01-01 00:00:00'", "id = id + 10"] {
+                try other.run("UPDATE todos SET \(change) WHERE extern_id = '\(externID)'")
+                let version = try await version()
+                #expect(!seen.contains(version), "\(change)")
+                seen.append(version)
+            }
+            // The first write of the node stamps the row, and what it holds stays.
+            let current = seen.removeLast()
+            for old in seen {
+                await #expect(throws: StoreError.refused) {
+                    try await store.update(
+                        .externID(externID), text: "x", if: TodoCondition(demanded: .some([old])))
+                }
+            }
+            #expect(try await version() == current)
+            let condition = TodoCondition(demanded: .some([current]))
+            let written = try #require(try await store.update(.externID(externID), text: "x", if: condition))
+            #expect(try await version() == written.version && written.version != current)
+        }
+        await store.close()
+    }
+
     @Test("A row spoilt while the node runs is hidden and counted; all else goes on, and mended it is back")
     func spoilt() async throws {
         var store = try open()

@@ -1,7 +1,7 @@
 import CSQLite
 import Foundation
 import Replication
-import Store
+@testable import Store
 import Testing
 import Transport
 
@@ -105,6 +105,13 @@ extension Store {
             throw TestFailure("\(externID) exists")
         }
         return todo
+    }
+
+    /// Bounds the database to this many pages of 4 KiB: SQLite's answer is that of a full disk.
+    func limitPages(_ count: Int64) async throws {
+        try await write { (core) throws(StoreError) in
+            try core.connection.execute("PRAGMA max_page_count = \(count)")
+        }
     }
 
     func merge(_ rows: [Row], latest: HybridTime = HybridTime(rawValue: .max)) async throws -> MergeOutcome {

@@ -64,7 +64,7 @@ private func run(
         await NodeFigures.read(store, core)
     }
     let http = try makeHTTPApplication(
-        host: settings.http.host, port: settings.http.port, service: StoreTodoService(store: store),
+        host: settings.http.host, port: settings.http.port, service: store,
         isReady: { status.isReady }, status: { await status.report() }, furtherEndpoints: [collector.endpoint],
         limits: settings.http.limits, tls: reload.credentials.tls, tokens: reload.credentials.tokens, metrics: metrics,
         logger: logger,

@@ -54,6 +54,23 @@ extension RESTContract {
             }
         }
 
+        @Test(
+            "a todo that another program changes in the file has another ETag at once, and the old one is out of date")
+        func otherProgram() async throws {
+            let node = try await StandaloneNode { try $0.fill(1) }
+            var old = try #require(try await node.client.get("/todos/1")["etag"])
+            for change in ["todo = 'by hand'", "completed = 1 - completed", "created_at = '2024-01-01 00:00:00'"] {
+                try node.database.run("UPDATE todos SET \(change) WHERE id = 1")
+                let etag = try #require(try await node.client.get("/todos/1")["etag"])
+                #expect(etag != old && !etag.hasPrefix("W/"), "\(change)")
+                for (tag, status) in [(old, 412), (etag, 200)] {
+                    let fields = ["If-Match: \(tag)"]
+                    #expect(try await node.client.send("PUT", "/todos/1", "{}", fields: fields).status == status)
+                }
+                old = etag
+            }
+        }
+
         @Test("PUT and DELETE with an If-Match that is out of date are 412 with problem details, and change nothing")
         func failed() async throws {
             for address in ["id", "extern_id"] {

@@ -9,24 +9,43 @@ struct EntityTag: Sendable, CustomStringConvertible {
     /// - Parameter opaque: what stands between the quotes.
     init(isWeak: Bool, opaque: String) { description = "\(isWeak ? "W/" : "")\"\(opaque)\"" }
 
-    /// The strong tag of exactly these bytes. Whoever writes todos can foretell it, which is no harm: two texts for one
-    /// tag would still take 2^64 tries.
+    /// The strong tag of exactly these bytes.
     init(of bytes: ByteBuffer) {
-        let hash = bytes.withUnsafeReadableBytes { Self.hasher.hash($0) }
-        // The library's own way for numbers of 128 bits takes longer than the hash.
-        description = String(unsafeUninitializedCapacity: 34) { text in
+        self.init(digest: bytes.withUnsafeReadableBytes { SipHash(key0: 0, key1: 0).hash($0) })
+    }
+
+    /// The strong tag of the state with this digest: 32 digits.
+    init(digest: UInt128) {
+        // The library's own way for numbers of 128 bits takes longer than the digest.
+        description = String(unsafeUninitializedCapacity: 2 + Self.digestDigits) { text in
             text[0] = UInt8(ascii: "\"")
-            for (half, number) in [UInt64(truncatingIfNeeded: hash >> 64), UInt64(truncatingIfNeeded: hash)]
-                .enumerated()
-            {
-                number.writeHexadecimal(to: text.extracting((1 + half * 16)..<(17 + half * 16)))
+            var rest = digest
+            for index in stride(from: Self.digestDigits, to: 0, by: -1) {
+                let digit = UInt8(truncatingIfNeeded: rest) & 15
+                text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                rest >>= 4
             }
-            text[33] = UInt8(ascii: "\"")
-            return 34
+            text[1 + Self.digestDigits] = UInt8(ascii: "\"")
+            return 2 + Self.digestDigits
         }
     }
 
-    private static let hasher = SipHash(key0: 0, key1: 0)
+    private static let digestDigits = 32
+
+    /// What the tag was made of, weak or not; `nil` for a tag that is no digest's. Each digest has one text.
+    var digest: UInt128? {
+        let digits = quoted.dropFirst().dropLast()
+        guard digits.count == Self.digestDigits else { return nil }
+        var digest: UInt128 = 0
+        for digit in digits {
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digest = digest << 4 | UInt128(digit - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digest = digest << 4 | UInt128(digit - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return digest
+    }
 
     var isWeak: Bool { description.utf8.first == UInt8(ascii: "W") }
 
@@ -37,16 +56,6 @@ struct EntityTag: Sendable, CustomStringConvertible {
     func isWeaklyEqual(to other: Self) -> Bool { quoted.elementsEqual(other.quoted) }
 
     private var quoted: Substring.UTF8View { description.utf8.dropFirst(isWeak ? 2 : 0) }
-}
-
-extension UInt64 {
-    /// All 16 digits. `text` has 16 bytes.
-    fileprivate func writeHexadecimal(to text: UnsafeMutableBufferPointer<UInt8>) {
-        for index in 0..<16 {
-            let digit = UInt8(truncatingIfNeeded: self >> UInt64(60 - 4 * index)) & 15
-            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-        }
-    }
 }
 
 /// What `If-Match` and `If-None-Match` say.

@@ -110,7 +110,8 @@ extension Operation {
 
 extension Operation.Header {
     static let location = Self(name: .location, note: "The path of the new todo.")
-    static let entityTag = Self(name: .eTag, note: "Names this state, for `If-Match` and `If-None-Match`.")
+    static let entityTag = Self(
+        name: .eTag, note: "Names this state on this node, for `If-Match` and `If-None-Match`; strong.")
     static let listTag = Self(name: .eTag, note: "Names this state, for `If-None-Match`; weak.")
     static let link = Self(name: .link, note: "With `rel=\"next\"`: the next page, where there is one.")
 }

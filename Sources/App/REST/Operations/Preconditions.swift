@@ -1,7 +1,5 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import NIOCore
-internal import Store
 
 /// What a request demands of the representation as it is before anything is done (RFC 9110 §13).
 struct Preconditions: Sendable {
@@ -11,15 +9,6 @@ struct Preconditions: Sendable {
     init(_ arguments: Arguments) {
         ifMatch = arguments.text(Operation.Parameter.ifMatch.name).map { EntityTagList($0) }
         ifNoneMatch = arguments.text(Operation.Parameter.ifNoneMatch.name).map { EntityTagList($0) }
-    }
-
-    /// For a write: may it go on? `nil` when nothing is demanded.
-    var condition: TodoCondition? {
-        guard ifMatch != nil || ifNoneMatch != nil else { return nil }
-        return { todo in
-            let tag = EntityTag(of: .json(todo))
-            return self.isMatchMet(tag) && self.isNoneMatchMet(tag)
-        }
     }
 
     /// For a read: `nil`, or 304 in place of the representation. Throws the problem of an `If-Match` that is not met.

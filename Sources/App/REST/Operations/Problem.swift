@@ -6,7 +6,7 @@ internal import Store
 /// The one form in which the service reports that a request failed: problem details (RFC 9457).
 ///
 /// Nothing in it comes from inside the service but what is written in this folder.
-struct Problem: Error, Sendable {
+struct Problem: Error, Equatable, Sendable {
     var status: HTTPResponse.Status
     var detail: String
     var faults: [RequestFault] = []
@@ -75,11 +75,20 @@ extension Problem {
     init(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem
-        case TodoServiceError.conditionFailed: self = .preconditionFailed
-        case TodoServiceError.storageFull: self = .storageFull
-        case TodoServiceError.unavailable, is CancellationError: self = .unavailable
-        case is StoreError: self = .storageFailed
+        case let error as StoreError: self.init(error)
+        case is CancellationError: self = .unavailable
         default: self = .unexpected
+        }
+    }
+
+    private init(_ error: StoreError) {
+        switch error {
+        case .refused: self = .preconditionFailed
+        case .diskFull: self = .storageFull
+        case .overloaded, .closed, .busy: self = .unavailable
+        case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .invalidRow, .ioError, .corrupt, .tooLarge,
+            .failed:
+            self = .storageFailed
         }
     }
 

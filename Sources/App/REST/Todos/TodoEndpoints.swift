@@ -56,10 +56,9 @@ struct TodoEndpoints<Service: TodoService>: Sendable {
             case .externID(let externID): try await service.todo(externID: externID)
             }
         guard let todo else { throw Problem.noSuchTodo }
-        let json = ByteBuffer.json(todo)
-        let tag = EntityTag(of: json)
+        let tag = EntityTag(todo.version)
         let headers = HTTPFields.json(tag)
-        return try Preconditions(arguments).answer(for: tag, headers) ?? .json(.ok, json, headers)
+        return try Preconditions(arguments).answer(for: tag, headers) ?? .json(.ok, .json(todo), headers)
     }
 
     private func update(_ arguments: Arguments) async throws -> Response {
@@ -94,8 +93,7 @@ extension Arguments {
 extension Response {
     /// With the todo's tag.
     fileprivate static func json(_ status: HTTPResponse.Status, _ todo: Todo) -> Response {
-        let json = ByteBuffer.json(todo)
-        return .json(status, json, .json(EntityTag(of: json)))
+        .json(status, .json(todo), .json(EntityTag(todo.version)))
     }
 
     static func json(

@@ -108,7 +108,7 @@ final class TodoListText<Service: TodoService>: AsyncSequence, AsyncIteratorProt
         try await room.turns.run {
             guard isWanted() else { throw CancellationError() }
             guard state == .atStart ? !room.unsent.isFullForNew : !room.unsent.isFull else {
-                throw TodoServiceError.unavailable
+                throw Problem.unavailable
             }
             todos = try await service.page(after: cursor, limit: limit, isCompleted: list.isCompleted)
             // Before others have their turn, so that they see it.

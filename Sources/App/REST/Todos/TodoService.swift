@@ -1,15 +1,17 @@
+internal import Replication
 internal import Store
 
 /// What the REST API asks of the store. Each call that changes something returns after the change is durable.
 ///
-/// Errors other than `TodoServiceError` become a 500 without their text.
+/// A protocol for the tests' sake alone, which count the reads of a list and have them fail. Errors are `StoreError`s; see
+/// `Problem` for what a client is told of them.
 protocol TodoService: Sendable {
     func todo(id: Int64) async throws -> Todo?
     func todo(externID: String) async throws -> Todo?
     /// Texts are within the limits of the API.
     func create(externID: String, text: String) async throws -> CreateOutcome
-    /// Changes what is not `nil`; with both `nil` nothing. `nil`: there is no such todo. Throws `conditionFailed` when
-    /// there is one and `condition` says no to it, as it is at that moment.
+    /// Changes what is not `nil`; with both `nil` nothing. `nil`: there is no such todo. Throws `refused` when there is
+    /// one that does not meet `condition` at that moment.
     func update(
         _ address: TodoAddress, text: String?, isCompleted: Bool?, if condition: TodoCondition?
     ) async throws -> Todo?
@@ -23,12 +25,7 @@ protocol TodoService: Sendable {
     var version: String { get }
 }
 
-/// Failures of the store that a client is told apart from others; no state was changed.
-enum TodoServiceError: Error, Equatable {
-    /// A write's condition said no: 412.
-    case conditionFailed
-    /// The disk is full: 507. Another node may have room.
-    case storageFull
-    /// Closing, or too busy: 503, and worth another try.
-    case unavailable
+extension Store: TodoService {
+    /// With the node, since the ids in a list are its own.
+    var version: String { "\(nodeID)-\(summary.fingerprint)" }
 }

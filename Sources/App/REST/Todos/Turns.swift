@@ -15,10 +15,10 @@ final class Turns: @unchecked Sendable {
         self.maximumWaiting = maximumWaiting
     }
 
-    /// Throws `TodoServiceError.unavailable` at once when too many wait already.
+    /// Throws `Problem.unavailable` at once when too many wait already.
     func run<Value>(_ body: () async throws -> Value) async throws -> Value {
         if !takeFree() {
-            guard await withCheckedContinuation({ wait($0) }) else { throw TodoServiceError.unavailable }
+            guard await withCheckedContinuation({ wait($0) }) else { throw Problem.unavailable }
         }
         defer { give() }
         return try await body()

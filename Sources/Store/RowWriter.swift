@@ -1,0 +1,159 @@
+internal import Replication
+internal import Transport
+
+/// What local writes and merges do to rows, within the transaction that `WriterCore` has begun; what they change is kept until
+/// it ends.
+///
+/// For the writer's thread.
+final class RowWriter {
+    /// What a transaction has changed.
+    struct Changes {
+        var tree: [RowChange] = []
+        /// Of local writes, in their order.
+        var local: [EncodedRow] = []
+    }
+
+    private let table: RowTable
+    private let nodeID: NodeID
+    private let hasher: RowHasher
+    private let wallClock: @Sendable () -> Int64
+    /// Keeps its advance when a transaction is rolled back.
+    private(set) var clock: HybridClock
+    private var changes = Changes()
+    /// For bytes that are hashed only.
+    private var scratch: [UInt8] = []
+
+    init(
+        on connection: borrowing Connection, nodeID: NodeID, hasher: RowHasher,
+        wallClock: @escaping @Sendable () -> Int64, clock: HybridClock
+    ) throws(StoreError) {
+        table = try RowTable(on: connection)
+        self.nodeID = nodeID
+        self.hasher = hasher
+        self.wallClock = wallClock
+        self.clock = clock
+    }
+
+    /// What was changed since the last call. To be asked at the end of each transaction, also of one that is rolled back.
+    func takeChanges() -> Changes {
+        defer { changes = Changes() }
+        return changes
+    }
+
+    /// Reserves what the clock will need; what comes back is to be stored in the transaction.
+    func reserveTime() -> HybridTime {
+        _ = clock.reserve()
+        return clock.bound
+    }
+
+    /// Reads everything anew, after another program has written.
+    func reload(_ connection: borrowing Connection, path: String) throws(StoreError) -> Loader.Loaded {
+        let loader = Loader(
+            path: path, nodeID: nodeID, hasher: hasher, nowMilliseconds: wallClock(), skipsSpoiltRows: true)
+        let loaded = try loader.load(connection, bound: max(clock.bound, clock.latest))
+        clock.observe(loaded.latest)
+        return loaded
+    }
+
+    // MARK: Local writes
+
+    func create(_ key: ByteString, _ text: ByteString) throws(StoreError) -> CreateOutcome {
+        // A spoilt row still has its key.
+        let isFree = try unlessSpoilt { () throws(StoreError) in try table.todo(key: key) == nil } ?? false
+        guard isFree else { return .exists }
+        let tombstone = try table.tombstone(key: key)
+        let now = min(max(wallClock(), Row.createdRange.lowerBound), Row.createdRange.upperBound)
+        var row = Row.created(key: key, text: text, atMilliseconds: now, stamp: nextStamp())
+        // Later than all that is stored, since the clock has seen every stored stamp.
+        if let tombstone { row = row.merged(with: tombstone.row) }
+        let id = try writeLocal(row, over: tombstone)
+        guard let todo = Todo(id: id, row: row) else {
+            preconditionFailure("a create did not supersede what was stored: \(row.presence)")
+        }
+        return .created(todo)
+    }
+
+    /// `nil` when there is no such todo. Throws `refused`, before anything is written, when it does not meet the condition.
+    func update(
+        _ address: TodoAddress, text: ByteString?, isCompleted: Bool?, _ condition: TodoCondition?
+    ) throws(StoreError) -> Todo? {
+        guard let old = try find(address, condition) else { return nil }
+        guard text != nil || isCompleted != nil else { return Todo(id: old.reference, row: old.row) }
+        let stamp = nextStamp()
+        var row = old.row
+        if let text { row.text = Register(text, stamp) }
+        if let isCompleted { row.completed = Register(isCompleted, stamp) }
+        return Todo(id: try writeLocal(row, over: old), row: row)
+    }
+
+    /// `false` when there is no such todo. Throws `refused`, before anything is written, when it does not meet the condition.
+    func delete(_ address: TodoAddress, _ condition: TodoCondition?) throws(StoreError) -> Bool {
+        guard let old = try find(address, condition) else { return false }
+        try writeLocal(old.row.deleted(at: nextStamp()), over: old)
+        return true
+    }
+
+    // MARK: Merges
+
+    /// Whether the row was news. A spoilt row is left to whoever spoilt it.
+    func merge(_ encoded: EncodedRow) throws(StoreError) -> Bool {
+        let row = encoded.row
+        guard row.isValid else { return false }
+        let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
+        guard let old = found else { return false }
+        let merged = old?.row.merged(with: row) ?? row
+        guard merged != old?.row else { return false }
+        clock.observe(row.latestStamp.time)
+        // The bytes that came are mostly the ones that stay.
+        try write(merged == row ? encoded : EncodedRow(merged), over: old)
+        return true
+    }
+
+    // MARK: Rows
+
+    /// A spoilt row is not found, as for readers. What is not there has nothing to be refused.
+    private func find(_ address: TodoAddress, _ condition: TodoCondition?) throws(StoreError) -> StoredRow? {
+        let found = try unlessSpoilt { () throws(StoreError) in
+            switch address {
+            case .id(let id): try table.todo(id: id)
+            case .externID(let key): try table.todo(key: ByteString(key))
+            }
+        }
+        guard let stored = found ?? nil else { return nil }
+        if let condition, let todo = Todo(id: stored.reference, row: stored.row), !condition.isMet(by: todo) {
+            throw .refused
+        }
+        return stored
+    }
+
+    /// `nil` in place of `invalidRow`.
+    private func unlessSpoilt<Value>(_ read: () throws(StoreError) -> Value) throws(StoreError) -> Value? {
+        do throws(StoreError) { return try read() } catch .invalidRow { return nil }
+    }
+
+    private func nextStamp() -> Stamp {
+        Stamp(time: clock.next(wallMilliseconds: wallClock()), origin: nodeID)
+    }
+
+    @discardableResult
+    private func writeLocal(_ row: Row, over old: StoredRow?) throws(StoreError) -> Int64 {
+        let encoded = EncodedRow(row)
+        let reference = try write(encoded, over: old)
+        changes.local.append(encoded)
+        return reference
+    }
+
+    @discardableResult
+    private func write(_ row: EncodedRow, over old: StoredRow?) throws(StoreError) -> Int64 {
+        let reference = try table.store(row.row, replacing: old)
+        let digest = hasher.digest(row)
+        let oldEntry = old.map { old in
+            let rowHash = hasher.rowHash(old.row, scratch: &scratch)
+            return TreeIndex.Entry(
+                digest: RowDigest(keyHash: digest.keyHash, rowHash: rowHash), reference: old.reference)
+        }
+        changes.tree.append(
+            RowChange(old: oldEntry, new: TreeIndex.Entry(digest: digest, reference: reference)))
+        return reference
+    }
+}
