@@ -80,22 +80,22 @@ package struct NodeCore: Sendable {
         var out: [Effect] = []
         switch input {
         case .begin(let seeds, let known):
-            carryOut(membership.join(seeds: seeds, knownMembers: known, at: moment.now), moment, &out)
+            carryOut(membership.join(seeds: seeds, knownMembers: known, at: moment.time), moment, &out)
         case .arrived(let arrivals, on: .membership): receive(arrivals, moment, &out)
         case .arrived(let arrivals, on: .replication):
-            let effects = replication.receive(arrivals, summary: moment.summary, at: moment.now)
+            let effects = replication.receive(arrivals, summary: moment.summary, at: moment.time)
             changes.note(effects)
             carryOut(effects, moment, &out)
-        case .connected: carryOut(replication.peerConnected(at: moment.now), moment, &out)
-        case .committed(let rows): carryOut(replication.committed(rows, at: moment.now), moment, &out)
+        case .connected: carryOut(replication.peerConnected(at: moment.time), moment, &out)
+        case .committed(let rows): carryOut(replication.committed(rows, at: moment.time), moment, &out)
         case .merged(let token, let outcome): merged(token, outcome, moment, &out)
         case .mergeFailed(let token): merged(token, nil, moment, &out)
-        case .accepted(let id, let peer): accept(id, from: peer, at: moment.now, &out)
+        case .accepted(let id, let peer): accept(id, from: peer, at: moment.time, &out)
         case .exchange(let id, let input): take(input, of: id, moment, &out)
         case .resolved(let seed, let addresses):
             if addresses.isEmpty { out.append(.emit(.unresolved(seed))) }
-            carryOut(membership.seedResolved(seed, addresses: addresses, at: moment.now), moment, &out)
-        case .leave: carryOut(membership.leave(at: moment.now), moment, &out)
+            carryOut(membership.seedResolved(seed, addresses: addresses, at: moment.time), moment, &out)
+        case .leave: carryOut(membership.leave(at: moment.time), moment, &out)
         case .tick: tick(moment, &out)
         }
         return out
@@ -105,7 +105,7 @@ package struct NodeCore: Sendable {
         for arrival in arrivals {
             do throws(MembershipWireError) {
                 let message = try MemberlistCodec.decode(arrival.message)
-                carryOut(membership.receive(message, from: arrival.sender, at: moment.now), moment, &out)
+                carryOut(membership.receive(message, from: arrival.sender, at: moment.time), moment, &out)
             } catch {
                 malformedMessages += 1
                 out.append(.emit(.malformed(from: arrival.sender)))
@@ -117,12 +117,12 @@ package struct NodeCore: Sendable {
         _ token: ReplicationEngine.MergeToken, _ outcome: MergeOutcome?, _ moment: Moment, _ out: inout [Effect]
     ) {
         if let outcome {
-            carryOut(replication.merged(token, outcome, at: moment.now), moment, &out)
+            carryOut(replication.merged(token, outcome, at: moment.time), moment, &out)
         } else {
-            carryOut(replication.mergeFailed(token, at: moment.now), moment, &out)
+            carryOut(replication.mergeFailed(token, at: moment.time), moment, &out)
         }
         let hasExchange = replicationExchanges.merged(
-            token, isDone: outcome != nil, isSynced: replication.isSynced, at: moment.now, &out)
+            token, isDone: outcome != nil, isSynced: replication.isSynced, at: moment.time, &out)
         if !hasExchange { changes.noteMerged(token) }
     }
 
@@ -140,7 +140,7 @@ package struct NodeCore: Sendable {
     ) {
         switch id.channel {
         case .membership:
-            let effects = membershipExchanges.take(input, of: id, &membership, at: moment.now, &out)
+            let effects = membershipExchanges.take(input, of: id, &membership, at: moment.time, &out)
             carryOut(effects, moment, &out)
         case .replication:
             let effects = replicationExchanges.take(
@@ -150,12 +150,12 @@ package struct NodeCore: Sendable {
     }
 
     private mutating func tick(_ moment: Moment, _ out: inout [Effect]) {
-        carryOut(membership.advance(to: moment.now), moment, &out)
-        carryOut(membershipExchanges.expire(&membership, at: moment.now, &out), moment, &out)
-        if peerChanges.takeDue(at: moment.now) { changePeers(moment, &out) }
-        carryOut(replication.advance(to: moment.now, summary: moment.summary), moment, &out)
+        carryOut(membership.advance(to: moment.time), moment, &out)
+        carryOut(membershipExchanges.expire(&membership, at: moment.time, &out), moment, &out)
+        if peerChanges.takeDue(at: moment.time) { changePeers(moment, &out) }
+        carryOut(replication.advance(to: moment.time, summary: moment.summary), moment, &out)
         carryOut(replicationExchanges.expire(&replication, moment, &out), moment, &out)
-        if saving.takeDue(at: moment.now) { out.append(.saveMembers(knownMembers)) }
+        if saving.takeDue(at: moment.time) { out.append(.saveMembers(knownMembers)) }
     }
 
     // MARK: - Effects of membership
@@ -172,7 +172,7 @@ package struct NodeCore: Sendable {
                     .broadcast(MemberlistCodec.encode(message), on: .membership, BroadcastOptions(replacing: name)))
             case .pushPull(let peer, let isJoin):
                 let effects = membershipExchanges.pushPull(
-                    with: peer, isJoin: isJoin, &membership, at: moment.now, &out)
+                    with: peer, isJoin: isJoin, &membership, at: moment.time, &out)
                 carryOut(effects, moment, &out)
             case .streamPing(let ping, let peer): membershipExchanges.streamPing(ping, to: peer, &out)
             case .resolveSeed(let seed): out.append(.resolve(seed))
@@ -194,7 +194,7 @@ package struct NodeCore: Sendable {
         }
         // Until the node is open, replication also wants to know whether somebody else may be there.
         guard changesPeers || (changesHearsay && !isReady) else { return }
-        if peerChanges.note(peerCount: membership.clusterSize - 1, at: moment.now) { changePeers(moment, &out) }
+        if peerChanges.note(peerCount: membership.clusterSize - 1, at: moment.time) { changePeers(moment, &out) }
     }
 
     private mutating func changePeers(_ moment: Moment, _ out: inout [Effect]) {
@@ -202,7 +202,7 @@ package struct NodeCore: Sendable {
         out.append(.setPeers(living.map { Peer(address: $0.address, channels: $0.channels) }))
         let effects = replication.setPeers(
             living.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete, summary: moment.summary,
-            at: moment.now)
+            at: moment.time)
         carryOut(effects, moment, &out)
         saving.noteChange()
     }
@@ -217,9 +217,9 @@ package struct NodeCore: Sendable {
     private mutating func start(_ decision: StartDecision, _ moment: Moment, _ out: inout [Effect]) {
         let effects =
             switch decision {
-            case .first: replication.open(isSynced: true, summary: moment.summary, at: moment.now)
-            case .alone: replication.open(isSynced: false, summary: moment.summary, at: moment.now)
-            case .joined: replication.beginFirstSync(summary: moment.summary, at: moment.now)
+            case .first: replication.open(isSynced: true, summary: moment.summary, at: moment.time)
+            case .alone: replication.open(isSynced: false, summary: moment.summary, at: moment.time)
+            case .joined: replication.beginFirstSync(summary: moment.summary, at: moment.time)
             }
         carryOut(effects, moment, &out)
     }

@@ -50,7 +50,7 @@ struct ReplicationExchanges: Sendable {
         with peer: ReplicationPeer, _ engine: inout ReplicationEngine, _ moment: Moment,
         _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
-        guard !talks.isFull else { return engine.walkFailed(with: peer.nodeID, .exchange(.busy), at: moment.now) }
+        guard !talks.isFull else { return engine.walkFailed(with: peer.nodeID, .exchange(.busy), at: moment.time) }
         out.append(.dial(talks.dial(peer.address, .leading(peer, nil)), peer.address))
         return []
     }
@@ -81,10 +81,10 @@ struct ReplicationExchanges: Sendable {
     ) -> [ReplicationEngine.Effect] {
         do throws(WalkError) {
             switch input {
-            case .opened: return open(id, at: moment.now, &out)
+            case .opened: return open(id, at: moment.time, &out)
             case .sent(let byteCount):
                 traffic.sentBytes += byteCount
-                talks.sent(id, until: moment.now + Self.stepLimit)
+                talks.sent(id, until: moment.time + Self.stepLimit)
             case .received(let message):
                 return try receive(message, id, &engine, moment, latest: latest, &out)
             case .answered(let answer): return try answered(answer, id, &engine, moment, &out)
@@ -124,7 +124,7 @@ struct ReplicationExchanges: Sendable {
         _ engine: inout ReplicationEngine, _ moment: Moment, _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
         var effects: [ReplicationEngine.Effect] = []
-        for id in talks.due(at: moment.now) {
+        for id in talks.due(at: moment.time) {
             out.append(.abandon(id))
             effects += end(id, .exchange(.noAnswer), isProper: false, &engine, moment, &out)
             remove(id)
@@ -156,16 +156,16 @@ struct ReplicationExchanges: Sendable {
             switch talk {
             case .leading(let donor, .some(var walking)):
                 switch try walking.received(Self.decode(bytes), latest: latest) {
-                case .step(let step): follow(step, id, .leading(donor, walking), at: moment.now, &out)
+                case .step(let step): follow(step, id, .leading(donor, walking), at: moment.time, &out)
                 case .finished(let messages, let outcome):
-                    close(id, sending: messages, at: moment.now, &out)
+                    close(id, sending: messages, at: moment.time, &out)
                     return engine.walkFinished(
-                        with: donor.nodeID, outcome, summary: moment.summary, at: moment.now)
+                        with: donor.nodeID, outcome, summary: moment.summary, at: moment.time)
                 }
             case .pushing:
                 // The answer says that the changes are stored there.
                 talks.put(.pushing, id)
-                sendNextPush(id, at: moment.now, &out)
+                sendNextPush(id, at: moment.time, &out)
             case .serving:
                 switch try Self.decode(bytes) {
                 case .push(let push): return take(push, id, &engine, moment, &out)
@@ -178,7 +178,7 @@ struct ReplicationExchanges: Sendable {
                 return take(push, id, &engine, moment, &out)
             case .following(var walking):
                 let turn = try walking.received(Self.decode(bytes), latest: latest)
-                follow(turn, id, walking, &engine, from: peer, at: moment.now, &out)
+                follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
             case .leading(_, nil), .merging: break
             }
             return []
@@ -196,17 +196,17 @@ struct ReplicationExchanges: Sendable {
         do throws(WalkError) {
             switch talk {
             case .leading(let donor, .some(var walking)):
-                engine.walkProgressed(with: donor.nodeID, at: moment.now)
+                engine.walkProgressed(with: donor.nodeID, at: moment.time)
                 switch try walking.answered(answer) {
-                case .step(let step): follow(step, id, .leading(donor, walking), at: moment.now, &out)
+                case .step(let step): follow(step, id, .leading(donor, walking), at: moment.time, &out)
                 case .finished(let messages, let outcome):
-                    close(id, sending: messages, at: moment.now, &out)
+                    close(id, sending: messages, at: moment.time, &out)
                     return engine.walkFinished(
-                        with: donor.nodeID, outcome, summary: moment.summary, at: moment.now)
+                        with: donor.nodeID, outcome, summary: moment.summary, at: moment.time)
                 }
             case .following(var walking):
                 let turn = try walking.answered(answer)
-                follow(turn, id, walking, &engine, from: peer, at: moment.now, &out)
+                follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
             case .leading(_, nil), .pushing, .serving, .merging, .served: break
             }
             return []
@@ -223,12 +223,12 @@ struct ReplicationExchanges: Sendable {
         _ moment: Moment, latest: HybridTime, _ out: inout [NodeCore.Effect]
     ) throws(WalkError) {
         guard servedWalks.count < maxServedWalks else {
-            return close(id, sending: [WalkMessage.refusal(.busy).encoded()], at: moment.now, &out)
+            return close(id, sending: [WalkMessage.refusal(.busy).encoded()], at: moment.time, &out)
         }
         let (walking, turn) = try Walking.responder(
             node: node, isSynced: engine.isSynced, first: open, latest: latest)
         servedWalks.insert(id)
-        follow(turn, id, walking, &engine, from: peer, at: moment.now, &out)
+        follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
     }
 
     private mutating func follow(
@@ -248,7 +248,7 @@ struct ReplicationExchanges: Sendable {
         _ push: WalkMessage.Push, _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
         _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
-        let effects = engine.receive(push, at: moment.now)
+        let effects = engine.receive(push, at: moment.time)
         let token = effects.lazy.compactMap { effect -> ReplicationEngine.MergeToken? in
             if case .merge(let token, _) = effect { token } else { nil }
         }.first
@@ -256,7 +256,7 @@ struct ReplicationExchanges: Sendable {
             merges[token] = id
             talks.put(.merging(token), id)
         } else {
-            answerPush(id, isSynced: engine.isSynced, at: moment.now, &out)
+            answerPush(id, isSynced: engine.isSynced, at: moment.time, &out)
         }
         return effects
     }
@@ -301,7 +301,7 @@ struct ReplicationExchanges: Sendable {
         servedWalks.remove(id)
         guard let peer = talks.peer(of: id), let talk = talks.take(id) else { return [] }
         switch talk {
-        case .leading(let donor, _): return engine.walkFailed(with: donor.nodeID, error, at: moment.now)
+        case .leading(let donor, _): return engine.walkFailed(with: donor.nodeID, error, at: moment.time)
         case .pushing:
             pushes.drop(peer)
             out.append(.emit(.pushFailed(peer, error)))

@@ -30,7 +30,7 @@ struct TestedCore {
     @discardableResult
     mutating func feed(_ input: NodeCore.Input) -> [NodeCore.Effect] {
         effects = core.handle(
-            input, at: Moment(now: now, wallMilliseconds: wallMilliseconds, summary: summary))
+            input, at: Moment(time: now, wallMilliseconds: wallMilliseconds, summary: summary))
         return effects
     }
 

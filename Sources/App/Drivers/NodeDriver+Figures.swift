@@ -25,7 +25,7 @@ extension NodeDriver {
             ReplicationFigures(
                 stats: core.replication.stats, isReady: core.isReady, isSynced: core.replication.isSynced,
                 openGaps: core.replication.openGapCount, traffic: core.traffic,
-                peers: core.replication.peerStatus(at: moment.now))
+                peers: core.replication.peerStatus(at: moment.time))
         }
     }
 }

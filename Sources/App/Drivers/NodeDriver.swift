@@ -76,7 +76,7 @@ actor NodeDriver {
     // MARK: - Inputs
 
     private var moment: Moment {
-        Moment(now: clock.now, wallMilliseconds: WallClock.milliseconds(), summary: store.summary)
+        Moment(time: clock.now, wallMilliseconds: WallClock.milliseconds(), summary: store.summary)
     }
 
     /// Hands one input to the core, and awaits the merges that it asks for.

@@ -30,10 +30,10 @@ struct StatusReporter: Sendable {
     private func members() async -> [NodeStatus.Member] {
         guard let driver = core?.driver else { return [alone] }
         let (known, lags, now) = await driver.look { core, moment in
-            let lags = core.replication.peerStatus(at: moment.now).map { ($0.nodeID, $0.lag) }
+            let lags = core.replication.peerStatus(at: moment.time).map { ($0.nodeID, $0.lag) }
             return (
                 core.membership.members, Dictionary(lags) { first, _ in first },
-                core.membership.ownTime(at: moment.now)
+                core.membership.ownTime(at: moment.time)
             )
         }
         var members: [NodeStatus.Member] = []

@@ -7,7 +7,7 @@ internal import Transport
 extension World {
     /// What a core is told with each input.
     func moment(_ node: SimulatedNode) -> Moment {
-        Moment(now: now, wallMilliseconds: node.clock.milliseconds(at: now), summary: node.replica.summary)
+        Moment(time: now, wallMilliseconds: node.clock.milliseconds(at: now), summary: node.replica.summary)
     }
 
     /// Hands one input to the core of a node. An input that comes while effects of an earlier one are carried out waits
