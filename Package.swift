@@ -7,16 +7,22 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"), .treatAllWarnings(as: .error),
 ]
 
-/// Generic code of a module that others call a million times a second is made for their types there.
-let inlined: [SwiftSetting] = [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+let deques: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
     name: "auto-cluster-sync",
     products: [
-        .executable(name: "auto-cluster-sync", targets: ["App"])
+        .executable(name: "auto-cluster-sync", targets: ["Executable"]),
+        // For transports that live elsewhere: docs/writing-a-transport.md.
+        .library(name: "AutoClusterSync", targets: ["AutoClusterSync"]),
+        .library(name: "Transport", targets: ["Keys", "Transport", "TransportKit"]),
+        .library(name: "TransportConformance", targets: ["TransportConformance"]),
+        .library(name: "TransportUDP", targets: ["TransportUDP"]),
+        .library(name: "TransportZMQ", targets: ["TransportZMQ"]),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -37,27 +43,43 @@ let package = Package(
         .target(
             name: "CRawLimits", dependencies: ["CLibZMQ", "CSodium", "CSQLite"],
             linkerSettings: ["sodium", "sqlite3", "zmq"].map { .linkedLibrary($0) }),
+        .target(name: "Runtime", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Reports", exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Prometheus", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             exclude: ["DESIGN.md"], swiftSettings: strict),
-        .target(name: "Transport", exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
-        .target(name: "Membership", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
-        .target(name: "Replication", dependencies: ["Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Cluster", dependencies: ["Membership", "Replication", "Transport"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
         .target(
-            name: "Store", dependencies: ["CSQLite", "Transport", "Replication"], exclude: ["DESIGN.md"],
+            name: "Transport", dependencies: [deques], exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "TransportKit",
+            dependencies: [
+                "CSockets", "Keys", "Transport", deques, .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "TransportInMemory", dependencies: ["Transport", "TransportKit"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
+        .target(
+            name: "Membership",
+            dependencies: ["Transport", .product(name: "HeapModule", package: "swift-collections")],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "Replication", dependencies: ["Transport", deques], exclude: ["DESIGN.md"], swiftSettings: strict),
+        .target(
+            name: "Store", dependencies: ["CSQLite", "Membership", "Replication", "Runtime", "Transport", deques],
+            exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(name: "Keys", dependencies: ["CSodium", "Transport"], exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
-            name: "TransportZMQ", dependencies: ["CLibZMQ", "CSockets", "CSodium", "Keys", "Transport"],
+            name: "TransportZMQ",
+            dependencies: ["CLibZMQ", "CSockets", "CSodium", "Keys", "Transport", "TransportKit", deques],
             exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "TransportUDP",
             dependencies: [
-                "CSockets", "CSodium", "Keys", "Transport",
+                "CSockets", "CSodium", "Keys", "Transport", "TransportKit", deques,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
@@ -65,20 +87,19 @@ let package = Package(
             name: "Simulation",
             dependencies: [
                 "Cluster", "Membership", "Replication", "Reports", "Transport", "TransportUDP", "TransportZMQ",
+                deques,
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
-                "CRawLimits", "CSockets", "Replication", "Reports", "Store", "Transport",
+                "CRawLimits", "CSockets", "Replication", "Reports", "Runtime", "Store", "Transport",
             ], exclude: ["DESIGN.md"], swiftSettings: strict),
-        .executableTarget(
-            name: "App",
+        .target(
+            name: "AutoClusterSync",
             dependencies: [
                 "Benchmarks", "Cluster", "CSodium", "Keys", "Membership", "Prometheus", "Replication", "Reports",
-                "Simulation",
-                "Store",
-                "Transport", "TransportUDP", "TransportZMQ",
+                "Runtime", "Simulation", "Store", "Transport", "TransportKit", deques,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -98,19 +119,27 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
-            ], exclude: ["DESIGN.md"],
+            ], path: "Sources/App", exclude: ["DESIGN.md"],
             resources: [
                 "docs.html", "docs.css", "docs-model.js", "docs-request.js", "docs-view.js",
                 "docs-answer.js", "docs-try.js", "docs-page.js",
             ].map { .embedInCode("REST/Docs/\($0)") }, swiftSettings: strict),
+        .executableTarget(
+            name: "Executable", dependencies: ["AutoClusterSync", "TransportKit", "TransportUDP", "TransportZMQ"],
+            swiftSettings: strict),
+        // The conformance suite of transports, for plugins outside of this package too.
         .target(
-            name: "TestSupport", dependencies: ["Replication", "Simulation", "Transport"], path: "Tests/Support",
+            name: "TransportConformance", dependencies: ["Transport", "TransportKit"], exclude: ["DESIGN.md"],
+            swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Cluster", "Replication", "Runtime", "Simulation", "Transport"],
+            path: "Tests/Support",
             swiftSettings: strict),
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "App", "Keys", "Membership", "Replication", "Simulation", "Store", "TestSupport", "Transport",
-                "TransportUDP", "TransportZMQ",
+                "AutoClusterSync", "Executable", "Keys", "Membership", "Replication", "Simulation", "Store",
+                "TestSupport", "Transport", "TransportUDP", "TransportZMQ",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -118,24 +147,28 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["CSQLite", "Replication", "Simulation", "Store", "TestSupport", "Transport"],
+            dependencies: [
+                "CSQLite", "Membership", "Replication", "Simulation", "Store", "TestSupport", "Transport",
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportUDP"],
+            name: "TransportUDPTests", dependencies: ["CSockets", "Keys", "Transport", "TransportKit", "TransportUDP"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "TransportZMQTests",
-            dependencies: ["CLibZMQ", "CSockets", "Keys", "TestSupport", "Transport", "TransportZMQ"],
+            dependencies: ["CLibZMQ", "CSockets", "Keys", "TestSupport", "Transport", "TransportKit", "TransportZMQ"],
             swiftSettings: strict),
         .testTarget(
             name: "TransportConformanceTests",
-            dependencies: ["CSockets", "Keys", "TestSupport", "Transport", "TransportUDP", "TransportZMQ"],
-            swiftSettings: strict),
+            dependencies: [
+                "Keys", "TestSupport", "Transport", "TransportConformance", "TransportInMemory", "TransportUDP",
+                "TransportZMQ",
+            ], swiftSettings: strict),
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "App", "Cluster", "Keys", "Membership", "Prometheus", "Replication", "Store", "TestSupport",
-                "Transport",
+                "AutoClusterSync", "Cluster", "Executable", "Keys", "Membership", "Prometheus", "Replication",
+                "Runtime", "Store", "TestSupport", "Transport", "TransportKit", "TransportUDP", "TransportZMQ",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -154,26 +187,33 @@ let package = Package(
             dependencies: ["Prometheus", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
         .testTarget(
-            name: "BenchmarksTests", dependencies: ["Benchmarks", "Reports", "Transport"], swiftSettings: strict),
+            name: "BenchmarksTests", dependencies: ["Benchmarks", "Reports", "Transport", "TransportInMemory"],
+            swiftSettings: strict),
         .testTarget(name: "TransportTests", dependencies: ["Transport"], swiftSettings: strict),
+        .testTarget(
+            name: "TransportKitTests", dependencies: ["Keys", "Transport", "TransportKit"], swiftSettings: strict),
         .testTarget(
             name: "MembershipTests", dependencies: ["Membership", "TestSupport", "Transport"],
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
-            name: "ClusterTests", dependencies: ["Cluster", "Membership", "Replication", "Simulation", "Transport"],
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Membership", "Replication", "Simulation", "TestSupport", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReplicationTests", dependencies: ["Replication", "Simulation", "TestSupport", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Cluster", "Replication", "Simulation", "Transport"], exclude: ["regressions.txt"],
+            dependencies: ["Cluster", "Membership", "Replication", "Simulation", "Transport"],
+            exclude: ["regressions.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "App", "CSQLite", "Membership", "TestSupport", "Transport", .product(name: "Yams", package: "Yams"),
+                "AutoClusterSync", "CSQLite", "Executable", "Membership", "Runtime", "TestSupport", "Transport",
+                "TransportKit",
+                .product(name: "Yams", package: "Yams"),
             ], exclude: ["delay.py", "schemathesis.toml"],
             swiftSettings: strict),
     ]

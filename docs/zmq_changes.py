@@ -61,8 +61,8 @@ def find_publisher(context, address):
     return form % (socket.inet_ntop(family, host), port)
 
 
-def read_row(reader):
-    flags = reader.take("B")
+def read_todo(reader):
+    _kind, flags = reader.take("BB")
     row = {"extern_id": reader.run("H").decode(), "text": None, "completed": None, "deleted": not flags & 1}
     presence = reader.stamp()
     stamps = {"presence": presence}
@@ -85,10 +85,11 @@ def read_frame(frame):
         length, excluded = reader.take("IB")
         reader.take("%dx" % (8 * excluded))
         message = Reader(reader.take("%ds" % length))
-        if message.data[:1] == b"\x01":
-            _kind, origin, _start, sequence = message.take("BQQQ")
-            while message.at < length:
-                yield {**read_row(message), "node": "%016x" % origin, "sequence": sequence}
+        if message.data[:2] == b"\x01\x01":  # Version 1, changes.
+            _version, _kind, origin, _start, sequence = message.take("BBQQQ")
+            # Of a row of another kind than 1 the length is not known: the rest of the message is left.
+            while message.at < length and message.data[message.at] == 1:
+                yield {**read_todo(message), "node": "%016x" % origin, "sequence": sequence}
 
 
 def main(address):

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -161,6 +162,11 @@ int cs_poller_add(int poller, int descriptor, uint64_t tag, int wants_write) {
     return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : -errno;
 }
 
+int cs_poller_change(int poller, int descriptor, uint64_t tag, int wants_read, int wants_write) {
+    struct epoll_event event = {.events = (wants_read ? EPOLLIN : 0) | (wants_write ? EPOLLOUT : 0), .data.u64 = tag};
+    return epoll_ctl(poller, EPOLL_CTL_MOD, descriptor, &event) == 0 ? 0 : -errno;
+}
+
 void cs_poller_remove(int poller, int descriptor) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, NULL); }
 
 int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns) {
@@ -193,6 +199,22 @@ int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port, c
     if (connect(descriptor, (struct sockaddr *)&storage, length) != 0 && errno != EINPROGRESS)
         return close_with(descriptor, errno);
     return descriptor;
+}
+
+int cs_accept_stream(int listener) {
+    int descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    cs_set_no_delay(descriptor);
+    return descriptor;
+}
+
+void cs_set_no_delay(int descriptor) {
+    int on = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void cs_limit_unacknowledged(int descriptor, unsigned milliseconds) {
+    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
 int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port) {

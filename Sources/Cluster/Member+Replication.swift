@@ -13,11 +13,15 @@ extension Member {
     /// The member as a peer of replication; `nil` for one that does not replicate.
     var replicationPeer: ReplicationPeer? {
         guard let nodeID, channels.has(.replication) else { return nil }
-        return ReplicationPeer(nodeID: nodeID, address: address)
+        // A member that tells no versions speaks the first.
+        let versions = tags.values[MemberTags.Key.replication].flatMap { VersionChoice.versions(ofTag: $0) } ?? 1...1
+        return ReplicationPeer(nodeID: nodeID, address: address, versions: versions)
     }
 }
 
 extension MemberTags {
-    /// What every node of this program tells of itself: that it replicates.
-    package static let node = MemberTags([Key.channels: "mr"])
+    /// What every node of this program tells of itself: that it replicates, and in which versions.
+    package static let node = MemberTags([
+        Key.channels: "mr", Key.replication: VersionChoice.tag(of: ReplicationMessage.versions),
+    ])
 }

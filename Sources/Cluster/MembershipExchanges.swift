@@ -108,7 +108,7 @@ struct MembershipExchanges: Sendable {
                 return fail(.otherTransport, peer, &engine, at: now, &out)
             }
             out.append(.emit(.dialled(peer)))
-            return engine.merge(remote, from: peer, weDialled: true, at: now).effects
+            return engine.merge(remote, from: peer, weDialled: true, at: now)
         case .leading(.streamPing(let ping), _):
             close(id, at: now, &out)
             guard case .ack(let ack)? = try? MemberlistCodec.decodeStream(message), ack.sequence == ping.sequence
@@ -127,7 +127,7 @@ struct MembershipExchanges: Sendable {
             // Our state goes out before theirs is merged, so that they see what we believed of them.
             let state = engine.localState(isJoin: remote.isJoin)
             close(id, sending: [MemberlistCodec.encodeStream(.pushPull(state))], at: now, &out)
-            return engine.merge(remote, from: peer, weDialled: false, at: now).effects
+            return engine.merge(remote, from: peer, weDialled: false, at: now)
         case .ping(let ping):
             close(
                 id, sending: engine.answer(toStreamPing: ping).map { [MemberlistCodec.encodeStream(.ack($0))] } ?? [],

@@ -210,7 +210,7 @@ package struct NodeCore: Sendable {
     /// Those who are there and those who failed are tried at the next start. Those who left are not.
     private var knownMembers: [KnownMember] {
         (membership.livingMembers + membership.failedMembers).map {
-            KnownMember(name: $0.name, address: $0.address)
+            KnownMember(name: $0.name, nodeID: $0.nodeID, address: $0.address)
         }
     }
 

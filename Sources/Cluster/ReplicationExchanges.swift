@@ -321,7 +321,7 @@ struct ReplicationExchanges: Sendable {
         do throws(WalkMessage.Failure) {
             return try WalkMessage.decode(bytes)
         } catch {
-            throw .malformed
+            throw WalkError(error)
         }
     }
 }

@@ -1,28 +1,28 @@
-internal import Replication
-internal import Transport
+package import Replication
+package import Transport
 
 /// One side of a walk over an exchange: the walk itself, and how often this side has waited for the other.
-struct Walking: Sendable {
+package struct Walking: Sendable {
     private var walk: any Walk
     private var roundTrips = 0
     private var hasSpoken = false
 
     /// What a turn of the walk comes to.
-    enum Turn {
+    package enum Turn {
         case step(ExchangeStep)
         /// The walk is over once these messages are out.
         case finished([[UInt8]], WalkOutcome)
     }
 
     /// The side that opens.
-    static func initiator(node: NodeID) -> (Self, Turn) {
+    package static func initiator(node: NodeID) -> (Self, Turn) {
         var walking = Self(walk: WalkInitiator(node: node))
         let turn = walking.walk.begin()
         return (walking, walking.follow(turn))
     }
 
     /// The side that was asked, with the first message.
-    static func responder(
+    package static func responder(
         node: NodeID, isSynced: Bool, first: WalkMessage, latest: HybridTime
     ) throws(WalkError) -> (Self, Turn) {
         var walking = Self(walk: WalkResponder(node: node, isSynced: isSynced))
@@ -34,7 +34,7 @@ struct Walking: Sendable {
     private init(walk: any Walk) { self.walk = walk }
 
     /// `latest`: rows with later stamps are not merged now.
-    mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkError) -> Turn {
+    package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkError) -> Turn {
         let turn: WalkTurn
         do throws(WalkFailure) {
             turn = try walk.received(message, latest: latest)
@@ -44,7 +44,8 @@ struct Walking: Sendable {
         return follow(turn)
     }
 
-    mutating func answered(_ answer: WalkAnswer) throws(WalkError) -> Turn {
+    /// The store's answer to what the last step asked.
+    package mutating func answered(_ answer: WalkAnswer) throws(WalkError) -> Turn {
         let turn: WalkTurn
         do throws(WalkFailure) {
             turn = try walk.answered(answer)

@@ -46,9 +46,9 @@ package struct LocalMember: Hashable, Sendable {
     /// Further addresses that lead here, so that a seed with one of them is not dialled.
     package let otherAddresses: [PeerAddress]
     /// With the identity tag.
-    package private(set) var tags: MemberTags
+    package let tags: MemberTags
     /// The tags as they are sent.
-    package private(set) var meta: [UInt8]
+    package let meta: [UInt8]
 
     /// Adds the identity to `tags`. Throws when the name or the address cannot be used, or the tags are too long.
     package init(
@@ -62,11 +62,6 @@ package struct LocalMember: Hashable, Sendable {
         self.address = address
         self.otherAddresses = otherAddresses
         (self.tags, meta) = try Self.sealed(tags, nodeID)
-    }
-
-    /// Replaces the tags. Throws, with nothing changed, when they are too long.
-    mutating func setTags(_ newTags: MemberTags) throws(LocalMemberError) {
-        (tags, meta) = try Self.sealed(newTags, nodeID)
     }
 
     /// Whether `address` leads to this node.

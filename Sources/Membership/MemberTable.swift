@@ -78,7 +78,9 @@ struct MemberTable: Sendable {
     private var cursor = 0
 
     /// Up to this many live members the probe order is never shuffled.
-    var fixedOrderLimit = 0
+    let fixedOrderLimit: Int
+
+    init(fixedOrderLimit: Int) { self.fixedOrderLimit = fixedOrderLimit }
 
     var count: Int { slotByName.count }
     var liveCount: Int { lists[List.live.rawValue].count }
@@ -128,7 +130,7 @@ struct MemberTable: Sendable {
         records[slot] = record
     }
 
-    /// Whoever is unconfirmed is news once it is confirmed.
+    /// Marks every unconfirmed member so that its join is told to all when it is confirmed.
     mutating func tellOfUnconfirmed() {
         for list in [List.vouched, .plain, .checking] {
             for slot in self[list] where !self[slot].isNews { update(slot) { $0.isNews = true } }

@@ -14,6 +14,8 @@ package struct MemberTags: Hashable, Sendable {
         package static let version = "version"
         /// The channels it understands: `m` for membership, `r` for replication.
         package static let channels = "channels"
+        /// The versions of the replication channel that it speaks: the lowest and the highest, such as `1-2`.
+        package static let replication = "replication"
         /// Its `NodeID`: the identity behind its name.
         package static let node = "node"
     }

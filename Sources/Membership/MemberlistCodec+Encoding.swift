@@ -12,9 +12,7 @@ extension MemberlistCodec {
         case .suspect(let body): return encode(body, as: .suspect)
         case .dead(let body): return encode(body, as: .dead)
         case .alive(let body):
-            var writer = MessagePackWriter(prefix: [Kind.alive.rawValue])
-            write(memberFields(body, nameKey: "Node"), to: &writer)
-            return writer.bytes
+            return map(.alive, memberFields(body, nameKey: "Node"))
         case .pushPull(let body): return encode(body)
         case .error(let text): return map(.error, [("Error", { $0.write(text) })])
         case .user(let payload): return [Kind.user.rawValue] + payload
@@ -61,21 +59,24 @@ extension MemberlistCodec {
                 ("UserStateLen", { $0.write(UInt64(body.userState.count)) }),
             ], to: &writer)
         for node in body.nodes {
-            var fields = memberFields(node.member, nameKey: "Name")
-            fields.insert(("State", { $0.write(node.state.rawValue) }), at: fields.count - 1)
-            write(fields, to: &writer)
+            write(memberFields(node.member, nameKey: "Name", state: node.state), to: &writer)
         }
         writer.writeUnframed(body.userState)
         return writer.bytes
     }
 
-    /// `Name` and `Node` both stand between `Meta` and `Port`, so one order serves the alive and the push/pull.
-    private static func memberFields(_ body: AliveBody, nameKey: String) -> [Field] {
-        [
+    /// `Name` and `Node` both stand between `Meta` and `Port`, so one order serves the alive and the push/pull, which alone
+    /// has a state.
+    private static func memberFields(
+        _ body: AliveBody, nameKey: String, state: PushPullNode.State? = nil
+    ) -> [Field] {
+        var fields: [Field] = [
             ("Addr", { $0.write(body.address.hostBytes) }), ("Incarnation", { $0.write(body.incarnation) }),
             ("Meta", { $0.write(body.meta) }), (nameKey, { $0.write(body.node) }),
-            ("Port", { $0.write(body.address.port) }), ("Vsn", { $0.write(body.versions) }),
+            ("Port", { $0.write(body.address.port) }),
         ]
+        if let state { fields.append(("State", { $0.write(state.rawValue) })) }
+        return fields + [("Vsn", { $0.write(body.versions) })]
     }
 
     private static func sourceFields(_ source: PeerAddress?, _ node: String) -> [Field] {

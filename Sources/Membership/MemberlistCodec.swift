@@ -1,5 +1,3 @@
-package import Transport
-
 /// Reads and writes single memberlist messages: a type byte, then a MessagePack map whose keys are Go's field names.
 ///
 ///     00 ping           Node, SeqNo u32, SourceAddr?, SourceNode?, SourcePort?

@@ -13,7 +13,7 @@ extension MembershipEngine {
             stats.refusedMembers += 1
             return nil
         }
-        var record = MemberRecord(alive, versions: versions, at: clock)
+        var record = MemberRecord(alive, versions: versions, at: clock.time)
         record.isNews = isNews
         let slot = table.insert(record, in: isVouched ? .vouched : .plain, using: &generator)
         emit(.memberHeard(table[slot].member))
@@ -23,32 +23,20 @@ extension MembershipEngine {
     /// Pings waiting members as far as the rate allows, and comes back for the rest.
     mutating func confirmWaiting() {
         guard !isLeaving, table.hasWaiting else { return }
-        if clock >= confirmationWindowEnd {
-            confirmationWindowEnd = clock + configuration.confirmationInterval
-            plainConfirmationsLeft = configuration.confirmationsPerInterval
-            confirmationsLeft = max(configuration.confirmationsPerInterval, clusterSize / Self.membersPerConfirmation)
-        }
-        while confirmationsLeft > 0, let slot = table.waiting(using: &generator) {
-            // Hearsay from anyone stays at the pace of a small cluster.
-            if table[slot].list == .plain {
-                guard plainConfirmationsLeft > 0 else { break }
-                plainConfirmationsLeft -= 1
-            }
-            confirmationsLeft -= 1
+        lane.enter(clock.time, clusterSize: clusterSize)
+        while lane.hasPings, let slot = table.waiting(using: &generator) {
+            guard lane.takePing(isPlain: table[slot].list == .plain) else { break }
             startConfirming(slot)
         }
-        if table.hasWaiting && !isConfirmationTimerSet {
-            isConfirmationTimerSet = true
-            timers.add(.confirmation, at: confirmationWindowEnd)
-        }
+        if table.hasWaiting, let instant = lane.takeTimer() { clock.add(.confirmation, at: instant) }
     }
 
     private mutating func startConfirming(_ slot: Int) {
         table.move(slot, to: .checking, using: &generator)
         let record = table[slot]
-        let deadline = clock + configuration.probeTimeout
-        let sequence = startProbe(of: record, stage: .confirming, deadline: deadline)
-        timers.add(.probeStage(sequence), at: deadline)
+        let deadline = clock.time + configuration.probeTimeout
+        let sequence = prober.begin(Probe(of: record, stage: .confirming, deadline: deadline))
+        clock.add(.probeStage(sequence), at: deadline)
         stats.confirmingPings += 1
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))
     }
@@ -69,7 +57,7 @@ extension MembershipEngine {
     /// now, so that invented members do not spread.
     mutating func confirm(_ slot: Int) {
         guard !table[slot].isConfirmed else { return }
-        let now = clock
+        let now = clock.time
         table.update(slot) { record in
             record.isConfirmed = true
             record.lastSeen = now
@@ -85,7 +73,7 @@ extension MembershipEngine {
     /// Takes a member off the list.
     mutating func forget(_ slot: Int) {
         let record = table.remove(slot)
-        suspicions[record.name] = nil
+        suspicions.end(record.name)
         if record.isConfirmed { joiner.memberSettled(record.name) }
         emit(.memberForgotten(record.member))
     }
@@ -121,11 +109,11 @@ extension MembershipEngine {
 
     /// Forgets those that failed or left long enough ago.
     mutating func sweep() {
-        timers.add(.sweep, at: clock + Self.sweepInterval)
+        clock.add(.sweep, in: Self.sweepInterval)
         let expired = table[.retired].filter { slot in
             let record = table[slot]
             let retention = record.status == .left ? configuration.leftRetention : configuration.failedRetention
-            return clock - record.statusChangedAt >= retention
+            return clock.time - record.statusChangedAt >= retention
         }
         for slot in expired.sorted(by: { table[$0].name < table[$1].name }) { forget(slot) }
     }

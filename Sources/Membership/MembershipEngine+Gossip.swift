@@ -11,7 +11,7 @@ extension MembershipEngine {
         case .ping(let body): receivePing(body, from: peer)
         case .indirectPing(let body): receiveIndirectPing(body, from: peer)
         case .ack(let body): receiveAck(body.sequence)
-        case .nack(let body): receiveNack(body.sequence)
+        case .nack(let body): prober.nacked(body.sequence)
         case .suspect(let body): applySuspect(body, from: peer)
         case .dead(let body): applyDead(body, from: peer)
         case .alive(let body):
@@ -123,9 +123,9 @@ extension MembershipEngine {
 
     /// After a confirmed member showed that it lives: ends its suspicion, relists it, and tells everyone.
     private mutating func announceAlive(_ slot: Int, before: MemberRecord) {
-        suspicions[before.name] = nil
+        suspicions.end(before.name)
         if before.status != .alive {
-            let now = clock
+            let now = clock.time
             table.update(slot) { record in
                 record.status = .alive
                 record.statusChangedAt = now
@@ -155,21 +155,21 @@ extension MembershipEngine {
             passRefutationOn(body, to: peer)
             return
         }
-        if suspicions[body.node] != nil {
+        if suspicions.deadline(of: body.node) != nil {
             confirmSuspicion(body)
             return
         }
         guard table[slot].status == .alive else { return }
-        let now = clock
+        let now = clock.time
         table.update(slot) { record in
             record.incarnation = body.incarnation
             record.status = .suspect
             record.statusChangedAt = now
         }
         let suspicion = newSuspicion(by: body.from)
-        suspicions[body.node] = suspicion
+        suspicions.begin(suspicion, of: body.node)
         stats.suspicions += 1
-        timers.add(.suspicion(body.node), at: suspicion.deadline)
+        clock.add(.suspicion(body.node), at: suspicion.deadline)
         emit(.memberSuspected(table[slot].member, by: body.from))
         perform(.broadcast(.suspect(body), about: body.node))
         reviewSuspicions()
@@ -179,9 +179,9 @@ extension MembershipEngine {
     private mutating func passRefutationOn(_ body: AccusationBody, to peer: PeerAddress?) {
         guard let peer, let accuser = table.livingSlot(at: peer), table[accuser].name == body.from,
             let slot = table.slot(named: body.node), table[slot].isConfirmed, table[slot].status == .alive,
-            body.incarnation < table[slot].incarnation, takeAnswer()
+            body.incarnation < table[slot].incarnation
         else { return }
-        perform(.send(.alive(table[slot].alive), to: peer))
+        answer(.alive(table[slot].alive), to: peer)
     }
 
     /// Confirmations that a suspicion needs. The N is this node, those alive, and one suspect: counting all of them,
@@ -194,11 +194,7 @@ extension MembershipEngine {
     /// After one less can confirm.
     private mutating func reviewSuspicions() {
         let needed = neededConfirmations(suspectCount: suspicions.count)
-        // Sorted, since the order reaches the timers.
-        for name in suspicions.filter({ $0.value.needed > needed }).keys.sorted() {
-            suspicions[name]?.lower(toNeeded: needed)
-            if let deadline = suspicions[name]?.deadline { timers.add(.suspicion(name), at: deadline) }
-        }
+        for (name, deadline) in suspicions.lower(toNeeded: needed) { clock.add(.suspicion(name), at: deadline) }
     }
 
     private func newSuspicion(by accuser: String) -> Suspicion {
@@ -209,7 +205,7 @@ extension MembershipEngine {
                 interval: configuration.probeInterval))
         return Suspicion(
             accuser: accuser, needed: neededConfirmations(suspectCount: suspicions.count + 1), minimum: minimum,
-            maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock)
+            maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock.time)
     }
 
     /// Only confirmed members count: invented accusers would shorten the time a suspect has to refute.
@@ -217,13 +213,13 @@ extension MembershipEngine {
         let isMember =
             body.from == local.name
             || table.slot(named: body.from).map { table[$0].isConfirmed } ?? false
-        guard isMember, suspicions[body.node]?.confirm(by: body.from) == true else { return }
-        if let deadline = suspicions[body.node]?.deadline { timers.add(.suspicion(body.node), at: deadline) }
+        guard isMember, let deadline = suspicions.confirm(body.node, by: body.from) else { return }
+        clock.add(.suspicion(body.node), at: deadline)
         perform(.broadcast(.suspect(body), about: body.node))
     }
 
     mutating func suspicionEnded(_ name: String) {
-        guard !isLeaving, let suspicion = suspicions[name], suspicion.deadline <= clock,
+        guard !isLeaving, let deadline = suspicions.deadline(of: name), deadline <= clock.time,
             let slot = table.slot(named: name)
         else { return }
         applyDead(
@@ -241,11 +237,11 @@ extension MembershipEngine {
             return
         }
         guard let slot = accused(body) else { return }
-        suspicions[body.node] = nil
+        suspicions.end(body.node)
         let before = table[slot].status
         guard before.isLiving else { return }
         let hasLeft = body.from == body.node
-        let now = clock
+        let now = clock.time
         table.update(slot) { record in
             record.incarnation = body.incarnation
             record.status = hasLeft ? .left : .failed
@@ -257,7 +253,7 @@ extension MembershipEngine {
             emit(.memberLeft(member))
         } else {
             stats.failures += 1
-            joiner.memberFailed(member.name, member.address, at: clock)
+            joiner.memberFailed(member.name, member.address, at: clock.time)
             emit(.memberFailed(member, by: body.from))
         }
         perform(.broadcast(.dead(body), about: body.node))

@@ -18,17 +18,17 @@ extension MembershipEngine {
     /// `duration` by local health. Not in small clusters: there several crashes at once look like a fault of ours, and
     /// would be found out too late.
     private func stretched(_ duration: Duration) -> Duration {
-        table.liveCount <= table.fixedOrderLimit ? duration : health.scale(duration)
+        table.liveCount <= table.fixedOrderLimit ? duration : prober.stretched(duration)
     }
 
     mutating func probeTick() {
         guard !isLeaving else { return }
-        timers.add(.probe, at: clock + stretched(probePace))
+        clock.add(.probe, in: stretched(probePace))
         guard let slot = table.nextToProbe(using: &generator) else { return }
         let record = table[slot]
-        let sequence = startProbe(
-            of: record, stage: .direct, deadline: clock + stretched(configuration.probeTimeout))
-        timers.add(.probeStage(sequence), at: clock + configuration.directProbeTimeout)
+        let deadline = clock.time + stretched(configuration.probeTimeout)
+        let sequence = prober.begin(Probe(of: record, stage: .direct, deadline: deadline))
+        clock.add(.probeStage(sequence), in: configuration.directProbeTimeout)
         stats.probes += 1
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))
         if record.status == .suspect {
@@ -39,23 +39,23 @@ extension MembershipEngine {
 
     /// The direct ack did not come in time, or the whole probe is over.
     mutating func probeStageEnded(_ sequence: UInt32) {
-        guard let probe = probes[sequence] else { return }
+        guard let probe = prober.probe(sequence) else { return }
         switch probe.stage {
         case .direct: askHelpers(sequence, probe)
         case .confirming:
-            guard clock >= probe.deadline else { return }
-            probes[sequence] = nil
+            guard clock.time >= probe.deadline else { return }
+            _ = prober.endProbe(sequence)
             confirmationFailed(probe.target)
         case .indirect(let missingNacks, let askedForNacks):
-            guard clock >= probe.deadline else { return }
-            probes[sequence] = nil
+            guard clock.time >= probe.deadline else { return }
+            _ = prober.endProbe(sequence)
             probeFailed(probe.target, missingNacks: askedForNacks ? missingNacks : nil)
         }
     }
 
     private mutating func askHelpers(_ sequence: UInt32, _ probe: Probe) {
-        timers.add(.probeStage(sequence), at: probe.deadline)
-        var missingNacks = 0
+        clock.add(.probeStage(sequence), at: probe.deadline)
+        var owedNacks = 0
         if let slot = table.slot(named: probe.target), table[slot].status.isLiving {
             let target = table[slot]
             let helpers = table.randomLive(configuration.indirectProbeCount, using: &generator) {
@@ -71,11 +71,11 @@ extension MembershipEngine {
                     perform(.send(.suspect(accusation(of: target)), to: table[helper].address))
                 }
                 // Foreign helpers nack after their own, longer timeout: ours would be over.
-                if table[helper].nodeID != nil { missingNacks += 1 }
+                if table[helper].nodeID != nil { owedNacks += 1 }
             }
             perform(.streamPing(ping(target.name, sequence), to: target.address))
         }
-        probes[sequence]?.stage = .indirect(missingNacks: missingNacks, askedForNacks: missingNacks > 0)
+        prober.helpersAsked(sequence, owingNacks: owedNacks)
     }
 
     private mutating func probeFailed(_ name: String, missingNacks: Int?) {
@@ -88,20 +88,6 @@ extension MembershipEngine {
 
     private func accusation(of record: MemberRecord) -> AccusationBody {
         AccusationBody(incarnation: record.incarnation, node: record.name, from: local.name)
-    }
-
-    /// Begins a probe under a fresh random number: one who has not seen the ping cannot answer it.
-    mutating func startProbe(of record: MemberRecord, stage: Probe.Stage, deadline: EngineInstant) -> UInt32 {
-        let sequence = freshSequence()
-        probes[sequence] = Probe(target: record.name, address: record.address, stage: stage, deadline: deadline)
-        return sequence
-    }
-
-    private mutating func freshSequence() -> UInt32 {
-        while true {
-            let sequence = sequences.next()
-            if probes[sequence] == nil && relays[sequence] == nil { return sequence }
-        }
     }
 
     func ping(_ name: String, _ sequence: UInt32) -> PingBody {
@@ -123,17 +109,16 @@ extension MembershipEngine {
     /// A suspect that probes us can hear of it, whatever cut the two off when it was suspected: our own probe may come
     /// later than the verdict, since local health slows it down.
     private mutating func tellIfSuspect(_ peer: PeerAddress) {
-        guard let slot = table.livingSlot(at: peer), table[slot].status == .suspect, takeAnswer() else { return }
-        perform(.send(.suspect(accusation(of: table[slot])), to: peer))
+        guard let slot = table.livingSlot(at: peer), table[slot].status == .suspect else { return }
+        answer(.suspect(accusation(of: table[slot])), to: peer)
     }
 
     /// Somebody probes this node, which knows nobody alive: it must be a member of the cluster that this node looks for,
     /// though no seed and nobody from an earlier run answers. Asked slowly, since anybody can send a ping.
     private mutating func askWhoProbes(_ peer: PeerAddress) {
-        guard !isLeaving, table.liveCount == 0, clock >= nextAskingWhoProbes, LocalMember.isUsable(address: peer),
-            !local.isOwn(peer)
+        guard !isLeaving, table.liveCount == 0, LocalMember.isUsable(address: peer), !local.isOwn(peer),
+            prober.mayAskBack(at: clock.time)
         else { return }
-        nextAskingWhoProbes = clock + Self.askingWhoProbesInterval
         perform(.pushPull(with: peer, isJoin: true))
     }
 
@@ -143,12 +128,11 @@ extension MembershipEngine {
     }
 
     mutating func receiveAck(_ sequence: UInt32) {
-        if let relay = relays.removeValue(forKey: sequence) {
+        if let relay = prober.endRelay(sequence) {
             perform(.send(.ack(AckBody(sequence: relay.sequence)), to: relay.asker))
             return
         }
-        guard let probe = probes.removeValue(forKey: sequence) else { return }
-        guard let slot = table.slot(named: probe.target) else { return }
+        guard let probe = prober.endProbe(sequence), let slot = table.slot(named: probe.target) else { return }
         switch probe.stage {
         case .confirming where table[slot].address != probe.address:
             // It lives elsewhere by now: the answer proves the old address only.
@@ -157,19 +141,15 @@ extension MembershipEngine {
         case .confirming: confirm(slot)
         case .direct, .indirect: changeHealth(by: -1)
         }
-        let now = clock
+        let now = clock.time
         table.update(slot) { $0.lastSeen = now }
-    }
-
-    mutating func receiveNack(_ sequence: UInt32) {
-        guard case .indirect(let missing, let asked)? = probes[sequence]?.stage, missing > 0 else { return }
-        probes[sequence]?.stage = .indirect(missingNacks: missing - 1, askedForNacks: asked)
     }
 
     /// The answer to a `streamPing` effect.
     package mutating func streamPingAnswered(sequence: UInt32, at now: EngineInstant) -> [Effect] {
         enter(now)
-        if let probe = probes[sequence], case .indirect = probe.stage, let slot = table.slot(named: probe.target) {
+        if let probe = prober.probe(sequence), case .indirect = probe.stage, let slot = table.slot(named: probe.target)
+        {
             emit(.onlyStreamReached(table[slot].member))
             receiveAck(sequence)
         }
@@ -183,26 +163,23 @@ extension MembershipEngine {
             stats.ignoredMessages += 1
             return
         }
-        guard relays.count < configuration.maxRelays else {
+        guard prober.relayCount < configuration.maxRelays else {
             stats.droppedRelays += 1
             return
         }
-        let sequence = freshSequence()
-        relays[sequence] = Relay(
-            asker: request.source ?? peer, sequence: request.sequence, wantsNack: request.wantsNack)
-        timers.add(.relay(sequence), at: clock + configuration.directProbeTimeout)
+        let sequence = prober.begin(
+            Relay(asker: request.source ?? peer, sequence: request.sequence, wantsNack: request.wantsNack))
+        clock.add(.relay(sequence), in: configuration.directProbeTimeout)
         stats.relays += 1
         perform(.send(.ping(ping(request.node, sequence)), to: request.target))
     }
 
     mutating func relayEnded(_ sequence: UInt32) {
-        guard let relay = relays.removeValue(forKey: sequence), relay.wantsNack else { return }
+        guard let relay = prober.endRelay(sequence), relay.wantsNack else { return }
         perform(.send(.nack(NackBody(sequence: relay.sequence)), to: relay.asker))
     }
 
     mutating func changeHealth(by delta: Int) {
-        let before = health.score
-        health.apply(delta)
-        if health.score != before { emit(.localHealthChanged(health.score)) }
+        if let score = prober.changeHealth(by: delta) { emit(.localHealthChanged(score)) }
     }
 }

@@ -3,7 +3,7 @@ package import Transport
 /// Whole views by stream: joining and anti-entropy, and how a node starts.
 extension MembershipEngine {
     /// Why a push/pull was not merged.
-    package enum MergeRefusal: Hashable, Sendable {
+    private enum MergeRefusal {
         /// Somebody in the list speaks no version that we do.
         case otherVersion
         /// The list has our name for another node that lives at another address.
@@ -15,7 +15,7 @@ extension MembershipEngine {
     /// This node's view, to be sent on an exchange: every member it has confirmed, and itself. Members known by hearsay
     /// only are not passed on.
     package func localState(isJoin: Bool) -> PushPull {
-        let own = PushPullNode(member: localAlive, state: isLeaving ? .left : .alive)
+        let own = PushPullNode(member: own.alive, state: isLeaving ? .left : .alive)
         let others = table.slotsByName.lazy.map { table[$0] }.filter(\.isConfirmed).map { record in
             PushPullNode(member: record.alive, state: Self.wireState(record.status))
         }
@@ -33,11 +33,12 @@ extension MembershipEngine {
 
     /// Takes in the other side's view. `peer` is the address that we dialled, or that the exchange came from.
     ///
-    /// A side that was dialled sends `localState` first, with the flag it received. Nothing of the list is taken when
-    /// there is a refusal; the effects are to be carried out in either case.
+    /// A side that was dialled sends `localState` first, with the flag it received. A list with a member that speaks no
+    /// version we do, or with our name for another node at another address, is refused as a whole and counted
+    /// (`MembershipStats.refusedPushPulls`); so is every list once this node is leaving.
     package mutating func merge(
         _ remote: PushPull, from peer: PeerAddress, weDialled: Bool, at now: EngineInstant
-    ) -> (effects: [Effect], refusal: MergeRefusal?) {
+    ) -> [Effect] {
         enter(now)
         let refusal = refusal(of: remote)
         if let refusal {
@@ -55,7 +56,7 @@ extension MembershipEngine {
             if weDialled && incarnation != before { perform(.pushPull(with: peer, isJoin: false)) }
         }
         if weDialled { reportAttempt(Self.outcome(refusal), peer) }
-        return (takeEffects(), refusal)
+        return takeEffects()
     }
 
     /// A `pushPull` effect that did not come to `merge`. Reports about push/pulls that no seed asked for do no harm.
@@ -67,14 +68,13 @@ extension MembershipEngine {
         return takeEffects()
     }
 
-    mutating func pushPullTick() {
+    mutating func pushPullTick(settling: Duration) {
         guard !isLeaving else { return }
         let regular = Formulas.pushPullInterval(configuration.pushPullInterval, memberCount: clusterSize)
-        if settlingInterval < regular {
-            timers.add(.pushPull, at: clock + generator.duration(in: (settlingInterval / 2)...settlingInterval))
-            settlingInterval = settlingInterval * 2
+        if settling < regular {
+            clock.add(.pushPull(settling: settling * 2), in: generator.duration(in: (settling / 2)...settling))
         } else {
-            timers.add(.pushPull, at: clock + regular)
+            clock.add(.pushPull(settling: settling), in: regular)
         }
         if let slot = table.randomLive(1, using: &generator, where: { $0.status == .alive }).first {
             perform(.pushPull(with: table[slot].address, isJoin: false))
@@ -95,7 +95,7 @@ extension MembershipEngine {
                 && node.member.address != local.address
                 && MemberTags(meta: node.member.meta)?.nodeID != local.nodeID
         }
-        return claimant.map { .nameConflict(conflictOverOwnName(with: $0.member)) }
+        return claimant.map { .nameConflict(own.conflict(with: $0.member)) }
     }
 
     private static func outcome(_ refusal: MergeRefusal?) -> SeedJoiner.Outcome {
@@ -127,7 +127,7 @@ extension MembershipEngine {
             applyAlive(member, from: listener, source: source, isNews: isNews)
             // It answered our dial: no better proof.
             if weDialled, let slot = table.slot(named: member.node), table[slot].address == peer {
-                let now = clock
+                let now = clock.time
                 table.update(slot) { $0.lastSeen = now }
                 confirm(slot)
             }
@@ -152,16 +152,7 @@ extension MembershipEngine {
     ) -> [Effect] {
         enter(now)
         let others = knownMembers.filter { $0.name != local.name }.prefix(configuration.maxMembers)
-        joiner.start(seeds: seeds, knownMembers: Array(others), at: clock)
-        isAsking = joiner.isAsking { _ in false }
-        runJoiner()
-        return takeEffects()
-    }
-
-    /// Adds seeds while running.
-    package mutating func addSeeds(_ seeds: [String], at now: EngineInstant) -> [Effect] {
-        enter(now)
-        joiner.addSeeds(seeds, at: clock)
+        joiner.start(seeds: seeds, knownMembers: Array(others), at: clock.time)
         runJoiner()
         return takeEffects()
     }
@@ -172,7 +163,7 @@ extension MembershipEngine {
     ) -> [Effect] {
         enter(now)
         let steps = joiner.resolved(
-            seed, addresses, at: clock, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
+            seed, addresses, at: clock.time, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
         perform(steps)
         takeStartDecision()
         return takeEffects()
@@ -181,21 +172,21 @@ extension MembershipEngine {
     mutating func runJoiner() {
         guard !isLeaving else { return }
         let steps = joiner.advance(
-            to: clock, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
+            to: clock.time, isLiving: { table.livingSlot(at: $0) != nil }, using: &generator)
         perform(steps)
         takeStartDecision()
     }
 
     mutating func takeStartDecision() {
         if let decision = joiner.decision(
-            at: clock, hasMembers: table.liveCount > 0, mayHaveMembers: table.unconfirmedCount > 0)
+            at: clock.time, hasMembers: table.liveCount > 0, mayHaveMembers: table.unconfirmedCount > 0)
         {
             emit(.startDecided(decision))
         }
     }
 
     private mutating func reportAttempt(_ outcome: SeedJoiner.Outcome, _ peer: PeerAddress) {
-        joiner.report(outcome, from: peer, at: clock, using: &generator)
+        joiner.report(outcome, from: peer, at: clock.time, using: &generator)
         takeStartDecision()
     }
 

@@ -32,7 +32,8 @@ package struct MembershipEngine: Sendable {
         case relay(UInt32)
         case suspicion(String)
         case confirmation
-        case pushPull
+        /// The next push/pull. `settling` is the time to the one after it, while they become rarer after the start.
+        case pushPull(settling: Duration)
         case sweep
         case addressRefutation
     }
@@ -64,51 +65,20 @@ package struct MembershipEngine: Sendable {
     package static let addressRefutationInterval: Duration = .seconds(1)
     /// Claimants of taken names that are remembered, so that each is reported once.
     package static let maxReportedConflicts = 64
-    /// So many members allow one confirming ping more in each interval: a thousand that start together would otherwise
-    /// take a quarter of a minute to meet.
-    static let membersPerConfirmation = 8
-    /// Between dials of whoever probes a node that knows nobody.
-    static let askingWhoProbesInterval: Duration = .milliseconds(250)
     /// How often failed and left members are looked through for those to forget.
     static let sweepInterval: Duration = .seconds(5)
 
     package let configuration: MembershipConfiguration
-    package internal(set) var local: LocalMember
-    /// How often this node had to contradict what was said of it, plus one.
-    package internal(set) var incarnation: UInt32 = 1
-    package internal(set) var isLeaving = false
     package internal(set) var stats = MembershipStats()
-
-    var clock: EngineInstant
-    var pauses: Duration = .zero
-    let startedAt: EngineInstant
-    var leavingSince: EngineInstant?
+    var clock: OwnClock<Timer>
     var generator: SeededGenerator
-    var sequences: SequenceNumbers
-    var timers = TimerQueue<Timer>()
-    var table = MemberTable()
-    var health: LocalHealth
-    var probes: [UInt32: Probe] = [:]
-    var relays: [UInt32: Relay] = [:]
-    var suspicions: [String: Suspicion] = [:]
+    var own: SelfState
+    var table: MemberTable
+    var lane: ConfirmationLane
+    var prober: Prober
+    var suspicions = Suspicions()
     var joiner: SeedJoiner
-    var confirmationWindowEnd = EngineInstant.zero
-    var confirmationsLeft = 0
-    var plainConfirmationsLeft = 0
-    var isConfirmationTimerSet = false
-    var reportedConflicts: [NameConflict] = []
-    var answerWindowEnd = EngineInstant.zero
-    var answersLeft = 0
-    /// When we last said that we do not live where somebody put us, and what is to be answered next.
-    var addressRefutedAt: EngineInstant?
-    var postponedRefutation: UInt32?
-    /// When a ping may next make a node that knows nobody ask who sent it.
-    var nextAskingWhoProbes = EngineInstant.zero
-    /// Between push/pulls, while they become rarer after the start.
-    var settlingInterval: Duration
-    /// Since `join`, until each whom it named has answered or was given up once.
-    var isAsking = false
-    private var outbox: [Effect] = []
+    private var outbox = Outbox()
 
     /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
     /// should be unpredictable in production, since ping numbers come from it.
@@ -118,149 +88,44 @@ package struct MembershipEngine: Sendable {
         let faults = configuration.validate()
         precondition(faults.isEmpty, "unusable membership configuration: \(faults)")
         self.configuration = configuration
-        self.local = local
-        clock = now
-        startedAt = now
-        sequences = SequenceNumbers(key: seed)
-        // Its choices can be watched; they must not lead back to the key.
+        clock = OwnClock(
+            at: now, pauseThreshold: configuration.pauseThreshold, pauseGrace: configuration.pauseGrace)
+        var sequences = SequenceNumbers(key: seed)
+        // The generator's choices can be watched; they must not lead back to the key.
         generator = SeededGenerator(seed: sequences.nextWord())
-        settlingInterval = configuration.firstPushPullInterval
-        health = LocalHealth(limit: configuration.localHealthLimit)
+        own = SelfState(local, at: now)
+        table = MemberTable(fixedOrderLimit: Self.smallClusterLimit(configuration))
+        lane = ConfirmationLane(configuration)
+        prober = Prober(sequences: sequences, healthLimit: configuration.localHealthLimit)
         joiner = SeedJoiner(configuration: configuration.joining, local: local)
-        table.fixedOrderLimit = Self.smallClusterLimit(configuration)
         // Random first delays keep nodes that start together from probing in step.
-        timers.add(.probe, at: now + generator.duration(in: .zero...configuration.probeInterval))
-        timers.add(.pushPull, at: now + generator.duration(in: .zero...configuration.firstPushPullInterval))
-        timers.add(.sweep, at: now + Self.sweepInterval)
+        clock.add(.probe, in: generator.duration(in: .zero...configuration.probeInterval))
+        let settling = configuration.firstPushPullInterval
+        clock.add(.pushPull(settling: settling), in: generator.duration(in: .zero...settling))
+        clock.add(.sweep, in: Self.sweepInterval)
     }
 
     // MARK: - Time
 
     /// Earliest instant at which `advance(to:)` has work.
-    package var nextDeadline: EngineInstant? { nextOwnDeadline.map { $0 + pauses } }
+    package var nextDeadline: EngineInstant? { nextOwnDeadline.map { clock.outsideTime(at: $0) } }
 
     /// The engine's own clock at `now`: it leaves out the time in which the process stood still. `lastSeen` and
     /// `statusChangedAt` are on it.
-    package func ownTime(at now: EngineInstant) -> EngineInstant { now + (.zero - pauses) }
+    package func ownTime(at now: EngineInstant) -> EngineInstant { clock.ownTime(at: now) }
 
     /// Does what is due. Hand over what has arrived before calling this.
     package mutating func advance(to now: EngineInstant) -> [Effect] {
         enter(now)
-        while let timer = timers.takeDue(at: clock) { fire(timer) }
+        while let timer = clock.takeDue() { fire(timer) }
         compactTimers()
         runJoiner()
         return takeEffects()
     }
 
-    // MARK: - Members
-
-    /// All known members by name, this node among them.
-    package var members: [Member] {
-        var members = table.slotsByName.map { table[$0].member }
-        let place = members.firstIndex { $0.name > local.name } ?? members.endIndex
-        members.insert(localMember, at: place)
-        return members
-    }
-
-    /// Members with that status, this node included.
-    package func count(of status: MemberStatus) -> Int {
-        table.count(of: status) + (localMember.status == status ? 1 : 0)
-    }
-
-    /// The same for confirmed members alone: not for those of whom it was only heard.
-    package func confirmedCount(of status: MemberStatus) -> Int {
-        table.confirmedCount(of: status) + (localMember.status == status ? 1 : 0)
-    }
-
-    /// Confirmed members that are alive or suspect, without this node; in no particular order, which follows from the seed.
-    package var livingMembers: [Member] { table[.live].map { table[$0].member } }
-
-    /// Members heard of whom nobody here has reached yet.
-    package var unconfirmedCount: Int { table.unconfirmedCount }
-
-    /// Nobody was heard of, and nobody is a seed or was a member in an earlier run, who may be there and has not been asked.
-    package var arePeersComplete: Bool { table.unconfirmedCount == 0 && !isAsking }
-
-    /// Confirmed members that failed, which are tried again.
-    package var failedMembers: [Member] {
-        table[.retired].map { table[$0].member }.filter { $0.status == .failed }
-    }
-
-    /// How full everything is that others can fill.
-    package var occupancy: [Occupancy] {
-        let known = table.count + 1
-        return [
-            Occupancy("members", known, limit: configuration.maxMembers),
-            Occupancy("unconfirmed members", table.unconfirmedCount, limit: configuration.maxUnconfirmedMembers),
-            Occupancy("relays", relays.count, limit: configuration.maxRelays),
-            Occupancy("suspicions", suspicions.count, limit: known),
-            Occupancy("reported conflicts", reportedConflicts.count, limit: Self.maxReportedConflicts),
-            Occupancy("probes", probes.count, limit: Self.maxProbes(configuration, memberCount: known)),
-            Occupancy("timers", timers.count, limit: Self.maxTimers(running: timersRunning) + known),
-        ]
-    }
-
-    /// The member of that name, this node included.
-    package func member(named name: String) -> Member? {
-        name == local.name ? localMember : table.slot(named: name).map { table[$0].member }
-    }
-
-    /// This node as it shows itself.
-    package var localMember: Member {
-        Member(
-            name: local.name, nodeID: local.nodeID, address: local.address, tags: local.tags, incarnation: incarnation,
-            status: isLeaving ? .leaving : .alive, isConfirmed: true, lastSeen: clock,
-            statusChangedAt: leavingSince ?? startedAt)
-    }
-
-    /// Confirmed members that live, plus this node: the N of all formulas.
-    package var clusterSize: Int { table.liveCount + 1 }
-
-    /// Lifeguard's multiplier, 0 when healthy.
-    package var localHealth: Int { health.score }
-
-    /// Timers in the queue, those that lost their meaning included; for the test of its bound.
-    package var timerCount: Int { timers.count }
-
-    /// Claimants of taken names that are remembered; for the test of its bound.
-    package var reportedConflictCount: Int { reportedConflicts.count }
-
-    // MARK: - Inside
-
-    var nextOwnDeadline: EngineInstant? {
-        guard !isLeaving, let joining = joiner.nextDeadline else { return timers.earliest }
-        return timers.earliest.map { min($0, joining) } ?? joining
-    }
-
-    var localAlive: AliveBody {
-        AliveBody(incarnation: incarnation, node: local.name, address: local.address, meta: local.meta)
-    }
-
-    /// Every input begins here: sets the engine's clock, and notices pauses.
-    mutating func enter(_ now: EngineInstant) {
-        clock = ownTime(at: now)
-        joiner.clusterSize = clusterSize
-        guard let due = nextOwnDeadline, clock - due > configuration.pauseThreshold else { return }
-        let lateness = clock - due
-        // The clock falls a little behind the earliest deadline, so that what lies unread is handled before it.
-        pauses += lateness + configuration.pauseGrace
-        clock = ownTime(at: now)
-        stats.pauses += 1
-        emit(.pauseNoticed(lateness))
-    }
-
-    mutating func perform(_ effect: Effect) { outbox.append(effect) }
-
-    mutating func emit(_ event: MembershipEvent) { outbox.append(.emit(event)) }
-
-    /// Every input ends here.
-    mutating func takeEffects() -> [Effect] {
-        if isAsking, !joiner.isAsking(isLiving: { table.livingSlot(at: $0) != nil }) {
-            isAsking = false
-            emit(.everyoneAsked)
-        }
-        defer { outbox = [] }
-        return outbox
+    private var nextOwnDeadline: EngineInstant? {
+        guard !isLeaving, let joining = joiner.nextDeadline else { return clock.earliestTimer }
+        return clock.earliestTimer.map { min($0, joining) } ?? joining
     }
 
     private mutating func fire(_ timer: Timer) {
@@ -270,72 +135,54 @@ package struct MembershipEngine: Sendable {
         case .relay(let sequence): relayEnded(sequence)
         case .suspicion(let name): suspicionEnded(name)
         case .confirmation:
-            isConfirmationTimerSet = false
+            lane.timerFired()
             confirmWaiting()
-        case .pushPull: pushPullTick()
+        case .pushPull(let settling): pushPullTick(settling: settling)
         case .sweep: sweep()
         case .addressRefutation: addressRefutationDue()
         }
     }
 
-    private var timersRunning: Int { probes.count + relays.count + suspicions.count }
-
-    /// Timers beyond which the dead ones are thrown out.
-    private static func maxTimers(running: Int) -> Int { 2 * running + 1_024 }
-
-    /// Probes that can be under way at once: those of the longest deadline, at the quickest pace, and the confirming ones.
-    private static func maxProbes(_ configuration: MembershipConfiguration, memberCount: Int) -> Int {
-        let deadline = configuration.probeTimeout * configuration.localHealthLimit
-        let pace = configuration.probeInterval / 2
-        let windows = configuration.probeTimeout.wholeNanoseconds / configuration.confirmationInterval.wholeNanoseconds
-        return Int(deadline.wholeNanoseconds / max(1, pace.wholeNanoseconds)) + 2
-            + max(configuration.confirmationsPerInterval, memberCount / membersPerConfirmation)
-            * (Int(windows) + 2)
-    }
-
     /// Timers that lost their meaning stay in the queue until their time; this keeps them from piling up when somebody
     /// makes suspicions start and end without pause.
     private mutating func compactTimers() {
-        guard timers.count > Self.maxTimers(running: timersRunning) else { return }
-        timers.compact { timer in
+        guard clock.timerCount > maxTimers else { return }
+        let prober = prober
+        clock.compact { timer in
             switch timer {
             case .probe, .confirmation, .pushPull, .sweep, .addressRefutation: true
-            case .probeStage(let sequence): probes[sequence] != nil
-            case .relay(let sequence): relays[sequence] != nil
+            case .probeStage(let sequence), .relay(let sequence): prober.isAwaited(sequence)
             case .suspicion: false
             }
         }
-        for (name, suspicion) in suspicions.sorted(by: { $0.key < $1.key }) {
-            timers.add(.suspicion(name), at: suspicion.deadline)
-        }
+        for (name, deadline) in suspicions.deadlines { clock.add(.suspicion(name), at: deadline) }
     }
-}
 
-/// What the engine counted since its start.
-package struct MembershipStats: Hashable, Sendable {
-    /// Ordinary probes begun, and those without any answer.
-    package var probes = 0
-    package var failedProbes = 0
-    /// Pings to members nobody here had reached yet.
-    package var confirmingPings = 0
-    /// Indirect pings carried out for others, and those dropped at the limit.
-    package var relays = 0
-    package var droppedRelays = 0
-    /// Messages that made no sense here: for another name, of an unusable member, an incarnation out of bounds.
-    package var ignoredMessages = 0
-    /// Hearsay about new members that was dropped because the list is full.
-    package var refusedMembers = 0
-    /// Push/pulls merged, and those refused.
-    package var pushPulls = 0
-    package var refusedPushPulls = 0
-    /// Accusations of this node that it contradicted.
-    package var refutations = 0
-    /// Members that this node began to suspect, by its own probes or on somebody's word, and those whose failure it noted.
-    package var suspicions = 0
-    package var failures = 0
-    /// Times that this process stood still.
-    package var pauses = 0
+    /// Timers beyond which the dead ones are thrown out.
+    var maxTimers: Int { 2 * (prober.pingCount + suspicions.count) + 1_024 }
 
-    /// Nothing yet.
-    package init() {}
+    // MARK: - One input
+
+    /// Every input begins here: sets the engine's clock, and notices pauses.
+    mutating func enter(_ now: EngineInstant) {
+        joiner.setClusterSize(clusterSize)
+        guard let lateness = clock.enter(now, deadline: nextOwnDeadline) else { return }
+        stats.pauses += 1
+        emit(.pauseNoticed(lateness))
+    }
+
+    mutating func perform(_ effect: Effect) { outbox.add(effect) }
+
+    mutating func emit(_ event: MembershipEvent) { outbox.add(.emit(event)) }
+
+    /// Sends an answer to somebody who has missed something, as far as `maxAnswersPerSecond` allows.
+    mutating func answer(_ message: MembershipMessage, to peer: PeerAddress) {
+        outbox.answer(message, to: peer, at: clock.time)
+    }
+
+    /// Every input ends here.
+    mutating func takeEffects() -> [Effect] {
+        if joiner.hasJustAskedEveryone(isLiving: { table.livingSlot(at: $0) != nil }) { emit(.everyoneAsked) }
+        return outbox.takeAll()
+    }
 }

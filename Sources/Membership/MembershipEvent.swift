@@ -1,5 +1,3 @@
-package import Transport
-
 /// Something that changed in the view of the cluster, for logs, for the database and for the transport's peers.
 package enum MembershipEvent: Hashable, Sendable {
     /// Somebody speaks of a member that nobody here has reached yet. Can come in floods of invented names; say little.
@@ -51,55 +49,5 @@ package enum MembershipEvent: Hashable, Sendable {
         case .memberHeard, .everyoneAsked: true
         default: false
         }
-    }
-}
-
-/// Two nodes with one name.
-package struct NameConflict: Hashable, Sendable {
-    /// One of the two.
-    package struct Party: Hashable, Sendable {
-        package var nodeID: NodeID?
-        package var address: PeerAddress
-
-        package init(nodeID: NodeID?, address: PeerAddress) {
-            self.nodeID = nodeID
-            self.address = address
-        }
-    }
-
-    package var name: String
-    /// Who has the name here and keeps it as long as it answers.
-    package var holder: Party
-    /// Who wants it and is refused.
-    package var claimant: Party
-    /// Whether the name is this node's own.
-    package var isOwnName: Bool
-
-    package init(name: String, holder: Party, claimant: Party, isOwnName: Bool) {
-        self.name = name
-        self.holder = holder
-        self.claimant = claimant
-        self.isOwnName = isOwnName
-    }
-}
-
-/// How a node begins its life.
-package enum StartDecision: String, Hashable, Sendable {
-    /// There is no other, or all refuse: this node is the cluster.
-    case first
-    /// Somebody answered.
-    case joined
-    /// `joinTimeout` has passed, and somebody may be there who did not answer. Tries go on.
-    case alone
-}
-
-/// A member known from an earlier run.
-package struct KnownMember: Hashable, Sendable {
-    package var name: String
-    package var address: PeerAddress
-
-    package init(name: String, address: PeerAddress) {
-        self.name = name
-        self.address = address
     }
 }

@@ -69,8 +69,9 @@ package struct SeedJoiner: Sendable {
     private var startDeadline: EngineInstant?
     /// When the next try may begin, of those that keep a distance.
     private var nextRetry = EngineInstant.zero
-    /// Members that live, this node included: all of them try the same failed member.
-    var clusterSize = 1
+    private var clusterSize = 1
+    /// Some seed or member of an earlier run has neither answered nor been given up once since `start`.
+    private(set) var isAsking = false
     /// When `advance` has work.
     private(set) var nextDeadline: EngineInstant?
 
@@ -83,28 +84,24 @@ package struct SeedJoiner: Sendable {
     /// Begins with seeds (`host:port`) and members of an earlier run; call `advance` and `decision` then.
     mutating func start(seeds: [String], knownMembers: [KnownMember], at now: EngineInstant) {
         startDeadline = now + configuration.joinTimeout
-        addSeeds(seeds, countsForStart: true, at: now)
+        for seed in seeds where entries.count < configuration.maxSeeds {
+            let address = PeerAddress(seed)
+            if let address, isOwn(address) { continue }
+            add(
+                .seed(seed), address.map { [$0] } ?? [], countsForStart: true, backOff: configuration.firstBackOff,
+                firstTry: now, at: now)
+        }
         for member in knownMembers where !isOwn(member.address) {
             add(
                 .member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff,
                 firstTry: now, at: now)
         }
+        isAsking = isAwaitingAnswers { _ in false }
         refreshDeadline()
     }
 
-    /// Adds seeds while running. Known ones, own addresses and those past the limit are ignored.
-    mutating func addSeeds(_ seeds: [String], countsForStart: Bool = false, at now: EngineInstant) {
-        var count = entries.count { if case .seed = $0.target { true } else { false } }
-        for seed in seeds where count < configuration.maxSeeds {
-            let address = PeerAddress(seed)
-            if let address, isOwn(address) { continue }
-            add(
-                .seed(seed), address.map { [$0] } ?? [], countsForStart: countsForStart && startDeadline != nil,
-                backOff: configuration.firstBackOff, firstTry: now, at: now)
-            count += 1
-        }
-        refreshDeadline()
-    }
+    /// Members that live, this node included: all of them try the same failed member.
+    mutating func setClusterSize(_ count: Int) { clusterSize = count }
 
     /// Begins to try a member that failed.
     mutating func memberFailed(_ name: String, _ address: PeerAddress, at now: EngineInstant) {
@@ -205,8 +202,14 @@ package struct SeedJoiner: Sendable {
         return decision
     }
 
-    /// Whether somebody whom the start counts on has not been heard yet, be it with a refusal.
-    func isAsking(isLiving: (PeerAddress) -> Bool) -> Bool {
+    /// `true` once: when everyone whom `start` named has answered, be it with a refusal, or was given up once.
+    mutating func hasJustAskedEveryone(isLiving: (PeerAddress) -> Bool) -> Bool {
+        guard isAsking, !isAwaitingAnswers(isLiving: isLiving) else { return false }
+        isAsking = false
+        return true
+    }
+
+    private func isAwaitingAnswers(isLiving: (PeerAddress) -> Bool) -> Bool {
         entries.contains { $0.countsForStart && $0.lastOutcome == nil && !$0.addresses.contains(where: isLiving) }
     }
 

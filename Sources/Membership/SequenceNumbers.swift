@@ -1,7 +1,7 @@
 internal import Transport
 
-/// Numbers of pings, which nobody can foretell who has seen others: a keyed hash of a counter. A plain generator could be
-/// run backwards from a few of its numbers.
+/// Ping sequence numbers: a keyed hash of a counter. An observer of earlier ones cannot predict the next; a plain generator
+/// could be run backwards from a few of its numbers.
 struct SequenceNumbers: Sendable {
     private let sipHash: SipHash
     private var counter: UInt64 = 0

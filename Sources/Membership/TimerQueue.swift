@@ -1,82 +1,55 @@
-public import Transport
+package import HeapModule
+package import Transport
 
-/// A binary heap of what is to be done when; at equal instants first in, first out, so that runs repeat exactly.
+/// What is to be done when; at equal instants first in, first out, so that runs repeat exactly.
 ///
-/// Entries are not removed when they lose their meaning: whoever takes one checks whether it still holds. `compact`
-/// throws the dead ones out. Public and inlinable, since other modules get one made for their kind of timer only so.
-public struct TimerQueue<Timer: Sendable>: Sendable {
-    @usableFromInline struct Entry: Sendable {
+/// Timers are not removed when they lose their meaning: the caller checks whether a timer it takes still holds. `compact`
+/// throws the dead ones out. Inlinable, so that the simulator gets a queue that is made for its events.
+package struct TimerQueue<Timer: Sendable>: Sendable {
+    @usableFromInline package struct Entry: Comparable, Sendable {
         @usableFromInline let instant: EngineInstant
-        @usableFromInline let order: UInt64
+        /// Counts all entries there ever were.
+        @usableFromInline let number: UInt64
         @usableFromInline let timer: Timer
 
-        @inlinable init(instant: EngineInstant, order: UInt64, timer: Timer) {
+        @inlinable init(instant: EngineInstant, number: UInt64, timer: Timer) {
             self.instant = instant
-            self.order = order
+            self.number = number
             self.timer = timer
         }
 
-        @inlinable func precedes(_ other: Entry) -> Bool {
-            instant == other.instant ? order < other.order : instant < other.instant
+        @inlinable package static func < (left: Self, right: Self) -> Bool {
+            left.instant == right.instant ? left.number < right.number : left.instant < right.instant
         }
+
+        @inlinable package static func == (left: Self, right: Self) -> Bool { left.number == right.number }
     }
 
-    @usableFromInline var heap: [Entry] = []
-    @usableFromInline var nextOrder: UInt64 = 0
+    @usableFromInline var heap = Heap<Entry>()
+    @usableFromInline var addedCount: UInt64 = 0
 
     /// An empty queue.
-    @inlinable public init() {}
+    @inlinable package init() {}
 
     /// Timers waiting, those that lost their meaning included.
-    @inlinable public var count: Int { heap.count }
+    @inlinable package var count: Int { heap.count }
     /// When the first timer is due.
-    @inlinable public var earliest: EngineInstant? { heap.first?.instant }
+    @inlinable package var earliest: EngineInstant? { heap.min?.instant }
 
     /// Adds a timer, behind those of the same instant.
-    @inlinable public mutating func add(_ timer: Timer, at instant: EngineInstant) {
-        nextOrder += 1
-        heap.append(Entry(instant: instant, order: nextOrder, timer: timer))
-        siftUp(heap.count - 1)
+    @inlinable package mutating func add(_ timer: Timer, at instant: EngineInstant) {
+        addedCount += 1
+        heap.insert(Entry(instant: instant, number: addedCount, timer: timer))
     }
 
     /// The first timer that is due at `now`.
-    @inlinable public mutating func takeDue(at now: EngineInstant) -> Timer? {
-        guard let first = heap.first, first.instant <= now else { return nil }
-        let last = heap.removeLast()
-        if !heap.isEmpty {
-            heap[0] = last
-            siftDown(0)
-        }
-        return first.timer
+    @inlinable package mutating func takeDue(at now: EngineInstant) -> Timer? {
+        guard let first = heap.min, first.instant <= now else { return nil }
+        return heap.removeMin().timer
     }
 
     /// Keeps only the timers that `isNeeded` holds for.
-    @inlinable public mutating func compact(_ isNeeded: (Timer) -> Bool) {
+    @inlinable package mutating func compact(_ isNeeded: (Timer) -> Bool) {
         heap.removeAll { !isNeeded($0.timer) }
-        // A sorted array is a heap.
-        heap.sort { $0.precedes($1) }
-    }
-
-    @inlinable mutating func siftUp(_ index: Int) {
-        var child = index
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard heap[child].precedes(heap[parent]) else { return }
-            heap.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    @inlinable mutating func siftDown(_ index: Int) {
-        var parent = index
-        while true {
-            var smallest = parent
-            let left = 2 * parent + 1
-            if left < heap.count, heap[left].precedes(heap[smallest]) { smallest = left }
-            if left + 1 < heap.count, heap[left + 1].precedes(heap[smallest]) { smallest = left + 1 }
-            guard smallest != parent else { return }
-            heap.swapAt(parent, smallest)
-            parent = smallest
-        }
     }
 }

@@ -1,15 +1,17 @@
+internal import Membership
 internal import Transport
 
 extension Connection {
-    /// In order of the names.
+    /// In order of the names. A row whose address cannot be read is left out.
     func knownMembers() throws(StoreError) -> [KnownMember] {
         let select = try Statement("SELECT name, node_id, address FROM members ORDER BY name", on: self)
         var members: [KnownMember] = []
         while try select.step() {
+            guard let address = PeerAddress(select.text(2)) else { continue }
             members.append(
                 KnownMember(
                     name: select.text(0), nodeID: select.isNull(1) ? nil : NodeID(select.unsigned(1)),
-                    address: select.text(2)))
+                    address: address))
         }
         return members
     }
@@ -25,7 +27,7 @@ extension Connection {
             } else {
                 try insert.bindNull(at: 2)
             }
-            try insert.bind(member.address, at: 3)
+            try insert.bind(member.address.description, at: 3)
             try insert.run()
         }
     }

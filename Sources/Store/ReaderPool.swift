@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import class Foundation.NSCondition
 internal import class Foundation.Thread
 internal import Transport
@@ -24,8 +25,8 @@ final class ReaderPool: @unchecked Sendable {
     private let ended = Latch()
     private let maxJobs: Int
     private let maxLongJobsRunning: Int
-    private var shortJobs = FIFO<Job>()
-    private var longJobs = FIFO<Job>()
+    private var shortJobs = Deque<Job>()
+    private var longJobs = Deque<Job>()
     private var longJobsRunning = 0
     private var waitingThreads = 0
     private var runningThreads: Int

@@ -1,3 +1,4 @@
+package import Membership
 package import Replication
 package import Transport
 
@@ -117,7 +118,7 @@ package final class Store: ReplicaStore, Sendable {
 
     // MARK: Members, counters, end
 
-    /// What `saveKnownMembers` saved last, in order of the names.
+    /// What `saveKnownMembers` saved last, in order of the names; rows whose address cannot be read are left out.
     package func knownMembers() async throws(StoreError) -> [KnownMember] {
         try await readers.read(.long) { (reader) throws(StoreError) in try reader.knownMembers() }
     }

@@ -1,5 +1,5 @@
-internal import Glibc
 package import Replication
+internal import Runtime
 
 /// Settings of one store.
 package struct StoreConfiguration: Sendable {
@@ -17,7 +17,7 @@ package struct StoreConfiguration: Sendable {
     /// Hashes rows for the hash tree; of the cluster's key.
     package var hasher = RowHasher()
     /// Milliseconds since 1970. May jump; stamps never go back.
-    package var wallClock: @Sendable () -> Int64 = StoreConfiguration.systemClock
+    package var wallClock: @Sendable () -> Int64 = WallClock.milliseconds
     /// Writes, and reads, that may wait at once; one more fails with `overloaded`.
     package var maxWaitingRequests = 16_384
     /// Bytes of keys and texts that may wait to be written at once. A single request larger than that is let through
@@ -28,11 +28,4 @@ package struct StoreConfiguration: Sendable {
     package var onCommit: @Sendable (CommitReport) -> Void = { _ in }
 
     package init(path: String) { self.path = path }
-
-    /// The system's wall clock, in milliseconds since 1970.
-    @Sendable package static func systemClock() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
-    }
 }

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import class Foundation.NSCondition
 internal import Replication
 internal import Transport
@@ -43,8 +44,8 @@ final class WriteQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private let maxRequests: Int
     private let maxBytes: Int
-    private var locals = FIFO<any LocalRequest>()
-    private var merges = FIFO<MergeRequest>()
+    private var locals = Deque<any LocalRequest>()
+    private var merges = Deque<MergeRequest>()
     private var bytes = 0
     private var isClosed = false
     private var isWriterWaiting = false

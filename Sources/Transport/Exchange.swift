@@ -8,24 +8,46 @@ public protocol Exchange: AnyObject, Sendable {
     var peer: PeerAddress { get }
 
     /// Waits while the other side does not read: memory on both sides stays bounded.
+    ///
+    /// Throws `tooLarge`, before anything is sent, for a message above `Transport.maxExchangeMessageBytes`; the exchange lives
+    /// on. Throws `closed` after `close`, and when the calling task is cancelled while it waits: the message was not sent then.
     func send(_ message: [UInt8]) async throws(ExchangeError)
 
-    /// The next message, or `nil` when the other side has closed after its last one.
-    func receive() async throws(ExchangeError) -> [UInt8]?
+    /// The next message, or `nil` when the other side has closed after its last one: nothing is missing then. A connection
+    /// that breaks throws `closed` instead, after what had arrived.
+    ///
+    /// Waits until `deadline` at most; `nil` is no deadline. A message that is there is given, however late it is asked for.
+    /// Else, past the deadline, the exchange is closed, as by `close`, and `noAnswer` is thrown: a process that stands still
+    /// accepts connections and never speaks. Throws `closed` after the own `close`, and when the calling task is cancelled
+    /// while it waits: the exchange lives on then, and no message is lost.
+    func receive(until deadline: ContinuousClock.Instant?) async throws(ExchangeError) -> [UInt8]?
 
-    /// Lets what was sent go out, then ends both directions. May be called more than once; never waits.
+    /// Lets what was sent go out, then ends both directions. What has arrived and was not received is gone. May be called
+    /// more than once; never waits.
     func close()
+}
+
+extension Exchange {
+    /// The next message, however long it takes. See `receive(until:)`.
+    public func receive() async throws(ExchangeError) -> [UInt8]? { try await receive(until: nil) }
+
+    /// The next message, if it comes within `limit`. See `receive(until:)`.
+    public func receive(within limit: Duration) async throws(ExchangeError) -> [UInt8]? {
+        try await receive(until: .now + limit)
+    }
 }
 
 /// Why an exchange was not opened, or ended before its time.
 public enum ExchangeError: Error, Hashable, Sendable {
     /// Nothing listens there. Trying again soon can help: the peer may be starting.
     case refused
-    /// The peer did not answer within the plugin's deadline.
+    /// The peer did not answer within the plugin's deadline, or cannot be reached at all; or a message did not come until
+    /// the deadline of `receive`.
     case noAnswer
     /// The peer holds another cluster key, or one side has none.
     case otherKey
-    /// What listens there speaks another protocol, such as another plugin of this one.
+    /// What listens there speaks another protocol, such as another plugin of this one: its first bytes are none of this
+    /// plugin's, or it ended the connection before any.
     case otherTransport
     /// The peer speaks no version that this one does.
     case otherVersion
@@ -33,7 +55,7 @@ public enum ExchangeError: Error, Hashable, Sendable {
     case closed
     /// The message is larger than the limit: ours, or the peer's announcement.
     case tooLarge
-    /// The bound on exchanges at once is reached here.
+    /// The bound on exchanges at once that this side dials is reached.
     case busy
 }
 

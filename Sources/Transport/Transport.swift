@@ -28,14 +28,14 @@ public protocol Transport: Sendable {
 
     /// Opens a reliable, ordered, two-way stream of messages with `peer`.
     ///
-    /// Waits until the peer's transport has accepted and, where there is a key, has proved that it holds the same one.
-    /// Cancelling the calling task ends the attempt.
+    /// Waits until the peer's transport has accepted and, where there is a key, has proved that it holds the same one. The
+    /// time that an attempt waits for `run` does not count for the plugin's deadline. Cancelling the calling task ends it.
     func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange
 
     /// Messages of `channel` as they arrive. One consumer; bounded by bytes, the oldest are dropped first.
     func arrivals(on channel: Channel) -> BatchQueue<Arrival>
 
-    /// Exchanges of `channel` that peers opened. One consumer; past the bound a new one is closed at once.
+    /// Exchanges of `channel` that peers opened. One consumer; past the bound a new one is turned away.
     func exchanges(on channel: Channel) -> BatchQueue<any Exchange>
 
     /// What happened inside the plugin. One consumer.
@@ -100,7 +100,7 @@ public struct Peer: Hashable, Sendable {
 
 /// How a broadcast is to be treated.
 public struct BroadcastOptions: Hashable, Sendable {
-    /// A queued message with the same key on the same channel is dropped in favour of this one: news about one member
+    /// A queued message with the same key on the same channel may be dropped in favour of this one: news about one member
     /// makes older news about that member pointless.
     public var replacing: String?
     /// Addresses that have the message already: who sent it to us, and where it began.
@@ -121,7 +121,8 @@ public struct Arrival: Hashable, Sendable {
     /// How it was sent.
     public enum Delivery: Hashable, Sendable {
         case unicast
-        /// `reachedEveryone`: the sender handed it to every peer itself, so that nobody needs to pass it on.
+        /// `reachedEveryone`: the sender handed it to every peer itself, or to a queue towards it, so that nobody needs to
+        /// pass it on.
         case broadcast(reachedEveryone: Bool)
     }
 

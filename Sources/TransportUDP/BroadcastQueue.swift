@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Transport
 
 /// Broadcasts of one channel that are still to be repeated, taken as memberlist does: those sent least often first,
@@ -26,7 +27,7 @@ struct BroadcastQueue: Sendable {
     /// Where the numbers of the entries stand, by times sent. Those taken and not yet put back stand nowhere.
     private var buckets: [Bucket] = []
     /// Numbers by age; may name entries that are gone.
-    private var age = FIFO<Int>()
+    private var age = Deque<Int>()
     private var taken: [Int] = []
     private var nextNumber = 0
     /// Numbers that stand in buckets, those of entries that are gone among them: they are skipped when their turn comes,

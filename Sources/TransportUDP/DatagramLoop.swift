@@ -1,6 +1,7 @@
 internal import CSockets
 internal import Glibc
 import Transport
+import TransportKit
 
 /// What the datagram thread does: waits for packets, orders and deadlines; moves packets in batches of 64. Confined to
 /// that thread.
@@ -17,14 +18,13 @@ final class DatagramLoop {
     private let wakeDescriptor: CInt
     private let isV6: Bool
     private let port: DatagramPort
-    private let arrivals: [BatchQueue<Arrival>]
-    private let events: EventSink
+    private let inlets: Inlets
     private let seal: PacketSeal?
     private let opener: PacketOpener
     private var gossip: Gossip
-    /// By channel: what was taken from the network, and what others were told last.
-    private var received = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
-    private var published = [TransportStats.OfChannel](repeating: .init(), count: Channel.allCases.count)
+    /// What was taken from the network, and what others were told last.
+    private var received = PerChannel(repeating: TransportStats.Traffic())
+    private var published = PerChannel(repeating: TransportStats.OfChannel())
 
     private let receiveBuffer: UnsafeMutableRawPointer
     private let sendBuffer: UnsafeMutableRawPointer
@@ -41,14 +41,13 @@ final class DatagramLoop {
 
     init(
         descriptor: CInt, wakeDescriptor: CInt, isV6: Bool, port: DatagramPort,
-        configuration: UDPTransportConfiguration, arrivals: [BatchQueue<Arrival>], events: EventSink
+        configuration: UDPTransportConfiguration, inlets: Inlets
     ) {
         self.descriptor = descriptor
         self.wakeDescriptor = wakeDescriptor
         self.isV6 = isV6
         self.port = port
-        self.arrivals = arrivals
-        self.events = events
+        self.inlets = inlets
         seal = configuration.key.map(PacketSeal.init)
         opener = PacketOpener(seal: seal)
         gossip = Gossip(configuration: configuration.gossip, seed: configuration.seed ?? .random(in: 0 ... .max))
@@ -71,15 +70,14 @@ final class DatagramLoop {
         while true {
             let ready = cs_wait(descriptor, wakeDescriptor, isBlocked ? 1 : 0, timeoutNanoseconds(stopBy: stopBy))
             guard ready >= 0 else { return .failure(.failed(reason: "poll: \(String(cString: strerror(-ready)))")) }
-            if ready & 8 != 0 { drainWake() }
             if ready & 4 != 0 { _ = cs_take_error(descriptor) }
             if ready & 2 != 0 { isBlocked = false }
             if ready & 1 != 0 { receive() }
             let orders = port.takeOrders()
             apply(orders)
             transmit()
-            for (cause, count) in gossip.takeDrops() { events.dropped(cause, count: count) }
-            events.report()
+            for (cause, count) in gossip.takeDrops() { inlets.events.dropped(cause, count: count) }
+            inlets.events.report()
             publishStats()
             guard orders.isStopping else { continue }
             let deadline = stopBy ?? now + Self.stopTime
@@ -101,27 +99,21 @@ final class DatagramLoop {
         if let earliest = deadlines.compactMap({ $0 }).min() {
             timeout = max(0, (earliest - now).wholeNanoseconds)
         }
-        if let due = events.reportDue {
+        if let due = inlets.events.reportDue {
             let wait = max(0, (due - .now).wholeNanoseconds)
             timeout = timeout < 0 ? wait : min(timeout, wait)
         }
         return timeout
     }
 
-    private func drainWake() {
-        var count: UInt64 = 0
-        _ = Glibc.read(wakeDescriptor, &count, 8)
-    }
-
     private func publishStats() {
         for channel in Channel.allCases {
-            let index = Int(channel.rawValue)
             var stats = TransportStats.OfChannel()
-            stats.sent = gossip.sent[index]
-            stats.received = received[index]
+            stats.sent = gossip.sent[channel]
+            stats.received = received[channel]
             stats.sendQueue = gossip.waiting(on: channel)
-            guard stats != published[index] else { continue }
-            published[index] = stats
+            guard stats != published[channel] else { continue }
+            published[channel] = stats
             port.publish(stats, on: channel)
         }
     }
@@ -146,34 +138,33 @@ extension DatagramLoop {
             let count = cs_receive(descriptor, &arriving, UInt32(Self.batch), UInt32(Self.receiveCapacity))
             // An error here is an ICMP answer to something sent, or nothing there; poll reports what lasts.
             guard count > 0 else { return }
-            var batches: [[Arrival]] = [[], []]
+            var batches = PerChannel<[Arrival]>(repeating: [])
             for index in 0..<Int(count) { take(arriving[index], into: &batches) }
-            for (index, batch) in batches.enumerated() where !batch.isEmpty {
-                for arrival in batch { received[index].add(bytes: arrival.message.count) }
-                let lost = arrivals[index].append(batch)
-                if lost > 0 { events.dropped(.receiveQueueFull, count: lost) }
+            for channel in Channel.allCases where !batches[channel].isEmpty {
+                for arrival in batches[channel] { received[channel].add(bytes: arrival.message.count) }
+                inlets.deliver(batches[channel], on: channel)
             }
             if count < Self.batch { return }
         }
     }
 
-    private func take(_ datagram: cs_datagram, into batches: inout [[Arrival]]) {
+    private func take(_ datagram: cs_datagram, into batches: inout PerChannel<[Arrival]>) {
         guard datagram.is_truncated == 0 else {
-            events.dropped(.tooLarge)
+            inlets.events.dropped(.tooLarge)
             return
         }
         let sender = datagram.address
         let packet = [UInt8](UnsafeRawBufferPointer(start: datagram.data, count: Int(datagram.length)))
         switch opener.open(packet[...]) {
         case .dropped(let cause, let refusal):
-            events.dropped(cause)
-            if let refusal { events.refused(refusal, sender) }
+            inlets.events.dropped(cause)
+            if let refusal { inlets.events.refused(refusal, sender) }
         case .content(let content):
             let contents = PacketCodec.decode(content)
-            if contents.malformed > 0 { events.dropped(.malformed, count: contents.malformed) }
-            if contents.unsupported > 0 { events.dropped(.unsupported, count: contents.unsupported) }
+            if contents.malformed > 0 { inlets.events.dropped(.malformed, count: contents.malformed) }
+            if contents.unsupported > 0 { inlets.events.dropped(.unsupported, count: contents.unsupported) }
             for part in contents.parts {
-                batches[Int(part.channel.rawValue)].append(
+                batches[part.channel].append(
                     Arrival(message: Array(part.message), sender: sender, delivery: part.delivery))
             }
         }
@@ -201,7 +192,7 @@ extension DatagramLoop {
         unsentEnd = 0
         for packet in packets {
             guard isV6 || packet.destination.isV4 else {
-                events.dropped(.sendFailed)
+                inlets.events.dropped(.sendFailed)
                 continue
             }
             let bytes = seal?.seal(packet.content) ?? packet.content
@@ -243,7 +234,7 @@ extension DatagramLoop {
                 refusals += 1
             default:
                 // This destination cannot be reached from here; the others may be.
-                events.dropped(.sendFailed)
+                inlets.events.dropped(.sendFailed)
                 firstUnsent += 1
                 refusals = 0
             }

@@ -1,44 +1,16 @@
-internal import Foundation
+internal import class Foundation.NSLock
 internal import NIOCore
 import Transport
+import TransportKit
 
-/// One TCP connection between the task that uses the exchange and the event loop that moves its bytes.
+/// One TCP connection on its event loop, and the pipe of the exchange that it carries.
 ///
-/// Bounded both ways: sending waits while `windowBytes` are on their way to the kernel, and no more is read from the
-/// socket while `windowBytes` of messages wait to be received.
+/// Bounded both ways: the pipe holds a window of what is unsent, and no more is read from the socket while a window of
+/// messages waits to be received.
 ///
-/// `@unchecked Sendable`: all state is touched under `lock` only. Nothing is asked of the event loop once `phase` is
-/// closed, which it is before the loop ends.
-final class ExchangeConnection: @unchecked Sendable {
-    /// Bytes each way beyond which the sender, or the peer, has to wait. One message may go over it.
-    static let windowBytes = 256 * 1024
-
-    private enum Phase { case opening, open, closing, closed }
-    private enum Ending { case clean, failure(ExchangeError) }
-
-    private let timeouts: Timeouts
-    private let lock = NSLock()
-    private var phase = Phase.opening
-    private var channel: (any NIOCore.Channel)?
-    private var writer = FrameWriter.bare
-    private var opener: CheckedContinuation<Void, Never>?
-    private var openingError: ExchangeError?
-
-    private var inbox = FIFO<[UInt8]>()
-    private var inboxBytes = 0
-    private var isReadingPaused = false
-    private var ending: Ending?
-    private var receiver: CheckedContinuation<Void, Never>?
-
-    private var outgoing = ByteBuffer()
-    /// Bytes handed over by `send` that the kernel has not taken yet.
-    private var unsentBytes = 0
-    private var isFlushPlanned = false
-    private var sender: CheckedContinuation<Void, Never>?
-
-    private var lastProgress = NIODeadline.now()
-    private var timer: Scheduled<Void>?
-
+/// `@unchecked Sendable`: `channel` and `linger` are touched under `lock` only, all else on the event loop. Nothing is asked
+/// of the event loop once `channel` is gone, which it is before the loop ends.
+final class ExchangeConnection: ExchangePipeOwner, @unchecked Sendable {
     /// How long a connection may take for what.
     struct Timeouts: Sendable {
         var handshake: Duration
@@ -46,283 +18,143 @@ final class ExchangeConnection: @unchecked Sendable {
         var linger: Duration
     }
 
-    init(timeouts: Timeouts) { self.timeouts = timeouts }
-}
+    let pipe = ExchangePipe(maxMessageBytes: ExchangeSession.maxMessageBytes)
+    private let timeouts: Timeouts
+    private let lock = NSLock()
+    private var channel: (any NIOCore.Channel)?
+    private var linger: Duration
 
-// MARK: For the task that uses the exchange
+    private var writer = FrameWriter.bare
+    private var isReadingPaused = false
+    private var isEndSent = false
+    private var timer: Scheduled<Void>?
 
-extension ExchangeConnection {
-    /// Waits until the handshake is over.
-    func waitUntilOpen() async throws(ExchangeError) {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                lock.lock()
-                let isWaiting = phase == .opening
-                if isWaiting { opener = continuation }
-                lock.unlock()
-                if !isWaiting { continuation.resume() }
-            }
-        } onCancel: {
-            fail(.closed)
-        }
-        let error = lock.withLock { openingError ?? (phase == .opening ? .closed : nil) }
-        if let error { throw error }
+    init(timeouts: Timeouts) {
+        self.timeouts = timeouts
+        linger = timeouts.linger
+        pipe.attach(to: self)
     }
 
-    /// See `Exchange.send`. When the calling task is cancelled while it waits, the message is not sent.
-    func send(_ message: [UInt8]) async throws(ExchangeError) {
-        guard message.count <= ExchangeSession.maxMessageBytes else { throw .tooLarge }
-        while true {
-            if try append(message) { return }
-            if Task.isCancelled { throw .closed }
-            await wait(on: \.sender) { $0.phase == .open && $0.unsentBytes >= Self.windowBytes }
-        }
-    }
+    // MARK: From any thread
 
-    /// See `Exchange.receive`. Throws `closed` when the calling task is cancelled; no message is lost by that.
-    func receive() async throws(ExchangeError) -> [UInt8]? {
-        while true {
-            switch takeMessage() {
-            case .message(let message): return message
-            case .ended(.clean): return nil
-            case .ended(.failure(let error)): throw error
-            case nil: break
-            }
-            if Task.isCancelled { throw .closed }
-            await wait(on: \.receiver) { $0.inbox.isEmpty && $0.ending == nil && $0.phase == .open }
-        }
-    }
-
-    /// Lets what was sent go out, tells the peer, and ends. Never waits.
-    func close() { close(linger: timeouts.linger) }
-
-    func close(linger: Duration) {
-        lock.lock()
-        guard phase == .open, let channel else {
-            let isOpening = phase == .opening
-            lock.unlock()
-            if isOpening { fail(.closed) }
-            return
-        }
-        phase = .closing
-        let end = writer.end()
-        outgoing.writeBytes(end)
-        unsentBytes += end.count
-        inbox = FIFO()
-        inboxBytes = 0
-        let hasEnded = ending != nil
-        if ending == nil { ending = .failure(.closed) }
-        isFlushPlanned = true
-        timer?.cancel()
-        // Closing with unread bytes in the kernel would reset the connection and might cost the peer our last messages.
-        // So the own direction ends first, and what comes is read and dropped until the peer ends its own.
-        channel.eventLoop.execute { [self] in
-            flush {
-                if hasEnded { channel.close(promise: nil) } else { channel.close(mode: .output, promise: nil) }
-            }
-            channel.read()
-        }
-        timer = channel.eventLoop.scheduleTask(in: .nanoseconds(linger.wholeNanoseconds)) {
-            channel.close(promise: nil)
-        }
-        let waiting = takeWaiters()
-        lock.unlock()
-        waiting.forEach { $0.resume() }
-    }
-
-    private enum Taken { case message([UInt8]), ended(Ending) }
-
-    private func takeMessage() -> Taken? {
-        lock.withLock {
-            guard let message = inbox.popFirst() else {
-                if let ending { return .ended(ending) }
-                return phase == .open ? nil : .ended(.failure(.closed))
-            }
-            inboxBytes -= message.count
-            lastProgress = .now()
-            if isReadingPaused, inboxBytes < Self.windowBytes / 2, let channel, phase == .open {
-                isReadingPaused = false
-                channel.read()
-            }
-            return .message(message)
-        }
-    }
-
-    /// `false` when there is no room now.
-    private func append(_ message: [UInt8]) throws(ExchangeError) -> Bool {
+    func hear(_ signal: ExchangePipe.Signal, from pipe: ExchangePipe) {
         lock.lock()
         defer { lock.unlock() }
-        guard phase == .open, let channel else {
-            if case .failure(let error) = ending { throw error }
-            throw .closed
-        }
-        guard unsentBytes < Self.windowBytes else { return false }
-        let frame = writer.frame(message)
-        outgoing.writeBytes(frame)
-        unsentBytes += frame.count
-        // Messages sent until the loop comes round share one write.
-        if !isFlushPlanned {
-            isFlushPlanned = true
-            channel.eventLoop.execute { self.flush() }
-        }
-        return true
-    }
-
-    private func wait(
-        on waiter: ReferenceWritableKeyPath<ExchangeConnection, CheckedContinuation<Void, Never>?>,
-        while isNeeded: (ExchangeConnection) -> Bool
-    ) async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                lock.lock()
-                let mustWait = isNeeded(self) && !Task.isCancelled
-                if mustWait {
-                    precondition(self[keyPath: waiter] == nil, "one task sends and one receives in an exchange")
-                    self[keyPath: waiter] = continuation
-                }
-                lock.unlock()
-                if !mustWait { continuation.resume() }
-            }
-        } onCancel: {
-            lock.lock()
-            let waiting = takeWaiters()
-            lock.unlock()
-            // Waking the other side as well does no harm: it looks again and goes on waiting.
-            waiting.forEach { $0.resume() }
+        guard let channel else { return }
+        switch signal {
+        case .outgoing: channel.eventLoop.execute { self.flush(channel) }
+        case .read: channel.eventLoop.execute { self.readOn(channel) }
+        case .closed: channel.eventLoop.execute { self.farewell(channel) }
         }
     }
 
-    /// Called with the lock held.
-    private func takeWaiters() -> [CheckedContinuation<Void, Never>] {
-        defer { (opener, receiver, sender) = (phase == .opening ? opener : nil, nil, nil) }
-        return [phase == .opening ? nil : opener, receiver, sender].compactMap { $0 }
+    /// The transport stops: what was sent has this long to go out.
+    func close(linger: Duration) {
+        lock.withLock { self.linger = linger }
+        pipe.close()
     }
 }
 
-// MARK: For the event loop
+// MARK: On the event loop
 
 extension ExchangeConnection {
     /// The connection has a channel; the handshake must be over in time.
     func attach(_ channel: any NIOCore.Channel) {
-        let isTooLate = lock.withLock {
-            guard phase == .opening else { return true }
-            self.channel = channel
-            timer = channel.eventLoop.scheduleTask(in: .nanoseconds(timeouts.handshake.wholeNanoseconds)) {
-                self.fail(.noAnswer)
-            }
-            return false
+        lock.withLock { self.channel = channel }
+        timer = channel.eventLoop.scheduleTask(in: .nanoseconds(timeouts.handshake.wholeNanoseconds)) {
+            self.fail(.noAnswer)
         }
-        if isTooLate { channel.close(promise: nil) }
+        // Given up before there was a channel.
+        if pipe.phase == .over { fail(.closed) }
     }
 
     /// The handshake is over.
     func open(_ writer: FrameWriter) {
-        lock.lock()
-        guard phase == .opening else { return lock.unlock() }
-        phase = .open
         self.writer = writer
-        lastProgress = .now()
         timer?.cancel()
+        guard pipe.open(prepare: { writer.frame($0) }) else { return fail(.closed) }
         planIdleCheck(in: timeouts.idle)
-        let waiting = takeWaiters()
-        lock.unlock()
-        waiting.forEach { $0.resume() }
-    }
-
-    /// Messages have arrived, in order.
-    func deliver(_ messages: [[UInt8]]) {
-        lock.lock()
-        lastProgress = .now()
-        guard phase == .open, ending == nil else { return lock.unlock() }
-        for message in messages {
-            inbox.append(message)
-            inboxBytes += message.count
-        }
-        let waiting = receiver
-        receiver = nil
-        lock.unlock()
-        waiting?.resume()
     }
 
     /// Nobody wants what still arrives.
-    var isClosing: Bool { lock.withLock { phase == .closing || phase == .closed } }
+    var isClosing: Bool { pipe.phase == .closing || pipe.phase == .over }
 
-    /// Whether to read on from the socket; if not, `receive` starts reading again.
+    /// Whether to read on from the socket; if not, what the user reads starts it again.
     func wantsMore() -> Bool {
-        lock.withLock {
-            lastProgress = .now()
-            isReadingPaused = phase == .open && inboxBytes >= Self.windowBytes
-            return !isReadingPaused
-        }
+        pipe.noteProgress()
+        isReadingPaused = !pipe.hasRoom
+        return !isReadingPaused
     }
 
     /// The peer sends nothing more; what arrived can still be received. Where `isWhole` its end says that it takes
     /// nothing more either.
     func end(isWhole: Bool) {
-        lock.lock()
-        if ending == nil { ending = .clean }
-        let channel = channel
-        let isFinished = isWhole || phase == .closing
-        if isFinished && phase != .closed { phase = .closing }
-        let waiting = takeWaiters()
-        lock.unlock()
-        if isFinished { channel?.close(promise: nil) }
-        waiting.forEach { $0.resume() }
+        let isFinished = isWhole || pipe.phase == .closing
+        pipe.end(isWhole: isFinished)
+        if isFinished { currentChannel?.close(promise: nil) }
     }
 
     /// The exchange is over for a reason. What arrived before can still be received. `isChannelKept`: the caller closes
     /// the channel.
     func fail(_ error: ExchangeError, isChannelKept: Bool = false) {
-        lock.lock()
-        if phase == .opening { openingError = error }
-        if ending == nil { ending = .failure(error) }
-        let isNews = phase != .closed
-        phase = .closed
         timer?.cancel()
         timer = nil
-        let channel = channel
-        self.channel = nil
-        outgoing.clear()
-        let waiting = takeWaiters()
-        lock.unlock()
-        if isNews && !isChannelKept { channel?.close(promise: nil) }
-        waiting.forEach { $0.resume() }
+        let channel = lock.withLock {
+            defer { self.channel = nil }
+            return self.channel
+        }
+        pipe.fail(error)
+        if !isChannelKept { channel?.close(promise: nil) }
     }
 
-    /// Writes what has gathered; `then` runs when the kernel has it, or cannot have it.
-    private func flush(then: @escaping @Sendable () -> Void = {}) {
-        lock.lock()
-        isFlushPlanned = false
-        let bytes = outgoing
-        outgoing = ByteBuffer()
-        let channel = channel
-        lock.unlock()
-        guard let channel else { return }
-        guard bytes.readableBytes > 0 else { return then() }
-        channel.writeAndFlush(bytes).whenComplete { [self] _ in
-            lock.lock()
-            unsentBytes -= bytes.readableBytes
-            lastProgress = .now()
-            let waiting = unsentBytes < Self.windowBytes ? sender : nil
-            if waiting != nil { sender = nil }
-            lock.unlock()
-            waiting?.resume()
-            then()
+    private var currentChannel: (any NIOCore.Channel)? { lock.withLock { channel } }
+
+    /// Messages sent until the loop comes round share one write.
+    private func flush(_ channel: any NIOCore.Channel) {
+        guard let outgoing = pipe.takeOutgoing() else { return }
+        write(outgoing.frames, to: channel).whenComplete { _ in self.pipe.didSend(cost: outgoing.cost) }
+    }
+
+    private func write(_ frames: [[UInt8]], to channel: any NIOCore.Channel) -> EventLoopFuture<Void> {
+        var buffer = channel.allocator.buffer(capacity: frames.reduce(0) { $0 + $1.count })
+        for frame in frames { buffer.writeBytes(frame) }
+        return channel.writeAndFlush(buffer)
+    }
+
+    private func readOn(_ channel: any NIOCore.Channel) {
+        _ = pipe.takeRead()
+        guard isReadingPaused, pipe.hasRoom else { return }
+        isReadingPaused = false
+        channel.read()
+    }
+
+    /// The user has closed: what was sent goes out, then the end.
+    private func farewell(_ channel: any NIOCore.Channel) {
+        guard pipe.phase == .closing else { return fail(.closed) }
+        guard !isEndSent else { return }
+        isEndSent = true
+        timer?.cancel()
+        let hasEnded = pipe.hasPeerEnded
+        // Closing with unread bytes in the kernel would reset the connection and might cost the peer our last messages.
+        // So the own direction ends first, and what comes is read and dropped until the peer ends its own.
+        write((pipe.takeOutgoing()?.frames ?? []) + [writer.end()], to: channel).whenComplete { _ in
+            if hasEnded { channel.close(promise: nil) } else { channel.close(mode: .output, promise: nil) }
+        }
+        isReadingPaused = false
+        channel.read()
+        let linger = lock.withLock { self.linger }
+        timer = channel.eventLoop.scheduleTask(in: .nanoseconds(linger.wholeNanoseconds)) {
+            channel.close(promise: nil)
         }
     }
 
-    /// Called with the lock held.
     private func planIdleCheck(in time: Duration) {
-        timer = channel?.eventLoop.scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) { self.checkIdle() }
+        timer = currentChannel?.eventLoop.scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) { self.checkIdle() }
     }
 
     private func checkIdle() {
-        lock.lock()
-        guard phase == .open else { return lock.unlock() }
-        let silent = Duration.nanoseconds((NIODeadline.now() - lastProgress).nanoseconds)
-        let isIdle = silent >= timeouts.idle
-        if !isIdle { planIdleCheck(in: timeouts.idle - silent) }
-        lock.unlock()
-        if isIdle { fail(.closed) }
+        guard pipe.phase == .open else { return }
+        let silent = ContinuousClock.now - pipe.lastProgress
+        if silent >= timeouts.idle { fail(.closed) } else { planIdleCheck(in: timeouts.idle - silent) }
     }
 }

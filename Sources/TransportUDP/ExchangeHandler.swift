@@ -1,5 +1,6 @@
 internal import NIOCore
 import Transport
+import TransportKit
 
 /// Runs the session of one connection on its event loop: bytes in, messages to the connection, answers out.
 final class ExchangeHandler: ChannelInboundHandler {
@@ -37,7 +38,7 @@ final class ExchangeHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What comes while the connection lingers is read and dropped.
         guard !isOver, !connection.isClosing else { return }
-        handle(session.receive(unwrapInboundIn(data).readableBytesView), context)
+        handle(unwrapInboundIn(data).withUnsafeReadableBytes { session.receive($0) }, context)
         planLook(context)
     }
 
@@ -70,7 +71,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         look?.cancel()
         look = nil
-        handle(session.receiveEnd(), context)
+        // An end was told of before: this is none.
+        handle(session.receiveEnd(isReset: true), context)
         connection.fail(.closed)
         context.fireChannelInactive()
     }
@@ -87,7 +89,7 @@ final class ExchangeHandler: ChannelInboundHandler {
                 messages.append(message)
                 continue
             }
-            if !messages.isEmpty { connection.deliver(messages) }
+            if !messages.isEmpty { connection.pipe.deliver(messages) }
             messages = []
             switch output {
             case .message: break
@@ -105,7 +107,7 @@ final class ExchangeHandler: ChannelInboundHandler {
                 fail(error, reply: reply, context)
             }
         }
-        if !messages.isEmpty { connection.deliver(messages) }
+        if !messages.isEmpty { connection.pipe.deliver(messages) }
     }
 
     private func write(_ bytes: [UInt8], _ context: ChannelHandlerContext) {

@@ -3,6 +3,7 @@ internal import Keys
 internal import NIOCore
 internal import NIOPosix
 import Transport
+import TransportKit
 
 /// All exchanges of one transport: dials, accepts, bounds and, at the end, closes them. One event loop of its own.
 ///
@@ -13,8 +14,7 @@ final class ExchangeHub: @unchecked Sendable {
 
     private let configuration: UDPTransportConfiguration
     private let key: Subkey?
-    private let events: EventSink
-    private let queues: [BatchQueue<any Exchange>]
+    private let inlets: Inlets
     private let lock = NSLock()
     private var listener: CInt
     private var group: MultiThreadedEventLoopGroup?
@@ -26,12 +26,11 @@ final class ExchangeHub: @unchecked Sendable {
 
     /// Takes over `listener`, a listening socket. `configuration` is valid.
     init(
-        listener: CInt, configuration: UDPTransportConfiguration, queues: [BatchQueue<any Exchange>], events: EventSink
+        listener: CInt, configuration: UDPTransportConfiguration, inlets: Inlets
     ) {
         self.listener = listener
         self.configuration = configuration
-        self.queues = queues
-        self.events = events
+        self.inlets = inlets
         key = configuration.key?.subkey(for: .exchanges)
     }
 
@@ -41,7 +40,7 @@ final class ExchangeHub: @unchecked Sendable {
     }
 
     /// See `Transport.exchange`.
-    func dial(_ peer: PeerAddress, on channel: MessageChannel) async throws(ExchangeError) -> TCPExchange {
+    func dial(_ peer: PeerAddress, on channel: MessageChannel) async throws(ExchangeError) -> any Exchange {
         let group = try admitDial()
         let connection = ExchangeConnection(timeouts: timeouts)
         let session = session(.dialler(channel))
@@ -67,8 +66,8 @@ final class ExchangeHub: @unchecked Sendable {
                 connection.fail(Self.reason(for: error))
             }
         }
-        try await connection.waitUntilOpen()
-        return TCPExchange(peer: peer, connection: connection)
+        try await connection.pipe.waitUntilOpen()
+        return PipeExchange(peer: peer, pipe: connection.pipe)
     }
 
     /// Accepts exchanges until the calling task is cancelled; returns when every connection and thread is gone.
@@ -106,7 +105,7 @@ final class ExchangeHub: @unchecked Sendable {
             return (Array(open.values), self.group)
         }
         // Exchanges that nobody took close when their handles go.
-        for queue in queues {
+        for queue in inlets.exchanges.all {
             queue.finish()
             _ = queue.takeNow()
         }
@@ -193,16 +192,17 @@ extension ExchangeHub {
             return channel.eventLoop.makeFailedFuture(TurnedAway())
         }
         guard admitAccept(peer.host) else {
-            events.refused(.tooManyExchanges, peer, isAnyPort: true)
-            return channel.eventLoop.makeFailedFuture(TurnedAway())
+            inlets.events.refused(.tooManyExchanges, peer, isAnyPort: true)
+            return channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(TurnAwayHandler())
+            }
         }
         channel.closeFuture.whenComplete { _ in self.releaseAccept(peer.host) }
         let callbacks = ExchangeHandler.Callbacks(
-            established: { [queues] channel, connection in
-                let exchange: any Exchange = TCPExchange(peer: peer, connection: connection)
-                queues[Int(channel.rawValue)].append(CollectionOfOne(exchange))
+            established: { [inlets] channel, connection in
+                inlets.deliver(PipeExchange(peer: peer, pipe: connection.pipe), on: channel)
             },
-            refused: { [events] refusal in events.refused(refusal, peer, isAnyPort: true) })
+            refused: { [inlets] refusal in inlets.events.refused(refusal, peer, isAnyPort: true) })
         return add(session(.acceptor), ExchangeConnection(timeouts: timeouts), callbacks, to: channel)
     }
 
@@ -232,6 +232,18 @@ extension ExchangeHub {
         case let error as IOError where error.errnoCode == EMFILE || error.errnoCode == ENFILE: .busy
         default: .noAnswer
         }
+    }
+}
+
+/// Tells a dialler that there is no room, and hangs up. Where its bytes are unread that resets the connection, which the
+/// dialler takes for the same.
+private final class TurnAwayHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: ExchangeSession.wire.tooManyRefusal)), promise: nil)
+        context.close(promise: nil)
     }
 }
 

@@ -1,4 +1,6 @@
+internal import DequeModule
 package import Transport
+import TransportKit
 
 /// What goes into which packet, and when it may go out.
 extension Gossip {
@@ -43,7 +45,7 @@ extension Gossip {
     /// has been replaced or dropped.
     private mutating func pack(for destination: inout Destination, at now: EngineInstant) -> [UInt8]? {
         var packet = PacketSpace(capacity: configuration.packetContentBytes)
-        var finished: [[WaitingParts.Repetition]] = [[], []]
+        var finished = PerChannel<[WaitingParts.Repetition]>(repeating: [])
         // Membership goes first, as probes must not queue behind data, but with half a packet while data waits, and
         // second where the packet before had no room for data.
         let hasReplication = destination.hasWaiting(.replication)
@@ -60,8 +62,8 @@ extension Gossip {
         piggyback(on: &packet, channels: destination.channels ?? [])
         putBack()
         for channel in Channel.allCases {
-            for message in finished[index(channel)] {
-                queues[index(channel)].add(
+            for message in finished[channel] {
+                queues[channel].add(
                     message.part, key: message.key, transmits: message.transmits,
                     isEverywhere: message.transmits >= peerCount(on: channel))
                 if nextRound == nil { nextRound = now + configuration.gossipInterval }
@@ -75,30 +77,29 @@ extension Gossip {
     @discardableResult
     private mutating func fill(
         _ packet: inout PacketSpace, from destination: inout Destination, _ channel: Channel, share: Int,
-        _ finished: inout [[WaitingParts.Repetition]]
+        _ finished: inout PerChannel<[WaitingParts.Repetition]>
     ) -> Int {
-        let channelIndex = index(channel)
         var filledBytes = 0
         var filledCount = 0
-        while let number = destination.waiting[channelIndex].first {
-            if let part = waitingParts[channelIndex].part(number) {
+        while let number = destination.waiting[channel].first {
+            if let part = waitingParts[channel].part(number) {
                 guard filledBytes == 0 || filledBytes + part.count <= share, packet.add(part) else { break }
                 filledBytes += part.count
                 filledCount += 1
                 noteSent(part, on: channel)
-                if let repetition = waitingParts[channelIndex].release(number) {
-                    finished[channelIndex].append(repetition)
+                if let repetition = waitingParts[channel].release(number) {
+                    finished[channel].append(repetition)
                 }
             }
-            _ = destination.waiting[channelIndex].popFirst()
+            _ = destination.waiting[channel].popFirst()
         }
         return filledCount
     }
 
     /// Fills the rest of a packet with queued broadcasts: membership first, but half the room while replication waits.
     private mutating func piggyback(on packet: inout PacketSpace, channels: Channels) {
-        let takesMembership = channels.has(.membership) && !queues[index(.membership)].isEmpty
-        let takesReplication = channels.has(.replication) && !queues[index(.replication)].isEmpty
+        let takesMembership = channels.has(.membership) && !queues[.membership].isEmpty
+        let takesReplication = channels.has(.replication) && !queues[.replication].isEmpty
         if takesMembership { piggyback(on: &packet, .membership, share: takesReplication ? packet.room / 2 : .max) }
         if takesReplication { piggyback(on: &packet, .replication, share: .max) }
         if takesMembership { piggyback(on: &packet, .membership, share: .max) }
@@ -106,7 +107,7 @@ extension Gossip {
 
     private mutating func piggyback(on packet: inout PacketSpace, _ channel: Channel, share: Int) {
         var left = share
-        while let part = queues[index(channel)].take(atMost: min(left, packet.room)) {
+        while let part = queues[channel].take(atMost: min(left, packet.room)) {
             guard packet.add(part) else { return }
             left -= part.count
             noteSent(part, on: channel)
@@ -115,7 +116,7 @@ extension Gossip {
 
     private mutating func putBack() {
         for channel in Channel.allCases {
-            queues[index(channel)].putBack(limit: transmitLimit(peerCount: peerCount(on: channel)))
+            queues[channel].putBack(limit: transmitLimit(peerCount: peerCount(on: channel)))
         }
     }
 
@@ -123,10 +124,10 @@ extension Gossip {
     private mutating func runRound(at now: EngineInstant) {
         nextRound = nil
         var chosen: [PeerAddress] = []
-        for channel in Channel.allCases where !queues[index(channel)].isEmpty {
+        for channel in Channel.allCases where !queues[channel].isEmpty {
             // A queue without anybody to send to has outlived its peers.
-            if peers[index(channel)].isEmpty {
-                queues[index(channel)] = BroadcastQueue(maxBytes: configuration.maxBytes(for: channel))
+            if peers[channel].isEmpty {
+                queues[channel] = BroadcastQueue(maxBytes: configuration.maxBytes(for: channel))
             }
             for address in sample(configuration.gossipPeers, on: channel, skipping: chosen)
             where chosen.count < configuration.gossipPeers { chosen.append(address) }
@@ -143,7 +144,7 @@ extension Gossip {
             }
             putBack()
         }
-        if queues.contains(where: { !$0.isEmpty }) { nextRound = now + configuration.gossipInterval }
+        if queues.all.contains(where: { !$0.isEmpty }) { nextRound = now + configuration.gossipInterval }
     }
 
     /// Addresses that are not peers are remembered only while something waits for them, or briefly for pacing.

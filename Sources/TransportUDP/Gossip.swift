@@ -1,5 +1,7 @@
+internal import DequeModule
 internal import Glibc
 package import Transport
+import TransportKit
 
 /// Who gets which message in which packet: epidemic broadcast with piggybacking (SWIM §4.1, numbers as memberlist),
 /// unicasts, packing and pacing, without I/O.
@@ -16,15 +18,15 @@ package struct Gossip: Sendable {
     struct Destination: Sendable {
         /// `nil` where the address is not a peer: it gets what is sent to it and nothing more.
         var channels: Channels?
-        var waiting: [FIFO<Int>] = [FIFO(), FIFO()]
+        var waiting = PerChannel<Deque<Int>>(repeating: [])
         /// When the next packet would be due if all were evenly spaced; see `isPaced`.
         var nextDue = EngineInstant.zero
         var isActive = false
         /// The last packet had no room for replication although some waited: it goes first in the next.
         var owesReplication = false
 
-        func hasWaiting(_ channel: Channel) -> Bool { !waiting[Int(channel.rawValue)].isEmpty }
-        var isIdle: Bool { waiting.allSatisfy(\.isEmpty) }
+        func hasWaiting(_ channel: Channel) -> Bool { !waiting[channel].isEmpty }
+        var isIdle: Bool { waiting.membership.isEmpty && waiting.replication.isEmpty }
     }
 
     /// Most addresses remembered that are not peers; what is sent to more of them is dropped.
@@ -34,21 +36,21 @@ package struct Gossip: Sendable {
     private var generator: SeededGenerator
     var destinations: [PeerAddress: Destination] = [:]
     /// Peers by channel, in an order that sampling shuffles.
-    var peers: [[PeerAddress]] = [[], []]
+    var peers = PerChannel<[PeerAddress]>(repeating: [])
     /// Peers of either channel: all are in `destinations`.
     var peerAddressCount = 0
-    var waitingParts: [WaitingParts]
-    var queues: [BroadcastQueue]
+    var waitingParts: PerChannel<WaitingParts>
+    var queues: PerChannel<BroadcastQueue>
     /// Destinations with something waiting, in turn.
-    var active = FIFO<PeerAddress>()
-    var ready = FIFO<Packet>()
+    var active = Deque<PeerAddress>()
+    var ready = Deque<Packet>()
     var nextRound: EngineInstant?
     var heldBackUntil: EngineInstant?
     /// News of members that may still go out at once until `promptNewsEnd`.
     var promptNewsLeft: Int
     var promptNewsEnd = EngineInstant.zero
     /// Messages put into packets, by channel.
-    private(set) var sent: [TransportStats.Traffic] = [.init(), .init()]
+    private(set) var sent = PerChannel(repeating: TransportStats.Traffic())
     private var drops: [DropCause: Int] = [:]
     private var countedDrops = 0
 
@@ -57,33 +59,33 @@ package struct Gossip: Sendable {
         self.configuration = configuration
         generator = SeededGenerator(seed: seed)
         promptNewsLeft = configuration.maxPromptNews
-        waitingParts = Channel.allCases.map { WaitingParts(maxBytes: configuration.maxBytes(for: $0)) }
-        queues = Channel.allCases.map { BroadcastQueue(maxBytes: configuration.maxBytes(for: $0)) }
+        waitingParts = PerChannel { WaitingParts(maxBytes: configuration.maxBytes(for: $0)) }
+        queues = PerChannel { BroadcastQueue(maxBytes: configuration.maxBytes(for: $0)) }
     }
 
     /// Largest message that `send` and `broadcast` take: what fits into a packet of its own with its type byte.
     package var maxMessageBytes: Int { configuration.packetContentBytes - 1 }
 
     /// Peers that understand `channel`.
-    package func peerCount(on channel: Channel) -> Int { peers[index(channel)].count }
+    package func peerCount(on channel: Channel) -> Int { peers[channel].count }
 
     /// Broadcasts of `channel` that are still to be repeated.
-    package func queuedCount(on channel: Channel) -> Int { queues[index(channel)].count }
+    package func queuedCount(on channel: Channel) -> Int { queues[channel].count }
 
     /// How full the queues are, in bytes.
     package var occupancy: [Occupancy] {
         Channel.allCases.flatMap { channel in
             let limit = configuration.maxBytes(for: channel)
             return [
-                Occupancy("bytes of \(channel) waiting", waitingParts[index(channel)].bytes, limit: limit),
-                Occupancy("bytes of \(channel) to repeat", queues[index(channel)].bytes, limit: limit),
+                Occupancy("bytes of \(channel) waiting", waitingParts[channel].bytes, limit: limit),
+                Occupancy("bytes of \(channel) to repeat", queues[channel].bytes, limit: limit),
             ]
         } + [Occupancy("strangers", strangerCount, limit: Self.maxStrangers)]
     }
 
     /// What waits for particular peers: the deliveries that are left, and the bytes that are held for them.
     package func waiting(on channel: Channel) -> TransportStats.Traffic {
-        let parts = waitingParts[index(channel)]
+        let parts = waitingParts[channel]
         return .init(messages: parts.deliveries, bytes: parts.bytes)
     }
 
@@ -99,12 +101,12 @@ package struct Gossip: Sendable {
 
     /// A part has its place in a packet. One of replication begins with a type byte that is not the message's.
     mutating func noteSent(_ part: [UInt8], on channel: Channel) {
-        sent[index(channel)].add(bytes: channel == .replication ? part.count - 1 : part.count)
+        sent[channel].add(bytes: channel == .replication ? part.count - 1 : part.count)
     }
 
     /// Messages dropped since the last call, by cause.
     package mutating func takeDrops() -> [DropCause: Int] {
-        let total = waitingParts.reduce(0) { $0 + $1.droppedCount } + queues.reduce(0) { $0 + $1.droppedCount }
+        let total = waitingParts.all.reduce(0) { $0 + $1.droppedCount } + queues.all.reduce(0) { $0 + $1.droppedCount }
         if total > countedDrops { drops[.sendQueueFull, default: 0] += total - countedDrops }
         countedDrops = total
         defer { drops = [:] }
@@ -133,13 +135,13 @@ extension Gossip {
                 destinations[address]?.channels = nil
             }
             for channel in Channel.allCases {
-                peers[index(channel)].removeAll { destinations[$0]?.channels == nil }
+                peers[channel].removeAll { destinations[$0]?.channels == nil }
             }
         }
         for address in changed {
             guard let channels = told[address] else { continue }
             destinations[address, default: Destination()].channels = channels
-            for channel in Channel.allCases where channels.has(channel) { peers[index(channel)].append(address) }
+            for channel in Channel.allCases where channels.has(channel) { peers[channel].append(address) }
         }
         peerAddressCount = told.count
         if hasLost { forgetIdleStrangers(keeping: 0) }
@@ -169,18 +171,18 @@ extension Gossip {
         let peerCount = peerCount(on: channel)
         let targets = targets(on: channel, skipping: options.skipping)
         // Whoever is skipped has it already, so that all have it when all others are targets.
-        let reachesEveryone = targets.count >= peers[index(channel)].count - skippedCount(channel, options.skipping)
+        let reachesEveryone = targets.count >= peers[channel].count - skippedCount(channel, options.skipping)
         guard
             let part = part(message, on: channel, kind: reachesEveryone ? .broadcastReachedEveryone : .broadcast)
         else { return }
         if let key = options.replacing {
-            waitingParts[index(channel)].removeReplaced(by: key)
-            queues[index(channel)].removeReplaced(by: key)
+            waitingParts[channel].removeReplaced(by: key)
+            queues[channel].removeReplaced(by: key)
         }
         guard !targets.isEmpty else { return }
         guard !options.isRepeated || !isStorm(message, on: channel) else {
             // No packet of its own: the round that is due now, or others before it, take it.
-            queues[index(channel)].add(part, key: options.replacing, transmits: 0)
+            queues[channel].add(part, key: options.replacing, transmits: 0)
             if nextRound == nil { nextRound = .zero }
             return
         }
@@ -218,7 +220,7 @@ extension Gossip {
         if count > configuration.directPeers {
             return sample(fanOut(peerCount: count), on: channel, skipping: skipping)
         }
-        return skipping.isEmpty ? peers[index(channel)] : peers[index(channel)].filter { !skipping.contains($0) }
+        return skipping.isEmpty ? peers[channel] : peers[channel].filter { !skipping.contains($0) }
     }
 
     private func skippedCount(_ channel: Channel, _ skipping: [PeerAddress]) -> Int {
@@ -250,10 +252,10 @@ extension Gossip {
     private mutating func enqueue(
         _ part: [UInt8], on channel: Channel, key: String?, isRepeated: Bool, to targets: [PeerAddress]
     ) {
-        let number = waitingParts[index(channel)].add(
+        let number = waitingParts[channel].add(
             part, key: key, readers: targets.count, isRepeated: isRepeated)
         for address in targets {
-            destinations[address, default: Destination()].waiting[index(channel)].append(number)
+            destinations[address, default: Destination()].waiting[channel].append(number)
             if destinations[address]?.isActive == false {
                 destinations[address]?.isActive = true
                 active.append(address)
@@ -264,17 +266,14 @@ extension Gossip {
 
     /// `count` random peers of `channel`, none of them in `skipping`.
     mutating func sample(_ count: Int, on channel: Channel, skipping: [PeerAddress]) -> [PeerAddress] {
-        let channelIndex = index(channel)
-        let total = peers[channelIndex].count
+        let total = peers[channel].count
         var chosen: [PeerAddress] = []
         for position in 0..<total {
             if chosen.count == count { break }
-            peers[channelIndex].swapAt(position, Int.random(in: position..<total, using: &generator))
-            let address = peers[channelIndex][position]
+            peers[channel].swapAt(position, Int.random(in: position..<total, using: &generator))
+            let address = peers[channel][position]
             if !skipping.contains(address) { chosen.append(address) }
         }
         return chosen
     }
-
-    func index(_ channel: Channel) -> Int { Int(channel.rawValue) }
 }

@@ -1,4 +1,5 @@
 package import Transport
+internal import TransportKit
 
 /// Raw UDP packets for messages, TCP on the same port number for exchanges; memberlist's layout, so that Serf agents
 /// can be members. `DESIGN.md` beside this file has the promises, layouts and limits.
@@ -8,33 +9,23 @@ package final class UDPTransport: Transport {
     package let maxMessageBytes: Int
     package let maxExchangeMessageBytes = ExchangeSession.maxMessageBytes
 
-    private let sink: EventSink
+    private let inlets: Inlets
     private let port: DatagramPort
     private let hub: ExchangeHub
-    private let arrivalQueues: [BatchQueue<Arrival>]
-    private let exchangeQueues: [BatchQueue<any Exchange>]
 
     private init(_ configuration: UDPTransportConfiguration, _ sockets: consuming BoundSockets) throws(TransportError) {
         var configuration = configuration
         if configuration.key != nil { configuration.gossip.packetContentBytes -= PacketSeal.overheadBytes }
-        let sink = EventSink()
-        let arrivalQueues = [configuration.maxMembershipArrivalBytes, configuration.maxReplicationArrivalBytes].map {
-            BatchQueue<Arrival>(maxBytes: $0, maxCount: 1 << 20) { $0.message.count + 64 }
-        }
-        // Open exchanges are bounded, so that these queues never overflow.
-        let exchangeQueues = Channel.allCases.map { _ in
-            BatchQueue<any Exchange>(maxCount: configuration.maxExchanges)
-        }
+        inlets = Inlets(
+            maxArrivalBytes: PerChannel(
+                membership: configuration.maxMembershipArrivalBytes,
+                replication: configuration.maxReplicationArrivalBytes),
+            maxExchanges: configuration.maxExchanges)
         boundAddress = sockets.address
         maxMessageBytes = configuration.gossip.packetContentBytes - 1
         port = try DatagramPort(
-            descriptor: sockets.takeDatagram(), bound: sockets.address, configuration: configuration,
-            arrivals: arrivalQueues, events: sink)
-        hub = ExchangeHub(
-            listener: sockets.takeStream(), configuration: configuration, queues: exchangeQueues, events: sink)
-        self.sink = sink
-        self.arrivalQueues = arrivalQueues
-        self.exchangeQueues = exchangeQueues
+            descriptor: sockets.takeDatagram(), bound: sockets.address, configuration: configuration, inlets: inlets)
+        hub = ExchangeHub(listener: sockets.takeStream(), configuration: configuration, inlets: inlets)
     }
 
     /// Binds UDP and TCP on one port and listens. Nothing moves before `run`; connections wait in the system's queue.
@@ -58,16 +49,16 @@ package final class UDPTransport: Transport {
         try await hub.dial(peer, on: channel)
     }
 
-    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { arrivalQueues[Int(channel.rawValue)] }
+    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { inlets.arrivals[channel] }
 
-    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { exchangeQueues[Int(channel.rawValue)] }
+    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { inlets.exchanges[channel] }
 
-    package var events: BatchQueue<TransportEvent> { sink.queue }
+    package var events: BatchQueue<TransportEvent> { inlets.events.queue }
 
     /// See `Transport`.
     package var stats: TransportStats {
         var stats = port.stats
-        (stats.drops, stats.refusals) = sink.totals
+        inlets.complete(&stats)
         stats.openExchanges = hub.openCount
         return stats
     }
@@ -86,10 +77,7 @@ package final class UDPTransport: Transport {
             if case .failure = first { return first }
             return second
         }
-        sink.report(isLast: true)
-        for queue in arrivalQueues { queue.finish() }
-        for queue in exchangeQueues { queue.finish() }
-        sink.queue.finish()
+        inlets.finish()
         try result.get()
     }
 

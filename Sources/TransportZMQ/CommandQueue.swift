@@ -1,3 +1,4 @@
+import DequeModule
 internal import class Foundation.NSLock
 import Transport
 
@@ -11,17 +12,29 @@ final class CommandQueue: @unchecked Sendable {
         case broadcast([UInt8], BroadcastOptions)
     }
 
+    /// In order; `nil` where one was replaced.
+    typealias Commands = Deque<Command?>
+
+    /// What was taken in one go.
+    struct Batch: Sendable {
+        var commands: Commands
+        /// Whether others are left.
+        var hasMore: Bool
+        /// How many had to go since the last time.
+        var lost: Int
+    }
+
     /// What a command counts besides its message.
-    private static let commandCost = 64
+    fileprivate static let commandCost = 64
 
     private let lock = NSLock()
     private let maxBytes: Int
-    private var commands: [Command?] = []
-    private var head = 0
-    private var bytes = 0
-    private var liveCount = 0
+    private var commands = Commands()
+    /// How many were before the first of `commands`: a place is a number of this count.
+    private var firstPlace = 0
     /// Where the queued broadcast with this key stands.
     private var places: [String: Int] = [:]
+    private var waitingTraffic = TransportStats.Traffic()
     private var isFinished = false
     /// Something was added since `take`, and the owner thread was told to be woken.
     private var isAnnounced = false
@@ -36,18 +49,14 @@ final class CommandQueue: @unchecked Sendable {
                 lost += 1
                 return false
             }
-            if let key = command.key, let place = places[key] { take(place) }
             compact()
-            if let key = command.key { places[key] = commands.count }
+            if let key = command.key {
+                if let place = places.updateValue(firstPlace + commands.count, forKey: key) { replace(place) }
+            }
             commands.append(command)
-            bytes += command.bytes + Self.commandCost
-            liveCount += 1
-            while bytes > maxBytes, head < commands.count {
-                if commands[head] != nil {
-                    take(head)
-                    lost += 1
-                }
-                head += 1
+            waitingTraffic.add(bytes: command.cost)
+            while waitingTraffic.bytes > maxBytes, !commands.isEmpty {
+                if popFirst() != nil { lost += 1 }
             }
             defer { isAnnounced = true }
             return !isAnnounced
@@ -55,75 +64,71 @@ final class CommandQueue: @unchecked Sendable {
     }
 
     /// What waits now, 64 bytes added for each.
-    var waiting: TransportStats.Traffic { lock.withLock { .init(messages: liveCount, bytes: bytes) } }
-
-    /// What was taken in one go.
-    struct Batch: Sendable {
-        /// In order; `nil` where one was replaced.
-        var commands: ArraySlice<Command?>
-        /// Whether others are left.
-        var hasMore: Bool
-        /// How many had to go since the last time.
-        var lost: Int
-    }
+    var waiting: TransportStats.Traffic { lock.withLock { waitingTraffic } }
 
     /// The oldest ones, until they have `limit` bytes or more, 64 added for each.
     func take(limit: Int) -> Batch {
         lock.withLock {
             isAnnounced = false
             defer { lost = 0 }
-            let first = head
-            if bytes <= limit {
-                let all = commands
-                reset()
-                return Batch(commands: all[first...], hasMore: false, lost: lost)
+            if waitingTraffic.bytes <= limit { return Batch(commands: takeAll(), hasMore: false, lost: lost) }
+            let goal = waitingTraffic.bytes - limit
+            var taken = Commands()
+            while waitingTraffic.bytes > goal, !commands.isEmpty {
+                if let command = popFirst() { taken.append(command) }
             }
-            let goal = bytes - limit
-            var taken: [Command?] = []
-            while bytes > goal, head < commands.count {
-                if let command = commands[head] { taken.append(command) }
-                take(head)
-                head += 1
-            }
-            return Batch(commands: taken[...], hasMore: liveCount > 0, lost: lost)
+            return Batch(commands: taken, hasMore: waitingTraffic.messages > 0, lost: lost)
         }
     }
 
-    /// From here on nothing is taken.
-    func finish() {
+    /// From here on nothing is taken. Returns how many had to go that `take` has not told of.
+    @discardableResult
+    func finish() -> Int {
         lock.withLock {
             isFinished = true
-            reset()
+            lost += waitingTraffic.messages
+            _ = takeAll()
+            defer { lost = 0 }
+            return lost
         }
+    }
+
+    /// `nil` where the first was replaced. Called with the lock held.
+    private func popFirst() -> Command? {
+        defer { firstPlace += 1 }
+        guard let command = commands.removeFirst() else { return nil }
+        uncount(command)
+        if let key = command.key, places[key] == firstPlace { places[key] = nil }
+        return command
+    }
+
+    /// A newer one has taken the key. Called with the lock held.
+    private func replace(_ place: Int) {
+        guard let command = commands[place - firstPlace] else { return }
+        commands[place - firstPlace] = nil
+        uncount(command)
+    }
+
+    private func uncount(_ command: Command) {
+        waitingTraffic.messages -= 1
+        waitingTraffic.bytes -= command.cost
     }
 
     /// Called with the lock held.
-    private func take(_ place: Int) {
-        guard let command = commands[place] else { return }
-        commands[place] = nil
-        bytes -= command.bytes + Self.commandCost
-        liveCount -= 1
-        if let key = command.key, places[key] == place { places[key] = nil }
+    private func takeAll() -> Commands {
+        defer { (commands, firstPlace, places, waitingTraffic) = (Commands(), 0, [:], .init()) }
+        return commands
     }
 
-    /// Gives the places of what was replaced or taken back once they are the larger part. Called with the lock held.
+    /// Gives back the places of what was replaced once they are the larger part. Called with the lock held.
     private func compact() {
-        guard commands.count > 4_096, commands.count > 2 * liveCount else { return }
-        commands = commands[head...].filter { $0 != nil }
-        head = 0
+        guard commands.count > 4_096, commands.count > 2 * waitingTraffic.messages else { return }
+        commands.removeAll { $0 == nil }
+        firstPlace = 0
         places = [:]
         for (place, command) in commands.enumerated() {
             if let key = command?.key { places[key] = place }
         }
-    }
-
-    /// Called with the lock held.
-    private func reset() {
-        liveCount = 0
-        commands = []
-        head = 0
-        bytes = 0
-        places = [:]
     }
 }
 
@@ -132,10 +137,9 @@ extension CommandQueue.Command {
         if case .broadcast(_, let options) = self { options.replacing } else { nil }
     }
 
-    fileprivate var bytes: Int {
+    fileprivate var cost: Int {
         switch self {
-        case .send(let message, _): message.count
-        case .broadcast(let message, _): message.count
+        case .send(let message, _), .broadcast(let message, _): message.count + CommandQueue.commandCost
         }
     }
 }

@@ -36,13 +36,13 @@ final class CurveKeys {
     }
 
     /// For a socket that binds.
-    func secureServer(_ socket: Socket) throws(TransportError) {
+    func secureServer(_ socket: ZMQSocket) throws(TransportError) {
         try socket.set(ZMQ_CURVE_SERVER, 1)
         try socket.set(ZMQ_CURVE_SECRETKEY, server.secretKey)
     }
 
     /// For a socket that connects.
-    func secureClient(_ socket: Socket) throws(TransportError) {
+    func secureClient(_ socket: ZMQSocket) throws(TransportError) {
         try socket.set(ZMQ_CURVE_SERVERKEY, server.publicKey)
         try socket.set(ZMQ_CURVE_PUBLICKEY, client.publicKey)
         try socket.set(ZMQ_CURVE_SECRETKEY, client.secretKey)

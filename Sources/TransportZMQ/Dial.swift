@@ -1,9 +1,10 @@
 import Transport
+import TransportKit
 
 /// One link that this node makes to a peer: one DEALER with one connection, from the attempt to its end. Confined to the
 /// owner thread.
 final class Dial {
-    enum State {
+    private enum State {
         /// Until the welcome.
         case connecting(until: ContinuousClock.Instant)
         /// It failed; a plain connection looks why.
@@ -12,22 +13,27 @@ final class Dial {
         case over
     }
 
-    let address: PeerAddress
     let link: Link
-    let socket: Socket
+    let connection: ClientSocket
     let startedAt = ContinuousClock.now
-    var monitor: Monitor?
-    var source: Poller.Source?
-    var state: State
-    /// Exchanges that wait for the welcome.
-    var waiting: [ExchangeStream] = []
     var lastUsed = ContinuousClock.now
+    private var state: State
+    /// Exchanges that wait for the welcome.
+    private var waiting: [ExchangeStream] = []
 
-    init(address: PeerAddress, socket: Socket, tally: UnicastTally, until deadline: ContinuousClock.Instant) {
-        self.address = address
-        self.socket = socket
-        link = Link(address: address, socket: socket, tally: tally)
+    init(_ link: Link, over connection: ClientSocket, until deadline: ContinuousClock.Instant) {
+        self.connection = connection
+        self.link = link
         state = .connecting(until: deadline)
+    }
+
+    var address: PeerAddress { link.address }
+
+    // MARK: The state
+
+    /// Neither welcome nor failure has come.
+    var isConnecting: Bool {
+        if case .connecting = state { true } else { false }
     }
 
     var isUp: Bool { hello != nil }
@@ -48,60 +54,36 @@ final class Dial {
         case .up, .over: nil
         }
     }
-}
 
-/// One subscription of this node to the XPUB of a peer: one SUB with one connection, from the attempt to its end. Confined
-/// to the owner thread.
-final class Subscription {
-    let peer: PeerAddress
-    let publisher: PeerAddress
-    /// The start of the peer that it is to hear.
-    let stream: UInt64
-    let socket: Socket
-    var monitor: Monitor?
-    var source: Poller.Source?
-    /// Until when a beat must have come; `nil` once it has.
-    var beatDeadline: ContinuousClock.Instant?
-
-    init(
-        to publisher: PeerAddress, of peer: PeerAddress, stream: UInt64, socket: Socket,
-        until deadline: ContinuousClock.Instant
-    ) {
-        self.publisher = publisher
-        self.peer = peer
-        self.stream = stream
-        self.socket = socket
-        beatDeadline = deadline
+    /// The peer has answered.
+    func welcome(_ hello: Hello) {
+        state = .up(hello)
+        lastUsed = .now
     }
 
-    /// The peer's broadcasts come in.
-    var isHeard: Bool { beatDeadline == nil }
-}
-
-/// A wait before the next attempt, longer after each failure.
-struct BackOff {
-    /// The first wait, doubled up to the last.
-    static let range: ClosedRange<Duration> = .milliseconds(100)...(.seconds(1))
-
-    private(set) var wait: Duration
-    private(set) var until: ContinuousClock.Instant
-
-    /// After a first failure, or after one more.
-    init(after last: BackOff?) {
-        wait = min(last.map { $0.wait * 2 } ?? Self.range.lowerBound, Self.range.upperBound)
-        until = .now + wait * Double.random(in: 0.75...1.25)
+    /// A plain connection finds out why this one failed.
+    func wait(for probe: StrangerProbe) {
+        guard case .connecting(let deadline) = state else { return probe.close() }
+        state = .probing(probe, until: deadline)
     }
-}
 
-/// A peer of `setPeers`, and how far it is reached.
-struct PeerState {
-    var channels: Channels
-    /// What its last welcome said.
-    var hello: Hello?
-    var subscription: Subscription?
-    /// When to subscribe again after a failure.
-    var subscribing: BackOff?
-    var follower = StreamFollower()
-    /// When to dial again after a failure.
-    var nextDial: ContinuousClock.Instant?
+    /// See `ClientSocket.close`.
+    func close(isLingering: Bool = false) {
+        if case .probing(let probe, _) = state { probe.close() }
+        state = .over
+        connection.close(isLingering: isLingering)
+    }
+
+    // MARK: Exchanges that wait
+
+    var hasWaiting: Bool { !waiting.isEmpty }
+
+    func append(waiting stream: ExchangeStream) { waiting.append(stream) }
+
+    func remove(waiting stream: ExchangeStream) { waiting.removeAll { $0 === stream } }
+
+    func takeWaiting() -> [ExchangeStream] {
+        defer { waiting = [] }
+        return waiting
+    }
 }

@@ -1,4 +1,5 @@
 package import Transport
+import TransportKit
 
 /// What passes between a DEALER and a ROUTER, one ZMTP frame each, behind the routing id on the ROUTER's side. Integers
 /// are big-endian.
@@ -137,6 +138,11 @@ package enum LinkMessage: Hashable, Sendable {
         try frame.span.bytes.withUnsafeBytes { (bytes) throws(WireError) in try decode(bytes) }
     }
 
+    /// Reads one frame of libzmq.
+    static func result(_ frame: borrowing ZMQFrame) -> Result<Self, WireError> {
+        do throws(WireError) { return .success(try decode(frame.bytes)) } catch { return .failure(error) }
+    }
+
     private static func read(_ kind: Kind, from reader: inout WireReader) throws(WireError) -> Self {
         switch kind {
         case .hello, .welcome, .refusal: throw .malformed
@@ -194,6 +200,16 @@ package enum WireError: Error, Hashable, Sendable {
         /// The first byte of the frame: a type, or the channel of a broadcast.
         case type(UInt8)
         case version(UInt8)
+    }
+}
+
+extension EventSink {
+    /// A frame from the network could not be used.
+    func dropped(_ error: WireError) {
+        switch error {
+        case .malformed: dropped(DropCause.malformed)
+        case .unsupported: dropped(DropCause.unsupported)
+        }
     }
 }
 

@@ -57,24 +57,24 @@ enum ConnectionEvent: Equatable {
 
 /// Takes the events of one socket. Confined to the owner thread.
 final class Monitor {
-    private let monitored: Socket
-    private let socket: Socket
+    private let monitored: ZMQSocket
+    private let socket: ZMQSocket
     private let poller: Poller
     private var source: Poller.Source?
 
-    /// `name` must be one of its own within the context. `handle` gets the event and the endpoint that it is about.
+    /// `name` must be unique within the context.
     init(
-        _ monitored: Socket, name: String, in context: Context, poller: Poller,
-        handle: @escaping (ConnectionEvent, String) -> Void
+        _ monitored: ZMQSocket, name: String, in context: ZMQContext, poller: Poller,
+        handle: @escaping (ConnectionEvent) -> Void
     ) throws(TransportError) {
         self.monitored = monitored
         try monitored.monitor(ConnectionEvent.interesting, as: name)
-        socket = try Socket(.monitor, in: context)
+        socket = try ZMQSocket(.monitor, in: context)
         self.poller = poller
         guard socket.connect("inproc://\(name)") else {
             monitored.endMonitor()
             socket.close()
-            throw .failed(reason: "connect to the monitor: \(Socket.lastError)")
+            throw .failed(reason: "connect to the monitor: \(ZMQSocket.lastError)")
         }
         do throws(TransportError) {
             source = try poller.add(socket) { [unowned self] in take(handle) }
@@ -93,11 +93,11 @@ final class Monitor {
         socket.close()
     }
 
-    private func take(_ handle: (ConnectionEvent, String) -> Void) {
+    private func take(_ handle: (ConnectionEvent) -> Void) {
         // An event may close this monitor.
         while source != nil, socket.events.isReadable, let frames = socket.receiveMessage() {
             guard frames.count == 2, let event = ConnectionEvent(frames[0]) else { continue }
-            handle(event, String(decoding: frames[1], as: UTF8.self))
+            handle(event)
         }
     }
 }

@@ -5,7 +5,7 @@ import Transport
 /// Waits for descriptors and sockets, and calls who is concerned. Confined to the owner thread.
 ///
 /// The descriptor of a libzmq socket tells of commands, not of messages, and any call may take a command in. So a socket
-/// that was used is looked at again before the thread sleeps, which `Socket` itself asks for.
+/// that was used is looked at again before the thread sleeps, which `ZMQSocket` itself asks for.
 final class Poller {
     /// One thing that is waited for.
     final class Source {
@@ -52,7 +52,7 @@ final class Poller {
     }
 
     /// The same for a libzmq socket, also after each call that may have taken something in.
-    func add(_ socket: Socket, handle: @escaping () -> Void) throws(TransportError) -> Source {
+    func add(_ socket: ZMQSocket, handle: @escaping () -> Void) throws(TransportError) -> Source {
         let source = try add(socket.descriptor, handle: handle)
         socket.onUse = { [unowned self, unowned source] in touch(source) }
         return source

@@ -12,6 +12,18 @@ final class StrangerProbe {
         case zmtp(mechanism: String)
         /// It speaks something else, or hung up.
         case stranger
+
+        /// Why there is no link, to a node that has a key or none. `ofZMTP`: what it is where it does speak ZMTP, if that is
+        /// known.
+        func error(hasKey: Bool, ofZMTP known: ExchangeError?) -> ExchangeError {
+            switch self {
+            case .refused: .refused
+            case .noAnswer: .noAnswer
+            // Where both have keys and the handshake fails, the keys do not fit.
+            case .zmtp(let mechanism): known ?? (mechanism == "NULL" && !hasKey ? .otherTransport : .otherKey)
+            case .stranger: .otherTransport
+            }
+        }
     }
 
     /// ff, length of nothing, 7f, version 3.1. The other side answers the version with its mechanism, before it has seen

@@ -1,4 +1,5 @@
 package import Transport
+import TransportKit
 
 /// Follows the broadcasts of one publisher and counts the frames that were lost: an XPUB drops what a slow subscriber
 /// does not take, and nobody is told.
@@ -11,14 +12,14 @@ package struct StreamFollower: Hashable, Sendable {
 
     /// The stream that is followed; `nil` before the first frame or beat.
     private(set) var stream: UInt64?
-    /// By channel; `nil` where nothing has told yet.
-    private var last: [UInt64?] = [nil, nil]
+    /// `nil` where nothing has told yet.
+    private var last = PerChannel<UInt64?>(repeating: nil)
 
     /// Follows nobody yet.
     package init() {}
 
     /// The last sequence number that is known of; `nil` when nothing has told yet.
-    func lastSequence(on channel: Channel) -> UInt64? { last[Int(channel.rawValue)] }
+    func lastSequence(on channel: Channel) -> UInt64? { last[channel] }
 
     /// A frame has arrived. Returns how many before it were lost; 0 also for an older one and for a repeated one, which
     /// change nothing.
@@ -36,19 +37,18 @@ package struct StreamFollower: Hashable, Sendable {
     private mutating func follow(_ stream: UInt64) {
         guard self.stream != stream else { return }
         self.stream = stream
-        last = [nil, nil]
+        last = PerChannel(repeating: nil)
     }
 
     /// Moves on to `sequence`, unless that is not ahead. Returns how many frames on the way have not arrived;
     /// `arrivedCount` is 1 where the last of them has.
     private mutating func advance(_ channel: Channel, to sequence: UInt64, arrivedCount: UInt64) -> Int {
-        let index = Int(channel.rawValue)
-        guard let known = last[index] else {
-            last[index] = sequence
+        guard let known = last[channel] else {
+            last[channel] = sequence
             return 0
         }
         guard sequence > known else { return 0 }
-        last[index] = sequence
+        last[channel] = sequence
         return min(Int(clamping: sequence - known - arrivedCount), Self.maxLostPerStep)
     }
 }

@@ -1,20 +1,21 @@
+import DequeModule
 import Transport
+import TransportKit
 
-/// What the unicasts of all links come to, by channel: those that wait, and those that were given out to be sent. Confined to
-/// the owner thread.
+/// Counts of the unicasts of all links, per channel: waiting and sent. Confined to the owner thread.
 final class UnicastTally {
-    private(set) var waiting = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
-    private(set) var sent = [TransportStats.Traffic](repeating: .init(), count: Channel.allCases.count)
+    private(set) var waiting = PerChannel(repeating: TransportStats.Traffic())
+    private(set) var sent = PerChannel(repeating: TransportStats.Traffic())
 
     func noteAppended(_ message: [UInt8], to channel: Channel) {
-        waiting[Int(channel.rawValue)].add(bytes: message.count)
+        waiting[channel].add(bytes: message.count)
     }
 
     /// `isSent`: else it was dropped.
     func noteTaken(_ message: [UInt8], from channel: Channel, isSent: Bool) {
-        waiting[Int(channel.rawValue)].messages -= 1
-        waiting[Int(channel.rawValue)].bytes -= message.count
-        if isSent { sent[Int(channel.rawValue)].add(bytes: message.count) }
+        waiting[channel].messages -= 1
+        waiting[channel].bytes -= message.count
+        if isSent { sent[channel].add(bytes: message.count) }
     }
 }
 
@@ -30,7 +31,7 @@ struct UnicastQueue {
 
     let channel: Channel
     private let tally: UnicastTally
-    private var messages = FIFO<[UInt8]>()
+    private var messages = Deque<[UInt8]>()
     private var bytes = 0
 
     init(_ channel: Channel, tally: UnicastTally = UnicastTally()) {

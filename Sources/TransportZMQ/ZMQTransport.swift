@@ -1,4 +1,5 @@
 package import Transport
+import TransportKit
 
 /// ZeroMQ: PUB/SUB for broadcasts, DEALER/ROUTER for unicasts and exchanges, CURVE with a key. `DESIGN.md` beside this
 /// file has the promises, layouts and limits.
@@ -10,68 +11,55 @@ package final class ZMQTransport: Transport {
     package let boundAddress: PeerAddress
     /// Where the XPUB listens.
     package let publishAddress: PeerAddress
-    package let maxMessageBytes = BroadcastPacker.maxMessageBytes(in: ZMQLoop.maxFrameBytes)
+    package let maxMessageBytes = BroadcastPacker.maxMessageBytes(in: Publisher.maxFrameBytes)
     package let maxExchangeMessageBytes = ExchangeStream.maxMessageBytes
 
     private let port: ZMQPort
+    private let idle: IdleLoop
 
-    /// Binds both sockets on a thread of its own, which waits for `run`. Takes some milliseconds. Throws
-    /// `invalidConfiguration`, `addressInUse`, `cannotBind` or `failed`, and then leaves nothing behind.
+    /// Makes and binds all sockets, which takes some milliseconds and no network. Throws `invalidConfiguration`,
+    /// `addressInUse`, `cannotBind` or `failed`, and then leaves nothing behind.
     package static func bind(_ configuration: ZMQTransportConfiguration) throws(TransportError) -> ZMQTransport {
         try configuration.validate()
-        let port = ZMQPort(configuration)
-        let addresses = try port.start()
-        return ZMQTransport(port, addresses)
+        let port = try ZMQPort(configuration)
+        return ZMQTransport(port, try ZMQLoop(port: port))
     }
 
-    private init(_ port: ZMQPort, _ addresses: ZMQPort.Addresses) {
+    private init(_ port: ZMQPort, _ loop: ZMQLoop) {
         self.port = port
-        boundAddress = addresses.router
-        publishAddress = addresses.publisher
+        idle = IdleLoop(loop)
+        boundAddress = loop.addresses.router
+        publishAddress = loop.addresses.publisher
     }
-
-    deinit { port.abandon() }
 
     package func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
         guard message.count <= maxMessageBytes else { return port.drop(.tooLarge) }
-        port.enqueue(.send(message, peer), on: channel)
+        port.orders.enqueue(.send(message, peer), on: channel)
     }
 
     package func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
         guard message.count <= maxMessageBytes else { return port.drop(.tooLarge) }
-        port.enqueue(.broadcast(message, options), on: channel)
+        port.orders.enqueue(.broadcast(message, options), on: channel)
     }
 
     package func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange {
         try await port.exchange(on: channel, with: peer)
     }
 
-    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { port.arrivals[Int(channel.rawValue)] }
+    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { port.inlets.arrivals[channel] }
 
-    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { port.accepted[Int(channel.rawValue)] }
+    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { port.inlets.exchanges[channel] }
 
-    package var events: BatchQueue<TransportEvent> { port.events.queue }
+    package var events: BatchQueue<TransportEvent> { port.inlets.events.queue }
 
     /// See `Transport`.
     package var stats: TransportStats { port.stats }
 
-    package func setPeers(_ peers: [Peer]) { port.setPeers(peers) }
+    package func setPeers(_ peers: [Peer]) { port.orders.setPeers(peers) }
 
     /// May be called once. See `Transport.run`.
-    package func run() async throws(TransportError) { try await port.run() }
-
-    /// What is open now, for tests that look for leaks.
-    package func counts() async -> ZMQCounts { await port.counts() }
-}
-
-/// What a transport holds.
-package struct ZMQCounts: Hashable, Sendable {
-    /// Sockets of libzmq and other descriptors that the thread waits for.
-    package var sources: Int
-    /// Links that this node made, and links that others made.
-    package var links: Int
-    package var acceptedLinks: Int
-    package var exchanges: Int
-    /// Publishers that this node is subscribed to.
-    package var subscriptions: Int
+    package func run() async throws(TransportError) {
+        guard let loop = idle.take() else { throw .failed(reason: "run was called twice") }
+        try await port.run(loop)
+    }
 }

@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("Access tokens")
 struct AccessTokensTests {

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
+import Keys
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
+@testable import Executable
 
 @Suite("The command line")
 struct CommandLineTests {
@@ -11,7 +13,7 @@ struct CommandLineTests {
     func flags(dash: String) throws {
         let expected = FlagValues(
             config: "c.yaml", port: "3000", db: "/tmp/x", nodeName: "n", serfAddr: "a:1", bindAddr: "a:1",
-            publishAddr: "a:2", transport: "zmq")
+            transport: "zmq", transportValues: ["publish_addr": "a:2"])
         let pairs = [
             ("config", "c.yaml"), ("port", "3000"), ("db", "/tmp/x"), ("node-name", "n"), ("serf-addr", "a:1"),
             ("bind-addr", "a:1"), ("publish-addr", "a:2"), ("transport", "zmq"),
@@ -19,7 +21,7 @@ struct CommandLineTests {
         #expect(try values(pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
         #expect(try values(pairs.map { "\(dash)\($0)=\($1)" }) == expected)
         #expect(try values(["serve"] + pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
-        #expect(try #require(RootCommand.parseAsRoot(["\(dash)keygen"]) as? ServeCommand).options.keygen)
+        #expect(try options(["\(dash)keygen"]).keygen)
     }
 
     @Test("No arguments at all run a node with the defaults")
@@ -29,7 +31,7 @@ struct CommandLineTests {
 
     @Test("Help goes to the standard output with status 0, and shows examples", arguments: ["-h", "-help", "--help"])
     func help(flag: String) async {
-        let exit = await RootCommand.run([flag])
+        let exit = await RootCommand.runHere([flag])
         #expect(exit.status == 0)
         for text in ["-config", "-keygen", "-serf-addr", "-publish-addr", "-transport", "configs/local_1.yaml"] {
             #expect(exit.text.contains(text), "\(text) in \(exit.text)")
@@ -44,13 +46,13 @@ struct CommandLineTests {
             ["bench", "store", "--only", "all"], ["bench", "store", "--directory", "/nonexistent"],
         ])
     func wrongFlags(arguments: [String]) async {
-        let exit = await RootCommand.run(arguments)
+        let exit = await RootCommand.runHere(arguments)
         #expect(exit.status == 2 && exit.text.hasSuffix("\n"), "\(exit)")
     }
 
     @Test("All wrong values are told at once")
     func allAtOnce() async {
-        let exit = await RootCommand.run(["-port", "x", "-transport", "y", "-serf-addr", "z", "-node-name", ""])
+        let exit = await RootCommand.runHere(["-port", "x", "-transport", "y", "-serf-addr", "z", "-node-name", ""])
         #expect(exit.status == 2)
         #expect(exit.text.split(separator: "\n").count == 4, "\(exit.text)")
     }
@@ -64,14 +66,18 @@ struct CommandLineTests {
 
     @Test("-keygen prints a usable key first, as a word of its own, then how to use it")
     func keygen() throws {
-        let key = ClusterKey.random()
+        let key = try ClusterKey.random()
         let lines = "\(KeyAnnouncement(key: key))".split(separator: "\n", omittingEmptySubsequences: false)
         #expect(ClusterKey(base64: String(lines[0])) == key)
         #expect(Data(base64Encoded: String(lines[0]))?.count == 32)
         #expect(lines.dropFirst().contains { $0.contains("encrypt_key: \"\(key.base64)\"") })
     }
 
-    private func values(_ arguments: [String]) throws -> FlagValues {
-        try #require(RootCommand.parseAsRoot(arguments) as? ServeCommand).options.values
+    private func values(_ arguments: [String]) throws -> FlagValues { try options(arguments).values }
+
+    private func options(_ arguments: [String]) throws -> ServeOptions {
+        try TransportRegistry.with(Main.transports) {
+            try #require(RootCommand.parseAsRoot(arguments) as? ServeCommand).options
+        }
     }
 }

@@ -5,7 +5,7 @@ import NIOCore
 import Store
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("Conditional requests")
 struct ConditionalRequestTests {

@@ -1,11 +1,15 @@
 import Foundation
+import Keys
 import Logging
 import Store
 import NIOCore
 import Testing
 import Transport
+import TransportKit
+import TransportUDP
+import TransportZMQ
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The configuration")
 struct ConfigurationTests {
@@ -28,7 +32,7 @@ struct ConfigurationTests {
     @Test("The file of the original service starts a UDP node unchanged")
     func originalFile() throws {
         let settings = Settings(try readSettings(originalText), hostName: "machine")
-        var cluster = Settings.Cluster(transport: "udp")
+        var cluster = Settings.Cluster(transport: .udp)
         cluster.bindAddress = HostAndPort(host: "127.0.0.1", port: 7946)
         cluster.seeds = [HostAndPort(host: "127.0.0.1", port: 7946)]
         var expected = Settings(nodeName: "node-1", cluster: cluster)
@@ -39,10 +43,15 @@ struct ConfigurationTests {
     @Test("Every shipped file is read without a fault")
     func shippedFiles() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: configs.path).filter { $0.hasSuffix(".yaml") }
-        let locals = (1...3).flatMap { ["local_\($0).yaml", "local_zmq_\($0).yaml"] }
+        let others = transports.kinds.dropFirst().map { "local_\($0)" }
+        let locals = (["local"] + others).flatMap { name in (1...3).map { "\(name)_\($0).yaml" } }
         #expect(Set(names) == Set(locals + ["reference.yaml"]))
         for name in names {
-            _ = try Settings.resolve(FlagValues(config: configs.appending(path: name).path))
+            let settings = try Settings.resolve(FlagValues(config: configs.appending(path: name).path))
+            guard let cluster = settings.cluster else { continue }
+            // `make run` finds its files by what they say.
+            let prefix = cluster.transport == transports.standard ? "local_" : "local_\(cluster.transport.kind)_"
+            #expect(name.hasPrefix(prefix))
         }
     }
 
@@ -52,7 +61,7 @@ struct ConfigurationTests {
         let settings = try Settings.resolve(FlagValues(config: path))
         let cluster = try #require(settings.cluster)
         #expect(settings.nodeName == "node-\(number)" && settings.http.port == UInt16(8079 + number))
-        #expect(settings.database.path == "./todos-node\(number).db" && cluster.transport == "udp")
+        #expect(settings.database.path == "./todos-node\(number).db" && cluster.transport == .udp)
         #expect(cluster.bindAddress == HostAndPort(host: "127.0.0.1", port: UInt16(7945 + number)))
         #expect(cluster.seeds.map(\.description) == ["127.0.0.1:7946", "127.0.0.1:7947", "127.0.0.1:7948"])
     }
@@ -68,7 +77,7 @@ struct ConfigurationTests {
                 seen += [settings.nodeName, settings.database.path, "\(settings.http.port)"]
                 seen += [cluster.bindAddress, cluster.publishAddress].compactMap { $0?.port.description }
                 guard name == "local_zmq" else { continue }
-                #expect(cluster.transport == "zmq" && cluster.publishAddress?.port == UInt16(7965 + number))
+                #expect(cluster.transport == .zmq && cluster.publishAddress?.port == UInt16(7965 + number))
                 #expect(cluster.seeds.map(\.description) == ["127.0.0.1:7956", "127.0.0.1:7957", "127.0.0.1:7958"])
                 #expect(cluster.seeds.contains(cluster.bindAddress))
             }
@@ -86,7 +95,7 @@ struct ConfigurationTests {
 
     @Test("Every key is read")
     func everyKey() throws {
-        let key = ClusterKey.random()
+        let key = try ClusterKey.random()
         let text = """
             log_level: warn
             node:
@@ -116,10 +125,10 @@ struct ConfigurationTests {
               encrypt_key: "\(key.base64)"
             """
         let settings = Settings(try readSettings(text), hostName: "machine")
-        var cluster = Settings.Cluster(transport: "zmq")
+        var cluster = Settings.Cluster(transport: .zmq)
         cluster.bindAddress = HostAndPort(host: "::1", port: 0)
         cluster.advertiseAddress = HostAndPort(host: "example.org", port: 7000)
-        cluster.publishAddress = HostAndPort(host: "::", port: 0)
+        cluster.transportValues["publish_addr"] = .address(HostAndPort(host: "::", port: 0))
         cluster.seeds = [
             HostAndPort(host: "a.example", port: 1), HostAndPort(host: "fe80::1", port: 65535),
             HostAndPort(host: "10.0.0.1", port: 7946),
@@ -263,8 +272,8 @@ struct ConfigurationTests {
         }
         let short = try #require(settingsFaults("cluster: {encrypt_key: abc}").first)
         #expect(short.message.contains("-keygen") && short.message.contains("32 bytes"))
-        let key = try #require(ClusterKey(bytes: Array(0..<32)))
-        var cluster = Settings.Cluster(transport: "udp")
+        let key = try ClusterKey(Array(0..<32))
+        var cluster = Settings.Cluster(transport: .udp)
         cluster.encryptKey = key
         var dumped = ""
         dump(Settings(nodeName: "n", cluster: cluster), to: &dumped)
@@ -330,7 +339,7 @@ struct ConfigurationTests {
             config: path, port: "0", db: "/tmp/x.db", nodeName: "other", serfAddr: "127.0.0.2:1", transport: "zmq")
         let settings = try Settings.resolve(flags)
         #expect(settings.http.port == 0 && settings.database.path == "/tmp/x.db" && settings.nodeName == "other")
-        #expect(settings.cluster?.bindAddress.description == "127.0.0.2:1" && settings.cluster?.transport == "zmq")
+        #expect(settings.cluster?.bindAddress.description == "127.0.0.2:1" && settings.cluster?.transport == .zmq)
         #expect(settings.cluster?.seeds.map(\.description) == ["127.0.0.1:7946"])
     }
 
@@ -343,13 +352,15 @@ struct ConfigurationTests {
         #expect(error?.description == "\(path): \(message)")
         let chosen = try Settings.resolve(FlagValues(config: path, transport: "zmq"))
         #expect(chosen.cluster?.publishAddress?.description == "a:2")
-        let flag = try Settings.resolve(FlagValues(config: path, publishAddr: "b:0", transport: "zmq"))
+        let flag = try Settings.resolve(
+            FlagValues(config: path, transport: "zmq", transportValues: ["publish_addr": "b:0"]))
         #expect(flag.cluster?.publishAddress?.description == "b:0" && flag.cluster?.bindAddress.description == "a:1")
         #expect(try Settings.resolve(FlagValues(bindAddr: "a:1", transport: "zmq")).cluster?.publishAddress == nil)
         for flags in [
-            FlagValues(publishAddr: "a:2"), FlagValues(publishAddr: "a:2", transport: "udp"),
-            FlagValues(publishAddr: "a", transport: "zmq"),
-            FlagValues(bindAddr: "a:2", publishAddr: "a:2", transport: "zmq"),
+            FlagValues(transportValues: ["publish_addr": "a:2"]),
+            FlagValues(transport: "udp", transportValues: ["publish_addr": "a:2"]),
+            FlagValues(transport: "zmq", transportValues: ["publish_addr": "a"]),
+            FlagValues(bindAddr: "a:2", transport: "zmq", transportValues: ["publish_addr": "a:2"]),
         ] {
             let error = #expect(throws: ConfigurationError.self) { try Settings.resolve(flags) }
             #expect(error?.faults.map(\.location) == ["-publish-addr"], "\(flags)")
@@ -383,17 +394,63 @@ struct ConfigurationTests {
         #expect(duration < .seconds(5))
     }
 
-    @Test("Base64 is the standard's, with one text for each value")
-    func base64() {
-        for count in 0..<70 {
-            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 5) }
-            #expect(Base64.encode(bytes) == Data(bytes).base64EncodedString())
-            #expect(Base64.decode(Base64.encode(bytes)) == bytes)
+    @Test("A key is the standard's base64, with one text for each value")
+    func keyTexts() throws {
+        for seed in 0..<70 {
+            let bytes = (0..<32).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ seed) }
+            let key = try ClusterKey(bytes)
+            #expect(key.base64 == Data(bytes).base64EncodedString() && key.bytes == bytes)
+            #expect(ClusterKey(base64: key.base64) == key)
         }
-        for text in ["A", "AA", "AAA", "AB==", "AAB=", "A===", "====", "AA=A", "AA==\n", " AA=", "AA-_", "é123"] {
-            #expect(Base64.decode(text) == nil, "\(text)")
+        let text = try ClusterKey([UInt8](repeating: 0xff, count: 32)).base64
+        #expect(text.hasSuffix("/8="))
+        let unpadded = String(text.dropLast())
+        let short = String(text.dropLast(4))
+        var others: [String] = ["", " \(text)", "\(text)\n", "\(text)=", "\(text)\0", "AAAA\(text)", "\(text)AAAA"]
+        others += [unpadded, "\(unpadded)\0", short, "\(short)////", "\(text.dropLast(2))9=", "é\(text.dropFirst(2))"]
+        others.append(text.replacing("/", with: "_"))
+        for other in others {
+            #expect(ClusterKey(base64: other) == nil, "\(other)")
         }
-        #expect(ClusterKey.random() != ClusterKey.random())
+        #expect(try ClusterKey.random() != ClusterKey.random())
+    }
+
+    @Test("A transport may have settings that this program has never heard of")
+    func foreignSettings() throws {
+        let transports = TransportRegistry([.udp, foreign])
+        let text = "node: {transport: {kind: carrier, bind_addr: 'a:1', loft: ROOF, way_station: 'b:2'}}"
+        let partial = try PartialSettings(yaml: text, transports: transports)
+        let expected: [String: TransportValue] = [
+            "loft": .text("ROOF"), "way_station": .address(HostAndPort(host: "b", port: 2)),
+        ]
+        #expect(partial.transport == foreign && partial.transportValues == expected)
+        for (text, message) in [
+            ("{kind: carrier, loft: 'no'}", "node.transport.loft (line 1): expected capitals, found \"no\""),
+            ("{loft: ROOF}", "node.transport.loft (line 1): expected node.transport.kind carrier with it, found udp"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try PartialSettings(yaml: "node: {transport: \(text)}", transports: transports)
+            }
+            #expect(error?.description == message)
+        }
+    }
+}
+
+/// A transport of somebody else.
+private let foreign = TransportPlugin(
+    kind: "carrier",
+    options: [
+        TransportOption(
+            "loft", .text(expectation: "capitals", accepts: { $0.allSatisfy(\.isUppercase) }), help: "Where it lives."),
+        TransportOption("way_station", .address, help: "Where it rests."),
+    ]
+) { _ throws(TransportError) in
+    throw .failed(reason: "it has flown away")
+}
+
+extension Settings.Cluster {
+    fileprivate var publishAddress: HostAndPort? {
+        if case .address(let address) = transportValues["publish_addr"] { address } else { nil }
     }
 }
 

@@ -4,7 +4,7 @@ import Hummingbird
 import NIOCore
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The page of the documentation")
 struct DocsTests {

@@ -1,7 +1,7 @@
 import Store
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("Entity tags")
 struct EntityTagTests {

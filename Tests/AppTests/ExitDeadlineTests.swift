@@ -3,7 +3,7 @@ import Glibc
 import NIOConcurrencyHelpers
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The end of a stop that takes too long", .timeLimit(.minutes(1)))
 struct ExitDeadlineTests {

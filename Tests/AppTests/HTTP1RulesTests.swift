@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("What HTTP/1 asks of a connection", .timeLimit(.minutes(1)))
 struct HTTP1RulesTests {

@@ -5,7 +5,7 @@ import Prometheus
 import ServiceLifecycle
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// What clients may do to the server over HTTP/2, with connections that say things a proper client would not.
 @Suite("The HTTP server over HTTP/2", .timeLimit(.minutes(1)))

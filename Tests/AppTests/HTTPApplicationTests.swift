@@ -2,10 +2,11 @@ import CoreMetrics
 import Foundation
 import NIOCore
 import NIOSSL
+import Runtime
 import ServiceLifecycle
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The HTTP server", .timeLimit(.minutes(1)))
 struct HTTPApplicationTests {
@@ -59,7 +60,10 @@ struct HTTPApplicationTests {
     func shutdownWhileAnswering() async throws {
         let service = MemoryTodoService()
         service.fill(1000, text: String(repeating: "x", count: 8000))
-        try await withServer(service) { port, group in
+        // On a busy machine client and server may need longer than a node gives them.
+        var limits = HTTPLimits()
+        limits.lingerTimeout = .seconds(50)
+        try await withServer(service, limits: limits, drainLimit: .seconds(50)) { port, group in
             try await RawClient.connect(port: port, receiveBufferBytes: 65_536) { connection in
                 try await connection.send("GET /todos?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(await connection.receive { !$0.isEmpty })
@@ -245,7 +249,7 @@ struct HTTPApplicationTests {
         var limits = HTTPLimits()
         limits.stallTimeout = .milliseconds(2500)
         try await withServer(service, limits: limits) { port, _ in
-            let text = try await OwnThread.run {
+            let text = try await Blocking.run {
                 try SlowReader.read("/todos?limit=1000", port: UInt16(port), bytes: 10 << 10, every: .milliseconds(20))
             }
             #expect(text.hasPrefix("HTTP/1.1 200") && text.hasSuffix("]\r\n0\r\n\r\n"))

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The configuration of the REST API")
 struct HTTPConfigurationTests {

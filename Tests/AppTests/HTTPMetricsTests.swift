@@ -8,7 +8,7 @@ import NIOCore
 import Prometheus
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// Requests as they are counted.
 @Suite("Metrics of requests")

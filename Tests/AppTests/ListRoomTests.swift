@@ -4,7 +4,7 @@ import NIOCore
 import Store
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// Lists as their memory is concerned.
 @Suite("Lists that are made as they are sent", .timeLimit(.minutes(1)))

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import Store
 
-@testable import App
+@testable import AutoClusterSync
 
 /// The todos in memory, with the promises that the real store makes to the REST API.
 struct MemoryTodoService: TodoService {

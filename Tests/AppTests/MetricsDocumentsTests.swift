@@ -2,7 +2,7 @@ import Foundation
 import Prometheus
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// What is written about the metrics elsewhere agrees with what is declared.
 @Suite("Documents of the metrics")

@@ -4,11 +4,12 @@ import Membership
 import NIOConcurrencyHelpers
 import Prometheus
 import Replication
+import Runtime
 import Store
 import Testing
 import Transport
 
-@testable import App
+@testable import AutoClusterSync
 
 /// What the parts of a node have counted, carried over to metrics.
 @Suite("Metrics of a node")

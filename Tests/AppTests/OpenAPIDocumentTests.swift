@@ -2,7 +2,7 @@ import HTTPTypes
 import NIOCore
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The OpenAPI document")
 struct OpenAPIDocumentTests {

@@ -3,11 +3,12 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
+import Membership
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// The REST API without a socket.
 struct RESTFixture {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Transport
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The checks of a request")
 struct RequestValidationTests {

@@ -1,22 +1,23 @@
 import Foundation
 import NIOCore
 import NIOSSL
+import Runtime
 import TestSupport
 
-@testable import App
+@testable import AutoClusterSync
 
 /// A server over TLS, with a certificate of its own, and clients that trust it.
 struct SecureServer {
     let certificates: TestCertificates
     /// What the server shows.
-    let context: Current<NIOSSLContext>
+    let context: LockedBox<NIOSSLContext>
 
     init() throws {
         certificates = try TestCertificates()
         try certificates.selfSigned("server")
         let files = Settings.TLSFiles(
             certificate: certificates.path("server.pem"), key: certificates.path("server.key"))
-        context = Current(try TLSContext.load(files).context)
+        context = LockedBox(try TLSContext.load(files).context)
     }
 
     /// A client that trusts the server, and offers one protocol, or none.

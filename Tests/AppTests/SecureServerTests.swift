@@ -3,11 +3,12 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 import Prometheus
+import Runtime
 import ServiceLifecycle
 import TestSupport
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// What clients may do to the server over TLS, with connections that say things a proper client would not.
 @Suite("The HTTP server over TLS", .timeLimit(.minutes(1)))
@@ -156,7 +157,7 @@ struct SecureServerTests {
         let files = Settings.TLSFiles(
             certificate: certificates.path("server.pem"), key: certificates.path("server.key"),
             clientCA: certificates.path("clients.pem"))
-        try await withServer(tls: Current(try TLSContext.load(files).context)) { port, _ in
+        try await withServer(tls: LockedBox(try TLSContext.load(files).context)) { port, _ in
             for (name, isLetIn) in [("friend", true), ("stranger", false), (nil, false)] {
                 var configuration = TLSConfiguration.makeClientConfiguration()
                 configuration.trustRoots = .file(certificates.path("server.pem"))

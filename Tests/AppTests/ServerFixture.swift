@@ -1,12 +1,13 @@
 import CoreMetrics
 import NIOSSL
+import Runtime
 import ServiceLifecycle
 
-@testable import App
+@testable import AutoClusterSync
 
 func application(
     host: String = "127.0.0.1", port: UInt16, service: MemoryTodoService = MemoryTodoService(),
-    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
+    limits: HTTPLimits = HTTPLimits(), tls: LockedBox<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
     metrics: (any MetricsFactory)? = nil,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
@@ -18,7 +19,8 @@ func application(
 /// Runs `body` with a server on a free port, which is shut down gracefully afterwards.
 func withServer(
     _ service: MemoryTodoService = MemoryTodoService(), limits: HTTPLimits = HTTPLimits(),
-    tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil, metrics: (any MetricsFactory)? = nil,
+    tls: LockedBox<NIOSSLContext>? = nil, tokens: AccessTokens? = nil, metrics: (any MetricsFactory)? = nil,
+    drainLimit: Duration = .seconds(2),
     onEnd: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int, ServiceGroup) async throws -> Void
 ) async throws {
@@ -29,7 +31,7 @@ func withServer(
         continuation.yield(port)
         continuation.finish()
     }
-    let group = ServiceGroup(services: [DrainingHTTP(application: server)], logger: .silent)
+    let group = ServiceGroup(services: [DrainingHTTP(application: server, limit: drainLimit)], logger: .silent)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask {
             defer {

@@ -1,9 +1,10 @@
 import Foundation
 import Logging
 import TestSupport
+import Runtime
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("Files of TLS and of tokens")
 struct TLSContextTests {

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import Store
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 @Suite("The todo API")
 struct TodoAPITests {

@@ -3,7 +3,7 @@ import NIOCore
 import Store
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// Todos as JSON, against a reader that is not ours.
 @Suite("Todos as JSON")

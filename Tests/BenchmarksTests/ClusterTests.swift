@@ -1,5 +1,6 @@
 import Testing
 import Transport
+import TransportInMemory
 
 @testable import Benchmarks
 
@@ -8,7 +9,7 @@ import Transport
 struct ClusterTests {
     private static func candidate() -> TransportCandidate {
         let network = InMemoryNetwork()
-        return TransportCandidate(name: "memory", limit: .datagrams) { _ in try network.bind() }
+        return TransportCandidate(kind: "memory") { _ in try network.bind() }
     }
 
     /// On a busy machine a short time is over before anything has come back: then it is measured for longer.

@@ -1,11 +1,17 @@
 import Membership
 import Replication
+import Testing
 import Transport
 
 @testable import Cluster
 
 let peerAddress = PeerAddress(host: .v4(0x0a00_0002), port: 7_946)
 let otherAddress = PeerAddress(host: .v4(0x0a00_0003), port: 7_946)
+
+/// Expects a condition whose parts change values, which `#expect` cannot take apart.
+func check(_ condition: Bool, _ comment: Comment? = nil, at location: SourceLocation = #_sourceLocation) {
+    #expect(condition, comment, sourceLocation: location)
+}
 
 /// A core under test: the time, the inputs, and the effects of the last input.
 struct TestedCore {
@@ -27,10 +33,11 @@ struct TestedCore {
         try LocalMember(name: "node-\(number)", nodeID: NodeID(number), address: address, tags: .node)
     }
 
+    private var moment: Moment { Moment(time: now, wallMilliseconds: wallMilliseconds, summary: summary) }
+
     @discardableResult
     mutating func feed(_ input: NodeCore.Input) -> [NodeCore.Effect] {
-        effects = core.handle(
-            input, at: Moment(time: now, wallMilliseconds: wallMilliseconds, summary: summary))
+        effects = core.handle(input, at: moment)
         return effects
     }
 
@@ -48,11 +55,19 @@ struct TestedCore {
         return all
     }
 
-    /// Dials a seed, and gives the exchange.
+    /// Begins with these seeds, and gives the exchange that dials each.
+    mutating func dial(_ seeds: [PeerAddress]) -> [PeerAddress: ExchangeID] {
+        var dials = feed(.begin(seeds: seeds.map { "\($0)" }, knownMembers: [])).dials
+        for case .resolve(let seed) in effects {
+            guard let address = PeerAddress(seed) else { continue }
+            dials += core.handle(.resolved(seed, [address]), at: moment).dials
+        }
+        return Dictionary(dials.map { ($0.1, $0.0) }) { first, _ in first }
+    }
+
+    /// Begins with one seed, and gives the exchange that dials it.
     mutating func dialSeed() throws -> ExchangeID {
-        feed(.begin(seeds: ["10.0.0.2:7946"], knownMembers: []))
-        if effects.dials.isEmpty { feed(.resolved("10.0.0.2:7946", [peerAddress])) }
-        guard let (id, address) = effects.dials.first, address == peerAddress else { throw Missing() }
+        guard let id = dial([peerAddress])[peerAddress] else { throw Missing() }
         return id
     }
 

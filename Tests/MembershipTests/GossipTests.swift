@@ -265,19 +265,6 @@ struct GossipTests {
         #expect(later.isEmpty)
     }
 
-    @Test("New tags are told with a higher incarnation; too long ones leave all as it was")
-    func newTags() throws {
-        var engine = MembershipEngine.joined(["b"])
-        let effects = try engine.setTags(MemberTags(["http": "y"]), at: .zero)
-        #expect(
-            effects == [.broadcast(.alive(alive("a", incarnation: 2, tags: MemberTags(["http": "y"]))), about: "a")])
-        #expect(throws: LocalMemberError.self) {
-            try engine.setTags(MemberTags(["http": String(repeating: "y", count: 600)]), at: .zero)
-        }
-        #expect(engine.incarnation == 2)
-        #expect(engine.local.tags.values["http"] == "y")
-    }
-
     @Test("Accusations by or of names that nobody can have are ignored, also where Swift takes two names for the same")
     func unusableNamesInAccusations() {
         // The sign for kelvin is canonically equivalent to the letter.
@@ -291,7 +278,7 @@ struct GossipTests {
         #expect(engine.status(of: "K") == .alive)
     }
 
-    @Test("A name or an address that nobody can use is refused for this node itself")
+    @Test("A name, an address or tags that nobody can use are refused for this node itself")
     func unusableLocal() {
         #expect(throws: LocalMemberError.unusableName("")) {
             try LocalMember(name: "", nodeID: NodeID(1), address: address(1))
@@ -300,6 +287,10 @@ struct GossipTests {
             #expect(throws: LocalMemberError.unusableName(name)) {
                 try LocalMember(name: name, nodeID: NodeID(1), address: address(1))
             }
+        }
+        let longTags = MemberTags(["http": String(repeating: "y", count: 600)])
+        #expect(throws: LocalMemberError.self) {
+            try LocalMember(name: "a", nodeID: NodeID(1), address: address(1), tags: longTags)
         }
         #expect(throws: LocalMemberError.unusableAddress(address(1).with(port: 0))) {
             try LocalMember(name: "a", nodeID: NodeID(1), address: address(1).with(port: 0))

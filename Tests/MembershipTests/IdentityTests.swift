@@ -53,7 +53,7 @@ struct IdentityTests {
             let claim = alive("b", id: NodeID(UInt64(number)), at: address(UInt32(number)))
             #expect(engine.receive(.alive(claim), from: address(of: "b"), at: .zero).events.count == 1)
         }
-        #expect(engine.reportedConflictCount == MembershipEngine.maxReportedConflicts)
+        #expect(engine.occupancy(of: "reported conflicts") == MembershipEngine.maxReportedConflicts)
     }
 
     @Test(
@@ -99,7 +99,7 @@ struct IdentityTests {
         let effects = engine.merge(
             PushPull(isJoin: true, nodes: [PushPullNode(member: alive("b"), state: .alive), old]),
             from: address(of: "b"), weDialled: true, at: .zero
-        ).effects
+        )
         #expect(effects.broadcasts.contains(.alive(alive("a", incarnation: 6))))
         // What is left of the old one in gossip.
         for incarnation: UInt32 in [4, 5] {
@@ -158,21 +158,22 @@ struct IdentityTests {
                 PushPullNode(member: alive("b"), state: .alive),
                 PushPullNode(member: alive("a", id: stranger, at: address(40)), state: .alive),
             ])
-        let (effects, refusal) = engine.merge(list, from: address(of: "b"), weDialled: true, at: milliseconds(1))
+        let effects = engine.merge(list, from: address(of: "b"), weDialled: true, at: milliseconds(1))
         let conflict = NameConflict(
             name: "a", holder: .init(nodeID: nodeID(of: "a"), address: address(of: "a")),
             claimant: .init(nodeID: stranger, address: address(40)), isOwnName: true)
-        #expect(refusal == .nameConflict(conflict))
+        #expect(engine.stats.refusedPushPulls == 1)
         #expect(effects == [.emit(.nameConflict(conflict)), .emit(.everyoneAsked)])
         #expect(engine.members.count == 1)
         #expect(engine.incarnation == 1)
         let trace = engine.run(to: milliseconds(9_000)) { effect, engine, now in
             guard case .pushPull(let peer, _) = effect else { return [] }
-            return engine.merge(list, from: peer, weDialled: true, at: now).effects
+            return engine.merge(list, from: peer, weDialled: true, at: now)
         }
         #expect(trace.count { if case .pushPull = $0.effect { true } else { false } } > 5)
         #expect(engine.members.count == 1)
 
+        let refusedCount = engine.stats.refusedPushPulls
         // The holder has failed: the name is ours, with a higher incarnation.
         let freed = PushPull(
             isJoin: true,
@@ -181,9 +182,9 @@ struct IdentityTests {
                 PushPullNode(member: alive("a", incarnation: 6, id: stranger, at: address(40)), state: .dead),
             ])
         let joined = engine.merge(freed, from: address(of: "b"), weDialled: true, at: milliseconds(9_000))
-        #expect(joined.refusal == nil)
-        #expect(joined.effects.broadcasts.contains(.alive(alive("a", incarnation: 7))))
-        #expect(joined.effects.pushPulls == [address(of: "b")])
+        #expect(engine.stats.refusedPushPulls == refusedCount)
+        #expect(joined.broadcasts.contains(.alive(alive("a", incarnation: 7))))
+        #expect(joined.pushPulls == [address(of: "b")])
         #expect(engine.status(of: "b") == .alive)
     }
 }

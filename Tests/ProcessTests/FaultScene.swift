@@ -1,5 +1,6 @@
-@testable import App
+@testable import AutoClusterSync
 import Foundation
+import Runtime
 import Testing
 import Transport
 
@@ -38,7 +39,7 @@ final class FaultScene {
     func underLoad(_ body: () async throws -> Void) async throws {
         try await telling {
             try await makeSharedKeys()
-            let stop = StopFlag()
+            let stop = AtomicFlag()
             let clients = nodes.flatMap { node in
                 ["a", "b"].map { letter in
                     LoadClient(name: "n\(node + 1)\(letter)", node: cluster[node], seed: generator.next())

@@ -1,5 +1,6 @@
-@testable import App
+@testable import AutoClusterSync
 import Foundation
+import Runtime
 import Transport
 
 /// A client that creates, updates and deletes todos through one node until it is told to stop, and keeps the books.
@@ -25,7 +26,7 @@ struct LoadClient: Sendable {
     }
 
     /// What it wrote and what it knows of it.
-    mutating func run(until stop: StopFlag) async -> WriteLedger {
+    mutating func run(until stop: AtomicFlag) async -> WriteLedger {
         while !stop.isSet {
             let outcome = chance(0.2) ? await writeShared() : await writeOwned()
             // A node that fails is asked again and again.

@@ -3,7 +3,7 @@ import Prometheus
 import TestSupport
 import Testing
 
-@testable import App
+@testable import AutoClusterSync
 
 /// What real nodes tell Prometheus.
 @Suite("Metrics of processes", .serialized)

@@ -1,8 +1,10 @@
-@testable import App
+import TransportKit
 
-/// The transports of this build: every test of a cluster runs once over each.
+@testable import Executable
+
+/// The transports of this program: every test of a cluster runs once over each.
 enum Transports {
-    static let all = TransportRegistry.kinds
+    static let all = Main.transports.map(\.kind)
 
     /// Each with each other, both ways round.
     static var pairs: [[String]] {

@@ -32,12 +32,12 @@ struct HeadsTests {
         var engine = engine()
         _ = engine.receive([heartbeat(from: 2)], at: .zero)
         _ = engine.receive([heartbeat(from: 3, telling: [head(2, 1)])], at: milliseconds(10))
-        #expect(engine.windows[NodeID(2)]?.hasGap == true)
+        #expect(engine.streams[NodeID(2)]?.hasGap == true)
         let effects = engine.advance(to: milliseconds(90))
         #expect(effects.contains { if case .send(_, address(2)) = $0 { true } else { false } })
         #expect(try beat(&engine, at: milliseconds(100)) == [])
         _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(110))
-        #expect(engine.windows[NodeID(2)]?.hasGap == false)
+        #expect(engine.streams[NodeID(2)]?.hasGap == false)
         #expect(try beat(&engine, at: milliseconds(120)) == [head(2, 1)])
     }
 
@@ -45,10 +45,10 @@ struct HeadsTests {
     func ignored() throws {
         var engine = engine()
         _ = engine.receive([heartbeat(from: 2, head: 5)], at: .zero)
-        let before = engine.windows
+        let before = engine.streams
         let told = [head(2, 5), head(2, 0), head(2, .max, start: 2), head(1, 9), head(9, 9), head(3, 9)]
         _ = engine.receive([heartbeat(from: 4, telling: told)], at: milliseconds(10))
-        for node: UInt64 in [1, 2, 3, 9] { #expect(engine.windows[NodeID(node)] == before[NodeID(node)]) }
+        for node: UInt64 in [1, 2, 3, 9] { #expect(engine.streams[NodeID(node)] == before[NodeID(node)]) }
     }
 
     @Test(
@@ -58,13 +58,13 @@ struct HeadsTests {
         _ = engine.receive([heartbeat(from: 2, head: 5)], at: .zero)
         for told: UInt64 in [.max, 5 + 65] {
             _ = engine.receive([heartbeat(from: 4, telling: [head(2, told)])], at: .zero)
-            #expect(engine.windows[NodeID(2)]?.hasGap == false)
+            #expect(engine.streams[NodeID(2)]?.hasGap == false)
         }
         _ = engine.receive([heartbeat(from: 4, telling: [head(2, 5 + 64)])], at: .zero)
         var effects: [ReplicationEngine.Effect] = []
         while engine.nextDeadline <= milliseconds(5_000) { effects += engine.advance(to: engine.nextDeadline) }
         #expect(engine.stats.sentPulls == 2 && !effects.contains(where: isWalk))
-        #expect(engine.windows[NodeID(2)]?.hasGap == false)
+        #expect(engine.streams[NodeID(2)]?.hasGap == false)
         let next = changes(from: 2, sequence: 6, rows: [row("k")])
         #expect(
             engine.receive([arrival(next)], at: milliseconds(5_000)).contains {

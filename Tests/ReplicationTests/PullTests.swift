@@ -21,7 +21,7 @@ struct PullTests {
             [Arrival(message: pull.message, sender: address(2), delivery: .unicast)], at: milliseconds(80))
         #expect(answer == [.send(sent[2], to: address(2))])
         merge(sent[2], into: &receiver, at: milliseconds(90))
-        #expect(receiver.windows[NodeID(1)]?.window.hasGap == false)
+        #expect(receiver.streams[NodeID(1)]?.window.hasGap == false)
         #expect(!run(&receiver, to: milliseconds(950)).contains(where: isWalk))
         #expect(receiver.stats.sentPulls == 1 && origin.stats.answeredPulls == 1)
         #expect(receiver.stats.gaps == 1 && receiver.stats.pulledGaps == 1 && receiver.openGapCount == 0)
@@ -103,7 +103,7 @@ struct PullTests {
         var origin = TestedEngine(configuration: configuration, nodeID: NodeID(1), start: 1, seed: 1)
         _ = origin.setPeers([peer(2)], at: .zero)
         for index in 0..<50 { _ = origin.committed([row("k\(index)")], at: .zero) }
-        #expect(origin.recent.bytes <= 1_000 && origin.recent.count < 50)
+        #expect(origin.own.recentBytes <= 1_000 && origin.own.recentCount < 50)
         func ask(_ range: ClosedRange<UInt64>, start: UInt64 = 1, from node: UInt64 = 2, at time: Int = 0) -> Int {
             let pull = ReplicationMessage.Pull(stream: StreamID(origin: NodeID(1), start: start), ranges: [range])
             return sends(origin.receive([arrival(pull, from: node)], at: milliseconds(time))).count
@@ -141,7 +141,7 @@ struct PullTests {
         let stream = StreamID(origin: NodeID(7), start: 9)
         let pull = ReplicationMessage.Pull(stream: stream, ranges: [1...1, 5...9, (.max - 2)...(.max - 1)])
         #expect(try ReplicationMessage.decode(ReplicationMessage.encode(pull)[...]) == .pull(pull))
-        let header = Array(ReplicationMessage.encode(pull).prefix(17))
+        let header = Array(ReplicationMessage.encode(pull).prefix(18))
         for tail: [UInt8] in [
             [], [0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0, 0, 1],
             [0, 0, 0, 0, 0, 0, 0, 1, 65], [255, 255, 255, 255, 255, 255, 255, 255, 2],

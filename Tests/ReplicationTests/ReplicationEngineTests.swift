@@ -306,11 +306,11 @@ struct ReplicationEngineTests {
             let token = mergeToken(engine.receive(arrivals, at: .zero))
             _ = engine.merged(token, MergeOutcome(isNews: [false]), at: .zero)
         }
-        #expect(engine.windows.count <= 64)
-        #expect(engine.progress.isEmpty)
+        #expect(engine.streams.count <= 64)
+        #expect(engine.table.stateCount == 0)
         #expect(engine.merges.isEmpty)
         _ = engine.advance(to: milliseconds(60_000))
-        #expect(engine.due.isEmpty)
+        #expect(engine.table.timerCount == 0)
         #expect(engine.stats.malformedMessages > 1_000)
     }
 

@@ -120,42 +120,9 @@ struct ConvergenceTests {
 
     // MARK: - Helpers
 
-    /// A cluster that is whole and open, before anything happens.
-    private func started(
-        _ count: Int, _ transport: TransportKind, seed: UInt64 = 1, faults: String = "none",
-        rate: [String: Double] = [:]
-    ) -> World {
-        var options = WorldOptions()
-        options.nodeCount = count
-        options.transport = transport
-        options.faults = Faults.presets[faults] ?? Faults()
-        for (name, value) in rate {
-            if let path = Faults.rates[name] { options.faults[keyPath: path] = value }
-        }
-        let world = World(options, seed: seed)
-        for index in 0..<count { world.perform(in: .milliseconds(20 * index)) { $0.start(index) } }
-        #expect(world.reach(within: .seconds(40)) { $0.isWhole && $0.areReady })
-        world.run(until: world.now + .seconds(1))
-        return world
-    }
-
     private func check(_ world: World, sourceLocation: SourceLocation = #_sourceLocation) {
         world.checkData()
         #expect(world.ledger.acknowledgedCount > 0, sourceLocation: sourceLocation)
         #expect(world.violations.isEmpty, "\(world.violations)", sourceLocation: sourceLocation)
-    }
-}
-
-extension World {
-    /// Runs until the condition holds; `false` when it does not in time.
-    fileprivate func reach(
-        within limit: Duration, every step: Duration = .milliseconds(10), _ condition: (World) -> Bool
-    ) -> Bool {
-        let end = now + limit
-        while now < end {
-            if condition(self) { return true }
-            run(until: now + step)
-        }
-        return condition(self)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Membership
 import Replication
 import Store
 import Testing
@@ -303,19 +304,23 @@ struct StoreTests {
         #expect(store.todoCount == 0 && store.summary.count == 400)
     }
 
-    @Test("Known members are kept across restarts")
+    @Test("Known members are kept across restarts; one whose address cannot be read is left out")
     func members() async throws {
+        let addresses = try ["10.0.0.1:7946", "[::1]:7946"].map { try #require(PeerAddress($0)) }
         let members = [
-            KnownMember(name: "a", nodeID: NodeID(.max), address: "10.0.0.1:7946"),
-            KnownMember(name: "b", nodeID: nil, address: "[::1]:7946"),
+            KnownMember(name: "a", nodeID: NodeID(.max), address: addresses[0]),
+            KnownMember(name: "b", address: addresses[1]),
         ]
-        try await store.saveKnownMembers([members[0], KnownMember(name: "z", nodeID: NodeID(0), address: "x")])
+        let other = KnownMember(name: "z", nodeID: NodeID(0), address: members[0].address)
+        try await store.saveKnownMembers([members[0], other])
         try await store.saveKnownMembers(members.reversed())
         #expect(try await store.knownMembers() == members)
         await store.close()
         let reopened = try Store.open(.test(directory.file()))
         #expect(try await reopened.knownMembers() == members)
         #expect(reopened.nodeID == store.nodeID && reopened.streamStart > store.streamStart)
+        try OtherProgram(directory.file()).run("UPDATE members SET address = 'x' WHERE name = 'a'")
+        #expect(try await reopened.knownMembers() == [members[1]])
         try await reopened.saveKnownMembers([])
         #expect(try await reopened.knownMembers() == [])
         await reopened.close()

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 import Transport
+import TransportConformance
 
 /// How much memory a long exchange takes. Each has a process of its own, in which nothing else comes and goes.
 @Suite("Large exchanges over every plugin", .serialized)
@@ -19,10 +20,12 @@ struct LargeExchangeTests {
 
     @Test(
         "100 MB pass to a reader that is slow at first, in order and unchanged, in bounded memory",
-        .timeLimit(.minutes(2)), arguments: Setting.all)
-    func slowReader(setting: Setting) async {
+        .timeLimit(.minutes(2)), arguments: Conformance.chosen(allPlugins).map(\.name), [false, true])
+    func slowReader(plugin: String, hasKey: Bool) async {
         let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
-            [setting = setting as Setting] in
+            [plugin = plugin as String, hasKey = hasKey as Bool] in
+            let tested = try #require(allPlugins.first { $0.name == plugin })
+            let setting = Setting(plugin: tested, key: hasKey ? Setting.testKey : nil)
             try await withNodes(setting, 2) { nodes in
                 let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
                 try await LargeExchangeTests.pass(64, from: ours, to: theirs)

@@ -108,6 +108,8 @@ struct PacketSealTests {
         let subkey = clusterKey.subkey(for: .packets).withBytes { Array(UnsafeBufferPointer(start: $0, count: 32)) }
         #expect(
             subkey == (try Vectors.bytes("b28558c7151b1be3cc364a6ee6c509a6f96f8e7f381e981cdcd0c49ab1a672dd")))
+        let words = clusterKey.subkey(for: .packets).firstWords
+        #expect(words.0.byteSwapped == 0xb285_58c7_151b_1be3 && words.1.byteSwapped == 0xcc36_4a6e_e6c5_09a6)
         let sealed = PacketSeal(clusterKey).seal([8] + Array("hello, cluster".utf8), nonce: Self.nonce)
         #expect(
             sealed

@@ -36,7 +36,7 @@ extension FaultTests {
             for channel in Channel.allCases { Self.drop(nodes[0], channel) }
             await eventually("nothing is left of it") {
                 for channel in Channel.allCases { Self.drop(nodes[0], channel) }
-                return await nodes[0].transport.counts().exchanges == 0
+                return nodes[0].transport.stats.openExchanges == 0
             }
             try await expectWorking(nodes[1], nodes[0])
         }
@@ -47,7 +47,8 @@ extension FaultTests {
             let fake = try FakeAcceptor(context)
             nodes[0].setPeers([nodes[1].address, fake.address])
             let id = try await fake.welcome()
-            await eventually("the link is up") { await nodes[0].transport.counts().subscriptions == 2 }
+            // The node subscribes once the link is up.
+            for _ in 0..<3 { #expect(await fake.publisher.next() != nil) }
             var mutator = Mutator(seed: 12, samples: LinkMessageSamples.encoded)
             var expected = 0
             for _ in 0..<Self.inputCount {
@@ -99,7 +100,11 @@ extension FaultTests {
                     expected += 1
                 }
                 #expect(fake.publisher.sendNow(input))
-                if round % 100 == 0 { await nodes[0].flush() }
+                guard round % 100 == 0 else { continue }
+                await eventually("the node reads") {
+                    let drops = nodes[0].transport.stats.drops
+                    return drops[.malformed, default: 0] + drops[.unsupported, default: 0] >= expected
+                }
             }
             #expect(expected > 1_000)
             await Self.expectCounted(expected, by: nodes[0]) {}
@@ -140,7 +145,7 @@ extension FaultTests {
             #expect(try await exchanges[3].receive() == [9])
             fake.socket.close()
             for exchange in exchanges[4...] { #expect(await ending(of: exchange) == .closed) }
-            await eventually("nothing is left", within: .seconds(3)) { await node.transport.counts().exchanges == 0 }
+            await eventually("nothing is left", within: .seconds(3)) { node.transport.stats.openExchanges == 0 }
             #expect(await exchangeError(try RunningNode(), with: node.address) == nil)
         }
 

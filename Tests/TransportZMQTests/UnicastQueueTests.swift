@@ -1,5 +1,6 @@
 import Testing
 import Transport
+import TransportKit
 
 @testable import TransportZMQ
 
@@ -18,13 +19,13 @@ struct UnicastQueueTests {
         var other = UnicastQueue(.replication, tally: tally)
         for size in [10, 20] { _ = queue.append([UInt8](repeating: 0, count: size)) }
         _ = other.append([1])
-        #expect(tally.waiting[1] == .init(messages: 3, bytes: 31) && tally.sent[1] == .init())
+        #expect(tally.waiting[.replication] == .init(messages: 3, bytes: 31) && tally.sent[.replication] == .init())
         _ = queue.nextFrame()
         other.removeAll()
-        #expect(tally.waiting[1] == .init() && tally.sent[1] == .init(messages: 2, bytes: 30))
+        #expect(tally.waiting[.replication] == .init() && tally.sent[.replication] == .init(messages: 2, bytes: 30))
         let lost = (0..<40).reduce(0) { sum, _ in sum + queue.append([UInt8](repeating: 0, count: 32_768)) }
-        #expect(lost > 0 && tally.waiting[1] == .init(messages: 40 - lost, bytes: (40 - lost) * 32_768))
-        #expect(tally.waiting[0] == .init() && tally.sent[0] == .init())
+        #expect(lost > 0 && tally.waiting[.replication] == .init(messages: 40 - lost, bytes: (40 - lost) * 32_768))
+        #expect(tally.waiting[.membership] == .init() && tally.sent[.membership] == .init())
     }
 
     /// All frames until nothing waits.
@@ -72,7 +73,7 @@ struct UnicastQueueTests {
 
     @Test("The largest message goes alone, with small ones around it too")
     func largest() throws {
-        let largest = [UInt8](repeating: 7, count: BroadcastPacker.maxMessageBytes(in: ZMQLoop.maxFrameBytes))
+        let largest = [UInt8](repeating: 7, count: BroadcastPacker.maxMessageBytes(in: Publisher.maxFrameBytes))
         let filler = [UInt8](repeating: 8, count: 40_000)
         var queue = Self.queue([filler, largest, filler, [1]])
         #expect(

@@ -55,8 +55,8 @@ extension FaultTests {
             for number in 0..<200 { send(number, bytes: number % 10 == 0 ? 60_000 : 3_000, on: .replication) }
             var numbers: [Int] = []
             let first = await take(&numbers)
-            #expect(first <= Link.windowBytes)
-            #expect(first > Link.windowBytes - 2 * UnicastQueue.maxFrameBytes)
+            #expect(first <= LinkWindow.windowBytes)
+            #expect(first > LinkWindow.windowBytes - 2 * UnicastQueue.maxFrameBytes)
             #expect(numbers == Array(0..<numbers.count) && numbers.count < 200)
             send(777, bytes: 16, on: .membership)
             #expect(await fake.next() == .unicast(.membership, message: numbered(777)))

@@ -29,19 +29,20 @@ extension RootCommand {
         var status: Int32
         /// For the standard output when `status` is 0, else for the standard error. Whole lines, or nothing.
         var text = ""
-    }
 
-    /// Runs what the arguments (without the program's name) ask for, and ends the process: with 0 when all went well
-    /// or help was asked for, 2 when the arguments or the configuration are wrong, 1 when anything else failed.
-    static func runAndExit(_ arguments: [String]? = nil) async -> Never {
-        let exit = await run(arguments)
-        fflush(nil)
-        exit.text.withCString { text in
-            _ = Glibc.write(exit.status == 0 ? STDOUT_FILENO : STDERR_FILENO, text, strlen(text))
+        /// Writes the text and ends the process.
+        func end() -> Never {
+            fflush(nil)
+            text.withCString { text in
+                _ = Glibc.write(status == 0 ? STDOUT_FILENO : STDERR_FILENO, text, strlen(text))
+            }
+            Glibc.exit(status)
         }
-        Glibc.exit(exit.status)
     }
 
+    /// Runs what the arguments (without the program's name; `nil`: those of the process) ask for. The status is 0 when
+    /// all went well or help was asked for, 2 when the arguments or the configuration are wrong, 1 when anything else
+    /// failed.
     static func run(_ arguments: [String]?) async -> Exit {
         let arguments = arguments ?? Array(CommandLine.arguments.dropFirst())
         if let only = arguments.first, arguments.count == 1, ["-h", "-help", "--help", "help"].contains(only) {

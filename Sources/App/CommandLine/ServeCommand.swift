@@ -1,4 +1,7 @@
 internal import ArgumentParser
+internal import Keys
+internal import Runtime
+internal import TransportKit
 
 /// Runs a node until it is told to stop.
 struct ServeCommand: AsyncParsableCommand {
@@ -10,7 +13,7 @@ struct ServeCommand: AsyncParsableCommand {
               The same elsewhere.
           auto-cluster-sync -config configs/local_1.yaml
               A node of a cluster; local_2.yaml and local_3.yaml are its peers.
-              local_zmq_1.yaml to local_zmq_3.yaml are a cluster over ZeroMQ.
+              Beside them are clusters over other transports.
           auto-cluster-sync -keygen
               A new key for cluster.encrypt_key.
 
@@ -26,7 +29,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        guard !options.keygen else { return print(KeyAnnouncement(key: .random())) }
+        guard !options.keygen else { return print(KeyAnnouncement(key: try .random())) }
         OpenFiles.raiseLimit()
         try await serve(try options.resolve())
     }
@@ -59,17 +62,14 @@ struct ServeOptions: ParsableArguments {
         name: CommandLineNames.both("serf-addr"), help: ArgumentHelp("The same as -bind-addr.", valueName: "host:port"))
     var serfAddr: String?
 
-    @Option(
-        name: CommandLineNames.both("publish-addr"),
-        help: ArgumentHelp(
-            "Address that zmq publishes on. (default: the host of -bind-addr, any free port)", valueName: "host:port"))
-    var publishAddr: String?
+    @OptionGroup var transportFlags: TransportFlags
 
     @Option(
         name: CommandLineNames.both("transport"),
         help: ArgumentHelp(
-            "How nodes talk to each other, the same on all: \(TransportRegistry.kinds.joined(separator: ", ")). "
-                + "(default: \(TransportRegistry.kinds[0]))", valueName: "kind"))
+            "How nodes talk to each other, the same on all: "
+                + TransportRegistry.current.kinds.joined(separator: ", ")
+                + ". (default: \(TransportRegistry.current.standard.kind))", valueName: "kind"))
     var transport: String?
 
     @Flag(name: CommandLineNames.both("keygen"), help: "Print a new cluster key and exit.")
@@ -77,13 +77,13 @@ struct ServeOptions: ParsableArguments {
 
     /// Reads the file, if one is named. Nothing is opened for writing, and nothing is created.
     func resolve() throws(ConfigurationError) -> Settings {
-        try Settings.resolve(values, transports: TransportRegistry.kinds)
+        try Settings.resolve(values, transports: .current)
     }
 
     var values: FlagValues {
         FlagValues(
             config: config, port: port, db: db, nodeName: nodeName, serfAddr: serfAddr, bindAddr: bindAddr,
-            publishAddr: publishAddr, transport: transport)
+            transport: transport, transportValues: transportFlags.values)
     }
 }
 

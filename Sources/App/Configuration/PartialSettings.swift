@@ -1,5 +1,7 @@
+internal import Keys
 internal import Logging
 internal import Store
+internal import TransportKit
 
 /// What one source, the file or the flags, says; `nil` where it says nothing.
 struct PartialSettings: Sendable, Equatable {
@@ -12,47 +14,35 @@ struct PartialSettings: Sendable, Equatable {
     var httpLimits: HTTPLimits?
     var databasePath: String?
     var synchronous: StoreConfiguration.Synchronous?
-    var transport: String?
+    var transport: TransportPlugin?
     var bindAddress: HostAndPort?
     var advertiseAddress: HostAndPort?
-    var publishAddress: HostAndPort?
+    /// Settings of one transport alone, by name.
+    var transportValues: [String: TransportValue] = [:]
     var seeds: [HostAndPort]?
     var joinTimeout: Duration?
     var syncTimeout: Duration?
     var encryptKey: ClusterKey?
 
-    /// `self` where it says something, else `other`.
-    func over(_ other: Self) -> Self {
-        Self(
-            logLevel: logLevel ?? other.logLevel, nodeName: nodeName ?? other.nodeName,
-            httpHost: httpHost ?? other.httpHost, httpPort: httpPort ?? other.httpPort,
-            tls: tls ?? other.tls, tokens: tokens ?? other.tokens, httpLimits: httpLimits ?? other.httpLimits,
-            databasePath: databasePath ?? other.databasePath, synchronous: synchronous ?? other.synchronous,
-            transport: transport ?? other.transport, bindAddress: bindAddress ?? other.bindAddress,
-            advertiseAddress: advertiseAddress ?? other.advertiseAddress,
-            publishAddress: publishAddress ?? other.publishAddress, seeds: seeds ?? other.seeds,
-            joinTimeout: joinTimeout ?? other.joinTimeout, syncTimeout: syncTimeout ?? other.syncTimeout,
-            encryptKey: encryptKey ?? other.encryptKey)
+    /// A file, overlaid by all that flags can say.
+    func overlaid(by flags: Self) -> Self {
+        var settings = self
+        settings.nodeName = flags.nodeName ?? nodeName
+        settings.httpPort = flags.httpPort ?? httpPort
+        settings.databasePath = flags.databasePath ?? databasePath
+        settings.transport = flags.transport ?? transport
+        settings.bindAddress = flags.bindAddress ?? bindAddress
+        settings.transportValues.merge(flags.transportValues) { $1 }
+        return settings
     }
 }
 
 extension Settings {
-    /// The transports that the configuration has names for, the default first. A build offers those of its registry.
-    static let transports = ["udp", "zmq"]
-    /// The one that takes a `publish_addr`.
-    private static let publishingTransport = "zmq"
-
-    /// Why a transport of that kind (`nil`: the default) cannot have a `publish_addr`; `nil` when it can.
-    static func refusalToPublish(kind: String?) -> String? {
-        let kind = kind ?? transports[0]
-        return kind == publishingTransport
-            ? nil : "expected node.transport.kind \(publishingTransport) with it, found \(kind)"
-    }
-
     /// The defaults, overlaid by what `partial` says. A bind address or a list of seeds, be it empty, makes a cluster.
-    init(_ partial: PartialSettings, hostName: String) {
+    init(_ partial: PartialSettings, transports: TransportRegistry, hostName: String) {
         let cluster: Cluster? =
-            partial.bindAddress == nil && partial.seeds == nil ? nil : Cluster(partial, kind: partial.transport)
+            partial.bindAddress == nil && partial.seeds == nil
+            ? nil : Cluster(partial, transport: partial.transport ?? transports.standard)
         self.init(nodeName: partial.nodeName ?? hostName, cluster: cluster)
         logLevel = partial.logLevel ?? logLevel
         http.host = partial.httpHost ?? http.host
@@ -68,7 +58,7 @@ extension Settings {
     ///
     /// - Parameter hostName: the node's name where nobody gives one.
     static func resolve(
-        _ flags: FlagValues, transports: [String] = transports, hostName: String = ConfigurationFile.hostName()
+        _ flags: FlagValues, transports: TransportRegistry, hostName: String = ConfigurationFile.hostName()
     ) throws(ConfigurationError) -> Self {
         var flagFaults: [ConfigurationFault] = []
         let given = flags.settings(transports: transports, faults: &flagFaults)
@@ -77,29 +67,29 @@ extension Settings {
         if let path = flags.config {
             do throws(ConfigurationError) {
                 file = try PartialSettings(
-                    yaml: try ConfigurationFile.read(path), transports: transports, kind: given.transport)
+                    yaml: try ConfigurationFile.read(path), transports: transports, chosen: given.transport)
             } catch {
                 faults += error.faults
             }
         }
         // Where the file is wrong, its transport is not known.
-        if faults.isEmpty, given.publishAddress != nil,
-            let refusal = refusalToPublish(kind: given.transport ?? file.transport)
-        {
-            flagFaults.append(ConfigurationFault(location: "-publish-addr", message: refusal))
+        for option in transports.options where faults.isEmpty && given.transportValues[option.name] != nil {
+            if let refusal = transports.refusal(of: option, with: given.transport ?? file.transport) {
+                flagFaults.append(ConfigurationFault(location: "-\(option.flag)", message: refusal))
+            }
         }
         faults += flagFaults
         guard faults.isEmpty else { throw ConfigurationError(path: flags.config, faults: faults) }
-        return Settings(given.over(file), hostName: hostName)
+        return Settings(file.overlaid(by: given), transports: transports, hostName: hostName)
     }
 }
 
 extension Settings.Cluster {
-    fileprivate init(_ partial: PartialSettings, kind: String?) {
-        self.init(transport: kind ?? Settings.transports[0])
+    fileprivate init(_ partial: PartialSettings, transport: TransportPlugin) {
+        self.init(transport: transport)
         bindAddress = partial.bindAddress ?? bindAddress
         advertiseAddress = partial.advertiseAddress
-        publishAddress = partial.publishAddress
+        transportValues = partial.transportValues
         seeds = partial.seeds ?? seeds
         joinTimeout = partial.joinTimeout ?? joinTimeout
         syncTimeout = partial.syncTimeout ?? syncTimeout
@@ -115,10 +105,11 @@ struct FlagValues: Sendable, Equatable {
     var nodeName: String?
     var serfAddr: String?
     var bindAddr: String?
-    var publishAddr: String?
     var transport: String?
+    /// Settings of one transport alone, by name.
+    var transportValues: [String: String] = [:]
 
-    fileprivate func settings(transports: [String], faults: inout [ConfigurationFault]) -> PartialSettings {
+    fileprivate func settings(transports: TransportRegistry, faults: inout [ConfigurationFault]) -> PartialSettings {
         func value<Value>(_ flag: String, _ text: String?, _ rule: ValueRule<Value>) -> Value? {
             guard let text, !(text.isEmpty && rule.isEmptyAbsent) else { return nil }
             if let value = rule.parse(text) { return value }
@@ -129,7 +120,7 @@ struct FlagValues: Sendable, Equatable {
         settings.httpPort = value("-port", port, .port)
         settings.databasePath = value("-db", db, .path)
         settings.nodeName = value("-node-name", nodeName, .nodeName)
-        settings.transport = value("-transport", transport, .name(of: transports))
+        settings.transport = value("-transport", transport, .transport(of: transports))
         let serf = value("-serf-addr", serfAddr, .address(ports: 0...UInt16.max))
         let bind = value("-bind-addr", bindAddr, .address(ports: 0...UInt16.max))
         if let serf, let bind, serf != bind {
@@ -137,10 +128,15 @@ struct FlagValues: Sendable, Equatable {
             faults.append(ConfigurationFault(location: "-bind-addr", message: message))
         }
         settings.bindAddress = bind ?? serf
-        settings.publishAddress = value("-publish-addr", publishAddr, .address(ports: 0...UInt16.max))
-        if let address = settings.publishAddress, address.port != 0, address == settings.bindAddress {
+        for option in transports.options {
+            let flag = "-\(option.flag)"
+            guard let value = value(flag, transportValues[option.name], option.rule) else { continue }
+            settings.transportValues[option.name] = value
+            guard case .address(let address) = value, address.port != 0, address == settings.bindAddress else {
+                continue
+            }
             let message = "expected another address than -bind-addr, found \(address)"
-            faults.append(ConfigurationFault(location: "-publish-addr", message: message))
+            faults.append(ConfigurationFault(location: flag, message: message))
         }
         return settings
     }

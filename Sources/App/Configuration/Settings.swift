@@ -1,6 +1,8 @@
+internal import Keys
 internal import Logging
 internal import Store
 internal import Transport
+internal import TransportKit
 
 /// Everything a node is told when it starts: the defaults, overlaid by the file, overlaid by the flags.
 ///
@@ -54,14 +56,13 @@ struct Settings: Sendable, Equatable {
         static let defaultBindAddress = HostAndPort(host: "0.0.0.0", port: 7946)
         static let maximumSeedCount = 256
 
-        /// One of the transports that were offered to `resolve`: `udp`, `zmq`.
-        var transport: String
+        var transport: TransportPlugin
         /// Port 0: any free one.
         var bindAddress = defaultBindAddress
         /// What other nodes dial, where that differs from `bindAddress`.
         var advertiseAddress: HostAndPort?
-        /// Where ZeroMQ publishes. `nil`: the host of `bindAddress` and any free port.
-        var publishAddress: HostAndPort?
+        /// Settings that only `transport` has, by name; those that were given.
+        var transportValues: [String: TransportValue] = [:]
         /// May be empty, and may name the node itself.
         var seeds: [HostAndPort] = []
         /// How long to wait at start for seeds that do not answer at all.

@@ -1,11 +1,14 @@
+internal import TransportKit
 internal import Yams
 
 extension PartialSettings {
     /// Reads the text of a configuration file. Nothing, or only comments, is a file that says nothing.
     ///
-    /// - Parameter kind: the transport that a flag chose, over what the file says.
-    init(yaml text: String, transports: [String], kind: String? = nil) throws(ConfigurationError) {
-        var reader = SettingsReader(transports: transports, kind: kind)
+    /// - Parameter chosen: the transport that a flag chose, over what the file says.
+    init(
+        yaml text: String, transports: TransportRegistry, chosen: TransportPlugin? = nil
+    ) throws(ConfigurationError) {
+        var reader = SettingsReader(transports: transports, chosen: chosen)
         let root: Node?
         do throws(ConfigurationFault) {
             root = try YAMLDocument.compose(text)
@@ -35,13 +38,13 @@ struct SettingsReader {
         }
     }
 
-    let transports: [String]
-    let kind: String?
+    let transports: TransportRegistry
+    let chosen: TransportPlugin?
     private(set) var faults: [ConfigurationFault] = []
 
-    init(transports: [String], kind: String?) {
+    init(transports: TransportRegistry, chosen: TransportPlugin?) {
         self.transports = transports
-        self.kind = kind
+        self.chosen = chosen
     }
 
     mutating func settings(_ root: Node?) -> PartialSettings {
@@ -58,7 +61,8 @@ struct SettingsReader {
     }
 
     private mutating func readNode(_ entry: Entry?, into settings: inout PartialSettings) {
-        let node = section(entry, keys: ["name", "transport", "serf", "http", "database"])
+        let older = transports.plugins.compactMap(\.olderSection)
+        let node = section(entry, keys: ["name", "transport"] + older + ["http", "database"])
         settings.nodeName = value(node["name"], .nodeName)
         readHTTP(node["http"], into: &settings)
         let database = section(node["database"], keys: ["path", "synchronous"])
@@ -66,32 +70,46 @@ struct SettingsReader {
         settings.synchronous = value(database["synchronous"], .synchronous)
 
         readTransport(node["transport"], into: &settings)
-        // The older way to say where a UDP node listens.
-        let serf = section(node["serf"], keys: ["bind_addr"])
-        guard let address = value(serf["bind_addr"], .address(ports: 0...UInt16.max)) else { return }
+        for plugin in transports.plugins {
+            guard let name = plugin.olderSection else { continue }
+            readOlderSection(node[name], of: plugin, into: &settings)
+        }
+    }
+
+    /// The older way to say where a node with that transport listens.
+    private mutating func readOlderSection(
+        _ entry: Entry?, of plugin: TransportPlugin, into settings: inout PartialSettings
+    ) {
+        let section = section(entry, keys: ["bind_addr"])
+        guard let address = value(section["bind_addr"], .address(ports: 0...UInt16.max)) else { return }
         if settings.bindAddress != nil {
-            fault(serf["bind_addr"], "expected either this or node.transport.bind_addr, found both")
-        } else if let kind = settings.transport, kind != "udp" {
+            fault(section["bind_addr"], "expected either this or node.transport.bind_addr, found both")
+        } else if let found = settings.transport, found != plugin {
             fault(
-                serf["bind_addr"],
-                "expected node.transport.kind udp with it, found \(kind); use node.transport.bind_addr")
+                section["bind_addr"],
+                "expected node.transport.kind \(plugin.kind) with it, found \(found.kind); use node.transport.bind_addr"
+            )
         }
         settings.bindAddress = address
-        settings.transport = settings.transport ?? "udp"
+        settings.transport = settings.transport ?? plugin
     }
 
     private mutating func readTransport(_ entry: Entry?, into settings: inout PartialSettings) {
-        let transport = section(entry, keys: ["kind", "bind_addr", "advertise_addr", "publish_addr"])
-        settings.transport = value(transport["kind"], .name(of: transports))
+        let options = transports.options
+        let transport = section(entry, keys: TransportRegistry.commonKeys + options.map(\.name))
+        settings.transport = value(transport["kind"], .transport(of: transports))
         let isKindWrong = settings.transport == nil && transport["kind"]?.node.isAbsent == false
         settings.bindAddress = value(transport["bind_addr"], .address(ports: 0...UInt16.max))
         settings.advertiseAddress = value(transport["advertise_addr"], .address(ports: 1...UInt16.max))
-        settings.publishAddress = value(transport["publish_addr"], .address(ports: 0...UInt16.max))
-        guard let address = settings.publishAddress, !isKindWrong else { return }
-        if let refusal = Settings.refusalToPublish(kind: kind ?? settings.transport) {
-            fault(transport["publish_addr"], refusal)
-        } else if address.port != 0, address == settings.bindAddress {
-            fault(transport["publish_addr"], "expected another address than bind_addr, found \(address)")
+        for option in options {
+            guard let value = value(transport[option.name], option.rule) else { continue }
+            settings.transportValues[option.name] = value
+            guard !isKindWrong else { continue }
+            if let refusal = transports.refusal(of: option, with: chosen ?? settings.transport) {
+                fault(transport[option.name], refusal)
+            } else if case .address(let address) = value, address.port != 0, address == settings.bindAddress {
+                fault(transport[option.name], "expected another address than bind_addr, found \(address)")
+            }
         }
     }
 

@@ -1,6 +1,8 @@
+internal import Keys
 internal import Logging
 internal import Store
 internal import Transport
+internal import TransportKit
 
 /// What a setting accepts, wherever it comes from: a file or a flag.
 struct ValueRule<Value> {
@@ -23,12 +25,16 @@ struct ValueRule<Value> {
     }
 }
 
-extension ValueRule<String> {
-    /// One of `names`, spelled exactly so.
-    static func name(of names: [String]) -> Self {
-        Self(expectation: "one of \(names.joined(separator: ", "))") { text in names.first { $0.isSame(as: text) } }
+extension ValueRule<TransportPlugin> {
+    /// A kind, spelled exactly so.
+    static func transport(of transports: TransportRegistry) -> Self {
+        Self(expectation: "one of \(transports.kinds.joined(separator: ", "))") { text in
+            transports.plugins.first { $0.kind.isSame(as: text) }
+        }
     }
+}
 
+extension ValueRule<String> {
     static var nodeName: Self {
         // What membership takes: names are compared byte for byte, and stand in logs.
         Self(expectation: "1 to 128 printable ASCII characters") { text in
@@ -130,9 +136,6 @@ extension ValueRule<Int> {
 }
 
 extension String {
-    /// Byte for byte. `==` takes texts for equal that Unicode calls equivalent.
-    func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
-
     /// Digits without a sign or leading zeros.
     fileprivate var isDecimal: Bool {
         !isEmpty && utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

@@ -2,6 +2,7 @@ internal import Cluster
 internal import Logging
 internal import Membership
 internal import Replication
+internal import Runtime
 internal import Store
 internal import Transport
 
@@ -24,11 +25,11 @@ actor NodeDriver {
     private let store: Store
     private let clock: EngineClock
     private let alarm: Alarm
-    private let readiness: ReadinessFlag
+    private let readiness: AtomicFlag
     private var log: NodeLog
     /// Bounded by the exchanges that the core has at once, and by the seeds.
     private let jobs = BatchQueue<Job>(maxCount: 8_192)
-    private let saves = BatchQueue<[Membership.KnownMember]>(maxCount: 1)
+    private let saves = BatchQueue<[KnownMember]>(maxCount: 1)
     private var links: [ExchangeID: ExchangeLink] = [:]
     private var acceptedCount: UInt64 = 0
     /// What the timer sleeps for.
@@ -36,7 +37,7 @@ actor NodeDriver {
 
     /// `readiness` is set when clients may be served.
     init(
-        core: NodeCore, transport: any Transport, store: Store, clock: EngineClock, readiness: ReadinessFlag,
+        core: NodeCore, transport: any Transport, store: Store, clock: EngineClock, readiness: AtomicFlag,
         logger: Logger
     ) {
         self.core = core
@@ -233,9 +234,9 @@ actor NodeDriver {
 
     // MARK: - Members of earlier runs
 
-    private func knownMembers() async -> [Membership.KnownMember] {
+    private func knownMembers() async -> [KnownMember] {
         do {
-            return try await store.keptMembers().map { Membership.KnownMember(name: $0.name, address: $0.address) }
+            return try await store.knownMembers()
         } catch {
             log.noteMembersFailure(error, at: clock.now)
             return []
@@ -246,7 +247,7 @@ actor NodeDriver {
     private func keepMembers() async {
         while let members = await saves.next()?.last {
             do {
-                try await store.keep(members.map { ($0.name, nil, $0.address) })
+                try await store.saveKnownMembers(members)
             } catch { log.noteMembersFailure(error, at: clock.now) }
         }
     }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import Replication
+internal import Runtime
 internal import Transport
 
 /// What a user can follow of replication: the first sync, repairs, and what goes wrong.
@@ -54,6 +55,14 @@ struct ReplicationLog {
                     .aheadMilliseconds: furthest.time.milliseconds - WallClock.milliseconds(),
                     .repeats: repeats,
                 ])
+        case .unknownVersion(let version, let peer):
+            logger.log(
+                .warning, "Changes come in a version that this node does not know; a later program understands them",
+                [.peerAddress: peer.map { "\($0)" } ?? "unknown", .reason: "version \(version)"])
+        case .noCommonVersion(let peer):
+            logger.log(
+                .warning, "A peer speaks no version that this node does; they exchange nothing",
+                [.peerAddress: peer.address, .peerID: peer.nodeID, .reason: "versions \(peer.versions)"])
         }
     }
 
@@ -82,6 +91,7 @@ struct ReplicationLog {
         case .exchange(let error): return "\(error)"
         case .refused(let refusal): return "refused: \(refusal)"
         case .malformed: return "the peer broke the protocol"
+        case .unknownRecord: return "the peer sent data of a kind that only later versions know"
         case .store: return "this node's store failed"
         }
     }

@@ -1,4 +1,5 @@
 internal import Replication
+internal import Runtime
 internal import Store
 internal import Transport
 
@@ -31,7 +32,7 @@ extension NodeFigures {
         figures.membership = await core?.driver?.membershipFigures()
         figures.transport = core?.transport.stats
         // Fails only when the process ends, and then nobody looks.
-        figures.system = (try? await OwnThread.run { SystemFigures.read(store) }) ?? SystemFigures()
+        figures.system = (try? await Blocking.run { SystemFigures.read(store) }) ?? SystemFigures()
         return figures
     }
 }

@@ -2,6 +2,7 @@ internal import Cluster
 internal import Logging
 internal import Membership
 internal import Replication
+internal import Runtime
 internal import ServiceLifecycle
 internal import Store
 internal import Transport
@@ -10,20 +11,20 @@ internal import Transport
 struct ClusterCore: Service {
     let transport: any Transport
     /// Set when clients may be served.
-    let readiness = ReadinessFlag()
+    let readiness = AtomicFlag()
 
-    private let driverBox = Current<NodeDriver?>(nil)
+    private let driverBox = LockedBox<NodeDriver?>(nil)
     private let settings: Settings
     private let cluster: Settings.Cluster
     private let store: Store
     private let listening: Listening
-    private let stop: StopFlag
+    private let stop: AtomicFlag
     private let clock = EngineClock()
     private let logger: Logger
 
     /// Binds the transport, so that a port in use is known before anything else happens.
     init(
-        _ settings: Settings, _ cluster: Settings.Cluster, store: Store, listening: Listening, stop: StopFlag,
+        _ settings: Settings, _ cluster: Settings.Cluster, store: Store, listening: Listening, stop: AtomicFlag,
         logger: Logger
     ) async throws {
         self.settings = settings
@@ -32,7 +33,7 @@ struct ClusterCore: Service {
         self.listening = listening
         self.stop = stop
         self.logger = logger
-        transport = try await Self.bind(cluster)
+        transport = try await cluster.bindTransport()
         if cluster.encryptKey == nil, !transport.boundAddress.isLoopback {
             logger.log(
                 .warning, "No cluster.encrypt_key: whoever reaches this address can read and change all todos",
@@ -74,27 +75,6 @@ struct ClusterCore: Service {
             await driver.leave()
             group.cancelAll()
         }
-    }
-
-    private static func bind(_ cluster: Settings.Cluster) async throws -> any Transport {
-        var settings = TransportSettings(
-            bindAddress: try await resolve(cluster.bindAddress, key: "node.transport.bind_addr"),
-            key: cluster.encryptKey)
-        if let publish = cluster.publishAddress {
-            settings.publishAddress = try await resolve(publish, key: "node.transport.publish_addr")
-        }
-        do {
-            return try TransportRegistry.make(cluster.transport, settings)
-        } catch let error as TransportError {
-            throw StartError.transport(error)
-        }
-    }
-
-    private static func resolve(_ address: HostAndPort, key: String) async throws -> PeerAddress {
-        guard let resolved = await Resolver.resolve(host: address.host, port: address.port).first else {
-            throw StartError.unknownHost(address.host, key: key)
-        }
-        return resolved
     }
 
     private func makeDriver(httpPort: UInt16) async throws -> NodeDriver {

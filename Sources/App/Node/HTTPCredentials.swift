@@ -1,11 +1,12 @@
 internal import Logging
 internal import NIOSSL
+internal import Runtime
 
 /// What the REST API reads from files of its own, at start and again whenever it is told to: certificate, key, CA of the
 /// clients, and tokens.
 struct HTTPCredentials: Sendable {
     /// `nil`: HTTP in clear.
-    let tls: Current<NIOSSLContext>?
+    let tls: LockedBox<NIOSSLContext>?
     /// `nil`: whoever reaches the address may do everything.
     let tokens: AccessTokens?
 
@@ -16,7 +17,7 @@ struct HTTPCredentials: Sendable {
     init(_ settings: Settings.HTTP, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
-        tls = try settings.tls.map { Current(try Self.context($0, logger)) }
+        tls = try settings.tls.map { LockedBox(try Self.context($0, logger)) }
         tokens = try settings.tokens.map { try AccessTokens(try Self.tokens($0, logger)) }
         if tokens != nil, tls == nil, !settings.isLoopback {
             logger.warning("Tokens without node.http.tls: whoever sees the traffic of this node can read and use them")

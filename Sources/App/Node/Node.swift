@@ -1,9 +1,11 @@
 internal import CoreMetrics
 internal import Glibc
+internal import Keys
 internal import Logging
 internal import Membership
 internal import Prometheus
 internal import Replication
+internal import Runtime
 internal import ServiceLifecycle
 internal import Store
 internal import Transport
@@ -21,7 +23,7 @@ func serve(_ settings: Settings) async throws {
     MetricsSystem.bootstrap(metrics)
 
     let (http, logging) = (settings.http, logger)
-    let credentials = try await OwnThread.run { try HTTPCredentials(http, logger: logging) }
+    let credentials = try await Blocking.run { try HTTPCredentials(http, logger: logging) }
     let store = try await openStore(settings, metrics)
     do {
         try await run(settings, ReloadService(credentials, hangups), store, metrics, logger)
@@ -45,7 +47,7 @@ private func run(
         logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
     }
     let listening = Listening()
-    let stop = StopFlag()
+    let stop = AtomicFlag()
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
         .init(service: reload)
     ]
@@ -103,7 +105,10 @@ private func quiet(_ logger: Logger) -> Logger {
 private func openStore(_ settings: Settings, _ metrics: Registry) async throws -> Store {
     var configuration = StoreConfiguration(path: settings.database.path)
     configuration.synchronous = settings.database.synchronous
-    configuration.hasher = RowHasher(clusterKey: settings.cluster?.encryptKey?.bytes ?? [])
+    if let key = settings.cluster?.encryptKey {
+        let words = try Keys.ClusterKey(key.bytes).subkey(for: .rowHashes).firstWords
+        configuration.hasher = RowHasher(key0: words.0, key1: words.1)
+    }
     let rows = Recorder(label: MetricName.commitRows, factory: metrics)
     let duration = Timer(label: MetricName.commitDuration, factory: metrics)
     configuration.onCommit = { report in
@@ -111,5 +116,5 @@ private func openStore(_ settings: Settings, _ metrics: Registry) async throws -
         duration.recordNanoseconds(report.duration.wholeNanoseconds)
     }
     let final = configuration
-    return try await OwnThread.run { try Store.open(final) }
+    return try await Blocking.run { try Store.open(final) }
 }

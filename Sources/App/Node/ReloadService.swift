@@ -1,3 +1,4 @@
+internal import Runtime
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -15,7 +16,7 @@ struct ReloadService: Service {
     /// Until told to stop.
     func run() async throws {
         for await _ in signals.cancelOnGracefulShutdown() {
-            try await OwnThread.run { credentials.reload() }
+            try await Blocking.run { credentials.reload() }
         }
     }
 }

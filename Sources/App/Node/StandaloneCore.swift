@@ -1,10 +1,11 @@
 internal import Logging
+internal import Runtime
 internal import ServiceLifecycle
 
 /// What a node without a cluster runs beside its REST API: nothing, until it is told to stop.
 struct StandaloneCore: Service {
     let listening: Listening
-    let stop: StopFlag
+    let stop: AtomicFlag
     let logger: Logger
 
     func run() async throws {

@@ -2,15 +2,12 @@ internal import Transport
 
 /// Why a node did not start: one sentence for the operator.
 enum StartError: Error, CustomStringConvertible {
-    case unknownTransport(String)
     case unknownHost(String, key: String)
     case transport(TransportError)
     case unusableIdentity(String)
 
     var description: String {
         switch self {
-        case .unknownTransport(let kind):
-            "the transport \(kind) is not part of this build; use node.transport.kind: \(TransportRegistry.kinds.joined(separator: " or "))"
         case .unknownHost(let host, let key): "\(key): the host \(host) is unknown"
         case .transport(.addressInUse(let address)):
             "cannot listen for the cluster on \(address): the address is already in use"

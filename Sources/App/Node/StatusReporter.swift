@@ -1,6 +1,7 @@
 internal import Cluster
 internal import Membership
 internal import Replication
+internal import Runtime
 internal import Store
 internal import Transport
 
@@ -42,7 +43,7 @@ struct StatusReporter: Sendable {
             let isSelf = member.name == settings.nodeName
             members.append(
                 NodeStatus.Member(
-                    name: member.name, address: "\(member.address)", status: Self.status(member.status),
+                    name: member.name, address: "\(member.address)", status: member.status,
                     http: member.tags.values[MemberTags.Key.http],
                     lastSeenMilliseconds: isSelf
                         ? nil : age.map { WallClock.milliseconds() - $0.wholeNanoseconds / 1_000_000 },
@@ -57,15 +58,5 @@ struct StatusReporter: Sendable {
         return NodeStatus.Member(
             name: settings.nodeName, address: core.map { "\($0.transport.boundAddress)" } ?? "", status: .alive,
             http: settings.http.url(http), lag: .zero)
-    }
-
-    private static func status(_ status: MemberStatus) -> NodeStatus.Member.Status {
-        switch status {
-        case .alive: .alive
-        case .suspect: .suspect
-        case .leaving: .leaving
-        case .left: .left
-        case .failed: .failed
-        }
     }
 }

@@ -1,11 +1,12 @@
 internal import Glibc
 internal import Reports
+internal import Runtime
 
 /// Clusters of three real nodes over each transport, seen from outside.
 package struct ClusterBenchmark: Sendable {
     package struct Options: Sendable {
         /// Kinds as the configuration names them; every figure of a cluster is measured for each.
-        package var transports = ["udp", "zmq"]
+        package var transports: [String]
         /// base64; empty for none.
         package var key = ""
         /// How often each rate of one node is measured, in turn with the others.
@@ -21,7 +22,7 @@ package struct ClusterBenchmark: Sendable {
         /// Todos of the large sync; 0 leaves it out.
         package var largeTodos = 1_000_000
 
-        package init() {}
+        package init(transports: [String]) { self.transports = transports }
     }
 
     private let fleet: Fleet

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Reports
 internal import Replication
+internal import Runtime
 internal import Store
 
 /// A full sync of many todos to an empty node under live writes, against a C loop that merges the same rows; and the repair of

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runtime
 
 /// One cluster of three from its start to a death: every `Scene`.
 struct LifeBenchmark {

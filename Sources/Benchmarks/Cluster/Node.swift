@@ -1,10 +1,12 @@
 internal import Foundation
+internal import Runtime
 
 /// One real node: a process of this executable on free ports of 127.0.0.1, seen from outside. For one thread at a time.
 final class Node {
     /// What a node is told to be.
     struct Options {
-        var transport = "udp"
+        /// What its cluster talks over; unused where it stands alone.
+        var transport = ""
         /// base64; empty for none.
         var key = ""
         /// Ports of the nodes it asks first; `nil`: it stands alone.

@@ -1,4 +1,5 @@
 internal import CRawLimits
+internal import Runtime
 
 /// What the kernel and libzmq alone do with the same traffic, in C. Each call blocks a thread of its own.
 enum RawLimits {

@@ -10,12 +10,14 @@ final class RawRows: @unchecked Sendable {
     let base: UnsafeMutablePointer<rl_row>
     let count: Int
     private let bytes: UnsafeMutablePointer<CChar>
+    /// More than a timestamp has.
+    private static let timestampBytes = 64
 
     /// Live rows only.
     init(_ rows: [Row]) {
         count = rows.count
         base = .allocate(capacity: max(1, rows.count))
-        let size = rows.reduce(0) { $0 + RowCodec.encodedBytes($1) }
+        let size = rows.reduce(0) { $0 + $1.key.utf8.count + ($1.text?.value.utf8.count ?? 0) + Self.timestampBytes }
         bytes = .allocate(capacity: max(1, size))
         var end = bytes
         func put(_ text: String) -> (UnsafePointer<CChar>, UInt32) {

@@ -1,4 +1,5 @@
-internal import Glibc
+internal import Runtime
+internal import Transport
 
 /// What this process and the machine's loopback interface have used up since they started, or between two moments.
 package struct ResourceUse: Sendable {
@@ -11,13 +12,10 @@ package struct ResourceUse: Sendable {
 
     /// Up to now.
     package static var now: Self {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let seconds = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
-        return Self(
-            processorSeconds: seconds,
-            loopbackBytes: Int(Machine.text(of: "/sys/class/net/lo/statistics/tx_bytes")) ?? 0,
-            datagrams: datagramsSent(in: Machine.text(of: "/proc/net/snmp")))
+        Self(
+            processorSeconds: ProcessorUse.now.time.inSeconds,
+            loopbackBytes: Int(KernelFile.text(of: "/sys/class/net/lo/statistics/tx_bytes")) ?? 0,
+            datagrams: datagramsSent(in: KernelFile.text(of: "/proc/net/snmp")))
     }
 
     package static func - (later: Self, earlier: Self) -> Self {

@@ -1,5 +1,6 @@
 internal import CRawLimits
 internal import Glibc
+internal import Runtime
 
 /// What a figure was measured on.
 package struct Machine: Encodable, Sendable {
@@ -28,7 +29,7 @@ package struct Machine: Encodable, Sendable {
         processor = Self.value("model name", in: "/proc/cpuinfo", separator: ":") ?? "unknown"
         cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
         memoryMegabytes = sysconf(Int32(_SC_PHYS_PAGES)) / ((1 << 20) / sysconf(Int32(_SC_PAGESIZE)))
-        kernel = Self.text(of: "/proc/sys/kernel/osrelease")
+        kernel = KernelFile.text(of: "/proc/sys/kernel/osrelease")
         system = Self.value("PRETTY_NAME", in: "/etc/os-release", separator: "=")?.filter { $0 != "\"" } ?? "unknown"
         fileSystem = Self.fileSystem(of: directory)
         self.version = version
@@ -55,17 +56,8 @@ package struct Machine: Encodable, Sendable {
         #endif
     }
 
-    static func text(of path: String) -> String {
-        guard let file = fopen(path, "r") else { return "" }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = fread(&bytes, 1, bytes.count, file)
-        let text = String(decoding: bytes[..<count], as: UTF8.self)
-        return text.hasSuffix("\n") ? String(text.dropLast()) : text
-    }
-
     private static func value(_ name: String, in path: String, separator: Character) -> String? {
-        for line in text(of: path).split(separator: "\n") {
+        for line in KernelFile.text(of: path).split(separator: "\n") {
             let parts = line.split(separator: separator, maxSplits: 1)
             guard parts.count == 2, parts[0].filter({ $0 != "\t" }).drop(while: { $0 == " " }).hasPrefix(name) else {
                 continue
@@ -81,7 +73,7 @@ package struct Machine: Encodable, Sendable {
         defer { free(resolved) }
         let path = String(cString: resolved)
         var best = (length: -1, type: "unknown")
-        for line in text(of: "/proc/mounts").split(separator: "\n") {
+        for line in KernelFile.text(of: "/proc/mounts").split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count >= 3 else { continue }
             let mount = String(fields[1])

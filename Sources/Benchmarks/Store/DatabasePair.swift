@@ -1,4 +1,5 @@
 internal import Replication
+internal import Runtime
 internal import Store
 
 /// The same rows twice: in a store, and in a database that a store has made for the C loops. What is done to one is done

@@ -1,5 +1,6 @@
 internal import Replication
 internal import Reports
+internal import Runtime
 internal import Store
 
 /// What a large merge takes of memory.

@@ -1,5 +1,6 @@
 internal import CRawLimits
 internal import Reports
+internal import Runtime
 internal import Store
 internal import Transport
 

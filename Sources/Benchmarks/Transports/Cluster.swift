@@ -20,13 +20,13 @@ final class Cluster: Sendable {
         let cluster = try Cluster(candidate, hasKey: hasKey, count: count)
         let value: Value
         do {
-            try await cluster.settle(candidate.name)
+            try await cluster.settle(candidate.kind)
             value = try await body(cluster)
         } catch {
-            try? await cluster.close(candidate.name)
+            try? await cluster.close(candidate.kind)
             throw error
         }
-        try await cluster.close(candidate.name)
+        try await cluster.close(candidate.kind)
         return value
     }
 

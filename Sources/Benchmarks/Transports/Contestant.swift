@@ -5,7 +5,7 @@ struct Contestant: Sendable {
     enum Kind: Sendable {
         case transport(TransportCandidate)
         /// Of this transport.
-        case limit(of: TransportCandidate)
+        case limit(TransportCandidate.Limit, of: TransportCandidate)
         /// One TCP connection: the limit of exchanges.
         case stream
     }
@@ -16,9 +16,9 @@ struct Contestant: Sendable {
     /// As it stands in tables.
     var name: String {
         switch kind {
-        case .transport(let candidate): hasKey ? "\(candidate.name), key" : candidate.name
-        case .limit(let candidate):
-            switch candidate.limit {
+        case .transport(let candidate): hasKey ? "\(candidate.kind), key" : candidate.kind
+        case .limit(let limit, _):
+            switch limit {
             case .datagrams: hasKey ? "C: sendmmsg, sealed" : "C: sendmmsg"
             case .zeroMQ: hasKey ? "C: libzmq, CURVE" : "C: libzmq"
             }
@@ -32,7 +32,7 @@ struct Contestant: Sendable {
     var transport: Self? {
         switch kind {
         case .transport: self
-        case .limit(let candidate): Self(kind: .transport(candidate), hasKey: hasKey)
+        case .limit(_, let candidate): Self(kind: .transport(candidate), hasKey: hasKey)
         case .stream: nil
         }
     }
@@ -41,12 +41,16 @@ struct Contestant: Sendable {
     static func all(_ candidates: [TransportCandidate]) -> [Self] {
         [false, true].flatMap { hasKey in
             candidates.flatMap { candidate in
-                [
-                    Self(kind: .transport(candidate), hasKey: hasKey),
-                    Self(kind: .limit(of: candidate), hasKey: hasKey),
-                ]
+                let transport = Self(kind: .transport(candidate), hasKey: hasKey)
+                return [transport, transport.limit].compactMap(\.self)
             }
         }
+    }
+
+    /// What this transport is held against; `nil` where there is nothing.
+    var limit: Self? {
+        guard case .transport(let candidate) = kind, let limit = candidate.limit else { return nil }
+        return Self(kind: .limit(limit, of: candidate), hasKey: hasKey)
     }
 
     // MARK: Measuring
@@ -66,9 +70,9 @@ struct Contestant: Sendable {
                     return try await cluster.flow(request, run: run)
                 }
             }
-        case .limit(let candidate):
-            guard candidate.limit == .zeroMQ || request.payloadBytes <= Self.maxDatagramBytes else { return nil }
-            return try await PacedFlow.measure(request) { try await flow(candidate.limit, $0) }
+        case .limit(let limit, _):
+            guard limit == .zeroMQ || request.payloadBytes <= Self.maxDatagramBytes else { return nil }
+            return try await PacedFlow.measure(request) { try await flow(limit, $0) }
         case .stream: return nil
         }
     }
@@ -86,7 +90,7 @@ struct Contestant: Sendable {
                 ($0, try await $0.flow(request, run: 1))
             }
             return (result, cluster.droppedBySender, cluster.droppedByReceivers)
-        case .limit(let candidate): return (try await flow(candidate.limit, request), nil, nil)
+        case .limit(let limit, _): return (try await flow(limit, request), nil, nil)
         case .stream: return nil
         }
     }
@@ -105,8 +109,8 @@ struct Contestant: Sendable {
             return try await Cluster.with(candidate, hasKey: hasKey, count: 2) {
                 try await $0.roundTrips(payloadBytes: payloadBytes, seconds: seconds)
             }
-        case .limit(let candidate):
-            switch candidate.limit {
+        case .limit(let limit, _):
+            switch limit {
             case .datagrams:
                 // Without sealing, which is a matter of some microseconds.
                 guard payloadBytes <= Self.maxDatagramBytes, !hasKey else { return [] }
@@ -126,8 +130,8 @@ struct Contestant: Sendable {
             return try await Cluster.with(candidate, hasKey: hasKey, count: 2) {
                 try await $0.stream(chunkBytes: chunkBytes, seconds: seconds)
             }
-        case .limit(let candidate):
-            guard candidate.limit == .zeroMQ else { return nil }
+        case .limit(let limit, _):
+            guard limit == .zeroMQ else { return nil }
             let request = FlowRequest(
                 mode: .unicast, endpoints: 2, payloadBytes: chunkBytes, window: 64, seconds: seconds)
             let result = try await RawLimits.zeroMQ(request, isSealed: hasKey)

@@ -9,14 +9,16 @@ package struct TransportCandidate: Sendable {
         case zeroMQ
     }
 
-    package var name: String
-    package var limit: Limit
+    /// As the configuration calls it.
+    package var kind: String
+    /// `nil`: nothing in C does the same.
+    package var limit: Limit?
     /// Binds an endpoint to 127.0.0.1 and any port, with the cluster key or without. All that have it hold the same one.
     package var bind: @Sendable (_ hasKey: Bool) throws -> any Transport
 
-    package init(
-        name: String, limit: Limit, bind: @escaping @Sendable (_ hasKey: Bool) throws -> any Transport
-    ) {
-        (self.name, self.limit, self.bind) = (name, limit, bind)
+    /// With the limit that is known for transports of that kind.
+    package init(kind: String, bind: @escaping @Sendable (_ hasKey: Bool) throws -> any Transport) {
+        let limits: [String: Limit] = ["udp": .datagrams, "zmq": .zeroMQ]
+        (self.kind, self.limit, self.bind) = (kind, limits[kind], bind)
     }
 }

@@ -37,12 +37,9 @@ struct TransportsReport: Sendable {
 
     // MARK: Against the limits
 
-    /// Each transport and its limit.
+    /// Each transport that has a limit, and that.
     private var pairs: [(transport: Contestant, limit: Contestant)] {
-        contestants.compactMap { contestant in
-            guard case .transport(let candidate) = contestant.kind else { return nil }
-            return (contestant, Contestant(kind: .limit(of: candidate), hasKey: contestant.hasKey))
-        }
+        contestants.compactMap { contestant in contestant.limit.map { (contestant, $0) } }
     }
 
     private var ratios: BenchmarkReport.Table {

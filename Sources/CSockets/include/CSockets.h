@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/// What Swift cannot reach through Glibc: recvmmsg, sendmmsg and eventfd (they need _GNU_SOURCE), and the casts between
+/// What Swift cannot reach through Glibc: recvmmsg, sendmmsg, accept4 and eventfd (they need _GNU_SOURCE), and the casts between
 /// the members of the sockaddr family. Nothing here keeps state, allocates or blocks, except cs_wait.
 
 /// Most datagrams in one call of cs_receive or cs_send.
@@ -23,7 +23,8 @@ typedef struct cs_datagram {
 /// `receive_bytes` of receive buffer, by force where the process may. Returns the descriptor or -errno.
 int cs_bind_datagram(const uint8_t *host, uint8_t host_length, uint16_t port, int receive_bytes, uint16_t *bound_port);
 
-/// Opens, binds and listens on a non-blocking TCP socket with SO_REUSEADDR. Listening at once makes a second listener
+/// Opens, binds and listens on a non-blocking TCP socket with SO_REUSEADDR; `receive_bytes` is the receive buffer of what
+/// it accepts. Listening at once makes a second listener
 /// fail: two sockets with SO_REUSEADDR may both bind while neither listens. Returns the descriptor or -errno.
 int cs_listen_stream(const uint8_t *host, uint8_t host_length, uint16_t port, int receive_bytes, uint16_t *bound_port);
 
@@ -56,6 +57,9 @@ int cs_poller(void);
 /// Returns 0 or -errno.
 int cs_poller_add(int poller, int descriptor, uint64_t tag, int wants_write);
 
+/// Changes what is waited for. Returns 0 or -errno.
+int cs_poller_change(int poller, int descriptor, uint64_t tag, int wants_read, int wants_write);
+
 /// Takes `descriptor` out, which must still be open.
 void cs_poller_remove(int poller, int descriptor);
 
@@ -65,6 +69,16 @@ int cs_poller_wait(int poller, cs_ready *ready, int capacity, int64_t timeout_ns
 /// Begins to connect a non-blocking TCP socket, from the host `from` where its length is not 0. Returns the descriptor or
 /// -errno.
 int cs_connect_stream(const uint8_t *host, uint8_t host_length, uint16_t port, const uint8_t *from, uint8_t from_length);
+
+/// Accepts one connection that waits, non-blocking and without delay for small writes. Returns the descriptor or -errno;
+/// -EAGAIN when none waits.
+int cs_accept_stream(int listener);
+
+/// Has small writes go out at once.
+void cs_set_no_delay(int descriptor);
+
+/// Breaks a TCP connection on which sent bytes stay unacknowledged for so long (TCP_USER_TIMEOUT), or the peer's window shut.
+void cs_limit_unacknowledged(int descriptor, unsigned milliseconds);
 
 /// The address of the other side of a TCP connection. Returns the length of the host, 0 when there is none.
 int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port);

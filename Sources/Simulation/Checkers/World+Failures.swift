@@ -16,6 +16,7 @@ extension World {
     func noteFailure(of member: Member, by accuser: String, seenBy observer: Int) {
         stats.failures += 1
         guard let index = SimulatedNode.index(member.address), index < nodes.count else { return }
+        verdicts?.append(Verdict(at: now, observer: observer, member: index, hasFailed: true))
         let subject = nodes[index]
         if subject.process != nil { failedViews[FailedView(observer: observer, member: index)] = now }
         if neverPaused(subject) { stats.healthyFailures += 1 }
@@ -39,6 +40,9 @@ extension World {
     /// member that is well and in reach, if only by way of others. (Of two that were cut off the one's verdict, though old,
     /// is a suspicion for whoever gets its list of members later.)
     func noteSuspicion(of member: Member, by accuser: String, seenBy observer: Int) {
+        if let index = SimulatedNode.index(member.address), index < nodes.count {
+            verdicts?.append(Verdict(at: now, observer: observer, member: index, hasFailed: false))
+        }
         let faults = options.faults
         guard options.transport == .udp, faults.loss == 0, faults.tailRate == 0, faults.corruption == 0,
             accuser == nodes[observer].name, let index = SimulatedNode.index(member.address), index < nodes.count

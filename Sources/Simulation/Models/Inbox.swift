@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Transport
 
 /// Changes that have arrived and wait for the merge under way, bounded as a transport's queue is: the oldest go first.
@@ -6,7 +7,7 @@ struct Inbox: Sendable {
     static let maxBytes = 16 * 1024 * 1024
     private static let entryBytes = 64
 
-    private var arrivals = FIFO<Arrival>()
+    private var arrivals = Deque<Arrival>()
     private var bytes = 0
     private(set) var droppedCount = 0
 

@@ -156,7 +156,7 @@ package struct MemoryReplica: Sendable {
         var page: [EncodedRow] = []
         var bytes = 0
         for row in later {
-            bytes += RowCodec.encodedBytes(row.row)
+            bytes += row.bytes.count
             if !page.isEmpty && bytes > maxBytes { break }
             page.append(row)
         }

@@ -1,4 +1,5 @@
 internal import Cluster
+internal import DequeModule
 internal import Membership
 internal import Replication
 internal import Transport
@@ -61,7 +62,7 @@ final class SimulatedProcess {
     var core: NodeCore
     var transport: any TransportModel
     /// Inputs that wait while effects of an earlier one are carried out.
-    var inputs = FIFO<NodeCore.Input>()
+    var inputs = Deque<NodeCore.Input>()
     var isBusy = false
     /// Its exchanges: their numbers in the world, and which side it is.
     var exchanges: [ExchangeID: (number: Int, side: Int)] = [:]

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Cluster
 internal import Membership
 internal import Replication

@@ -42,6 +42,8 @@ package final class World {
     package internal(set) var ledger = Ledger()
     /// How writes spread, where it is measured.
     package internal(set) var spread: Spread?
+    /// What members have thought of each other, where it is noted.
+    package internal(set) var verdicts: [Verdict]?
     package internal(set) var violations: [Violation] = []
     package internal(set) var stats = WorldStats()
     var trace = Trace()

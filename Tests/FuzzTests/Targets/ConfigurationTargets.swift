@@ -1,6 +1,8 @@
 import Foundation
+import Keys
 
-@testable import App
+@testable import AutoClusterSync
+@testable import Executable
 
 extension FuzzTarget {
     static let configuration = [
@@ -29,14 +31,12 @@ extension FuzzTarget {
                 (0..<100).map { _ in
                     let count = random.bool() ? 32 : random.int(50)
                     return Array(
-                        Base64.encode((0..<count).map { _ in UInt8(truncatingIfNeeded: random.int(256)) }).utf8)
+                        Data((0..<count).map { _ in UInt8(truncatingIfNeeded: random.int(256)) })
+                            .base64EncodedString().utf8)
                 }
             },
             check: { input in
                 let text = String(decoding: input, as: UTF8.self)
-                if let bytes = Base64.decode(text) {
-                    try require(Base64.encode(bytes).isSame(as: text), "\(text) is another text for the same bytes")
-                }
                 if let key = ClusterKey(base64: text) {
                     try require(key.base64.isSame(as: text), "two texts for a key")
                 }
@@ -55,20 +55,22 @@ extension FuzzTarget {
             "log_level: info\n",
         ].map { Array($0.utf8) } + [[0xff], [0xed, 0xa0, 0x80]]
 
+    private static let transports = TransportRegistry(Main.transports)
+
     /// As a file is read: what is wrong is told in a bounded text, the rest makes settings.
     private static func checkConfiguration(_ input: [UInt8]) throws {
         let text = String(decoding: input, as: UTF8.self)
         let partial: PartialSettings
         do throws(ConfigurationError) {
-            partial = try PartialSettings(yaml: text, transports: Settings.transports)
+            partial = try PartialSettings(yaml: text, transports: transports)
         } catch {
             try require(!error.faults.isEmpty, "refused without a fault")
             let bytes = error.description.utf8.count
             try require(bytes <= 100 * input.count + 1_000, "\(bytes) bytes of faults for \(input.count)")
             return
         }
-        try require(partial.over(partial) == partial, "settings over themselves are others")
-        let settings = Settings(partial, hostName: "host")
+        try require(partial.overlaid(by: partial) == partial, "settings over themselves are others")
+        let settings = Settings(partial, transports: transports, hostName: "host")
         try require((1...128).contains(settings.nodeName.utf8.count), "the name \(settings.nodeName)")
     }
 

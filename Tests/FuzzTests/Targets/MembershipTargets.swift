@@ -3,6 +3,7 @@ import Transport
 
 extension FuzzTarget {
     static let membership = [
+        messagePack,
         FuzzTarget(
             name: "memberlist", samples: { random in (0..<300).map { _ in MemberlistCodec.encode(random.message()) } },
             check: checkDatagram),
@@ -67,7 +68,7 @@ extension FuzzTarget {
             if let message = try? MemberlistCodec.decode(bytes) {
                 effects += engine.receive(message, from: peer, at: now)
             } else if case .pushPull(let list)? = try? MemberlistCodec.decodeStream(bytes) {
-                effects += engine.merge(list, from: peer, weDialled: length % 2 == 0, at: now).effects
+                effects += engine.merge(list, from: peer, weDialled: length % 2 == 0, at: now)
             }
             for case .send(let message, _) in effects {
                 try require(MemberlistCodec.encode(message).count < 2_000, "\(message) is sent")

@@ -6,7 +6,7 @@ import NIOCore
 import Store
 import Transport
 
-@testable import App
+@testable import AutoClusterSync
 
 extension FuzzTarget {
     static let rest = [

@@ -13,7 +13,7 @@ extension FuzzTarget {
                 try require(row.isValid, "a row is read that is not valid")
                 try require(bytes == input[..<reader.position], "a row comes with other bytes")
                 try require(RowCodec.encode(row)[...] == bytes, "a row has two forms")
-                try require(RowCodec.encodedBytes(row) >= reader.position, "a row takes more than its bound")
+                try require(1 + row.maxBodyBytes >= reader.position, "a row takes more than its bound")
                 try require(row.merged(with: row) == row, "a row and itself make another")
             }),
         FuzzTarget(

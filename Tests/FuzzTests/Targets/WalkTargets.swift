@@ -119,7 +119,7 @@ extension RandomValues {
             if number == 1 { left = MemoryReplica(nodeID: NodeID(3)) }
             _ = left.merge(rows(upTo: 3))
             _ = right.merge(rows(upTo: 3))
-            let run = try WalkRun.run(&left, &right, responderNode: NodeID(2))
+            let run = try WalkPair.run(&left, &right, responderNode: NodeID(2))
             return [run.toInitiator, run.toResponder]
         }
     }

@@ -89,8 +89,13 @@ final class RunningNode: @unchecked Sendable {
         }
     }
 
-    /// Whether what was handed over before has gone to libzmq: the thread takes its orders in turn.
-    func flush() async { _ = await transport.counts() }
+    /// Waits until the thread has taken what was handed over before: what is handed over from here on is in another frame.
+    /// A list of peers is taken no later than a message that was handed over after it.
+    func flush() async {
+        await eventually("the thread takes what was handed over") {
+            Channel.allCases.allSatisfy { transport.stats[$0].sendQueue.messages == 0 }
+        }
+    }
 
     /// The next exchange that a peer opens.
     func accept(on channel: Channel = .replication) async throws -> any Exchange {

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Benchmarks
 internal import Foundation
+internal import Keys
+internal import Runtime
 
 /// How fast real nodes are, seen from outside.
 struct BenchClusterCommand: AsyncParsableCommand {
@@ -11,7 +13,8 @@ struct BenchClusterCommand: AsyncParsableCommand {
             in a new directory that is removed at the end.
             """, helpNames: CommandLineNames.help)
 
-    @Option(help: "udp, zmq, or both.") var transports = "udp,zmq"
+    @Option(help: "Kinds to measure, separated by commas.")
+    var transports = TransportRegistry.current.kinds.joined(separator: ",")
     @Flag(help: "With a cluster key.") var encrypted = false
     @Option(help: "Seconds for each rate. (default: 3, with --quick 1)") var seconds: Double?
     @Option(help: "Todos of the large sync; 0 leaves it out. (default: 1000000, with --quick 0)") var largeTodos: Int?
@@ -34,12 +37,12 @@ struct BenchClusterCommand: AsyncParsableCommand {
     }
 
     private func makeOptions() throws -> ClusterBenchmark.Options {
-        var options = ClusterBenchmark.Options()
-        options.transports = transports.split(separator: ",").map(String.init)
-        guard !options.transports.isEmpty, Set(options.transports).count == options.transports.count,
-            options.transports.allSatisfy(TransportRegistry.kinds.contains)
-        else { throw ValidationError("--transports: \(transports) is not a list of \(TransportRegistry.kinds)") }
-        if encrypted { options.key = ClusterKey.random().base64 }
+        let chosen = transports.split(separator: ",").map(String.init)
+        let kinds = TransportRegistry.current.kinds
+        guard !chosen.isEmpty, Set(chosen).count == chosen.count, chosen.allSatisfy(kinds.contains)
+        else { throw ValidationError("--transports: \(transports) is not a list of \(kinds)") }
+        var options = ClusterBenchmark.Options(transports: chosen)
+        if encrypted { options.key = try ClusterKey.random().base64 }
         options.secondsPerPoint = seconds ?? (quick ? 1 : 3)
         guard (0.1...600).contains(options.secondsPerPoint) else {
             throw ValidationError("--seconds must be 0.1 to 600")

@@ -1,13 +1,16 @@
 internal import ArgumentParser
 internal import Benchmarks
+internal import Keys
+internal import Membership
 internal import Reports
 internal import Transport
+internal import TransportKit
 
 /// Measures the transports against each other and against what C alone does.
 struct BenchTransportsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "transports",
-        abstract: "Messages and exchanges over UDP and ZeroMQ, in clear and with a key, beside the limits in C.",
+        abstract: "Messages and exchanges over every transport, in clear and with a key, beside the limits in C.",
         discussion: """
             Takes 3 to 4 minutes, with --quick less than one. Two endpoints and 200 bytes are always measured: they are \
             what is held against the limits.
@@ -27,7 +30,7 @@ struct BenchTransportsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try makePlan()
-        let candidates = Self.candidates
+        let candidates = try Self.candidates
         try await output.report { progress in
             try await TransportsBenchmark(plan, candidates, progress: progress)
                 .report(on: Machine(directory: ".", version: BuildInfo.version))
@@ -59,16 +62,16 @@ struct BenchTransportsCommand: AsyncParsableCommand {
         }
     }
 
-    /// All kinds that are built in, on loopback, with a key for all.
+    /// All that this program has, on loopback, with a key for all.
     private static var candidates: [TransportCandidate] {
-        let key = ClusterKey.random()
-        let limits: [String: TransportCandidate.Limit] = ["udp": .datagrams, "zmq": .zeroMQ]
-        return TransportRegistry.kinds.compactMap { kind in
-            limits[kind].map { limit in
-                TransportCandidate(name: kind, limit: limit) { hasKey in
-                    let loopback = PeerAddress(host: .v4(0x7f00_0001), port: 0)
-                    return try TransportRegistry.make(
-                        kind, TransportSettings(bindAddress: loopback, key: hasKey ? key : nil))
+        get throws {
+            let key = try ClusterKey.random()
+            return TransportRegistry.current.plugins.map { plugin in
+                TransportCandidate(kind: plugin.kind) { hasKey in
+                    try plugin.make(
+                        TransportSettings(
+                            bindAddress: PeerAddress(host: .v4(0x7f00_0001), port: 0), key: hasKey ? key : nil,
+                            membershipStreamEnd: MemberlistCodec.streamEnd))
                 }
             }
         }

@@ -9,8 +9,8 @@ struct SimulateCommand: AsyncParsableCommand {
               Three nodes, a minute of chaos, one seed.
           auto-cluster-sync simulate --seed 7 --watch
               The same, told line by line.
-          auto-cluster-sync simulate --nodes 50 --seed 7 --minutes 10 --faults cuts --transport zmq
-              Fifty nodes over the model of ZeroMQ, ten minutes of cut networks.
+          auto-cluster-sync simulate --nodes 50 --seed 7 --minutes 10 --faults cuts --transport \(transports.last ?? "")
+              Fifty nodes over the model of that transport, ten minutes of cut networks.
           auto-cluster-sync simulate --seeds 1..1000 --nodes 3..9
               A thousand runs over all cores, each with a number of nodes that follows from its seed.
           auto-cluster-sync simulate --seeds 1..50 --without walks
@@ -47,9 +47,14 @@ struct SimulateCommand: AsyncParsableCommand {
         return mechanisms
     }
 
+    /// The transports that have a model.
+    static let transports = TransportKind.allCases.map(\.rawValue)
+    static let transportHelp: ArgumentHelp = "The transport that is modelled: \(transports.joined(separator: " or "))."
+
     static func transport(_ name: String) throws -> TransportKind {
         guard let kind = TransportKind(rawValue: name) else {
-            throw ValidationError("--transport: there is no \(name); it can be udp or zmq")
+            throw ValidationError(
+                "--transport: there is no \(name); it can be \(transports.joined(separator: " or "))")
         }
         return kind
     }

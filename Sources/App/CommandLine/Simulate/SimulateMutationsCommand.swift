@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Reports
+internal import Runtime
 internal import Simulation
 
 /// Switches mechanisms off, one at a time.
@@ -15,7 +16,7 @@ struct SimulateMutationsCommand: AsyncParsableCommand {
     func run() async throws {
         let range = try SimulateRunCommand.range(seeds)
         let scenes = MutationCheck.scenes
-        let findings = try await OwnThread.run {
+        let findings = try await Blocking.run {
             let progress = TerminalProgress(total: scenes.count)
             defer { progress.clear() }
             return scenes.enumerated().map { index, scene in

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Reports
+internal import Runtime
 internal import Simulation
 internal import Transport
 
@@ -19,7 +20,7 @@ struct SimulatePausesCommand: AsyncParsableCommand {
     @Option(help: "Seconds of each pause.") var pause = 5.0
     @Option(help: "Pauses of each of these nodes in a minute.") var rate = 1.0
     @Option(help: "Share of packets that is lost.") var loss = 0.0
-    @Option(help: "udp or zmq.") var transport = "udp"
+    @Option(help: SimulateCommand.transportHelp) var transport = SimulateCommand.transports[0]
     @Option(help: "The seed from which everything follows.") var seed: UInt64 = 1
 
     func run() async throws {
@@ -39,7 +40,7 @@ struct SimulatePausesCommand: AsyncParsableCommand {
         (options.pausedShare, options.pausesPerMinute, options.loss, options.seed) = (share, rate, loss, seed)
         options.pauseTime = .milliseconds(Int64(pause * 1_000))
         options.transport = try SimulateCommand.transport(transport)
-        let findings = try await OwnThread.run { [options] in
+        let findings = try await Blocking.run { [options] in
             var plain = options
             plain.without = [.lifeguard]
             return [("on", PauseStudy.finding(options)), ("off", PauseStudy.finding(plain))]

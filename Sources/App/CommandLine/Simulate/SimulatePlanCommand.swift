@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Runtime
 internal import Simulation
 
 /// What clusters of several sizes would do.
@@ -15,7 +16,7 @@ struct SimulatePlanCommand: AsyncParsableCommand {
             """, helpNames: CommandLineNames.help)
 
     @Option(help: "Numbers of nodes.") var nodes = "10,100,1000"
-    @Option(help: "udp or zmq.") var transport = "udp"
+    @Option(help: SimulateCommand.transportHelp) var transport = SimulateCommand.transports[0]
     @Option(help: "Seconds of virtual time for each.") var seconds = 60
     @Option(help: "Share of packets that is lost.") var loss = 0.01
     @Option(help: "Writes a second, of all clients together.") var writes = 20.0
@@ -40,7 +41,7 @@ struct SimulatePlanCommand: AsyncParsableCommand {
         options.without = try SimulateCommand.mechanisms(without)
         let json = try OutputFile(json, option: "json")
         let svg = try OutputFile(svg, option: "svg")
-        let findings = try await OwnThread.run { [options] in
+        let findings = try await Blocking.run { [options] in
             let progress = TerminalProgress(total: counts.count)
             defer { progress.clear() }
             return counts.enumerated().map { index, count in

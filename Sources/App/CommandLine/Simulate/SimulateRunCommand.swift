@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Reports
+internal import Runtime
 internal import Simulation
 internal import Transport
 
@@ -21,7 +22,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
             Self.rateHelp,
             valueName: "fault=rate")
     ) var rate: [String] = []
-    @Option(help: "udp or zmq.") var transport = "udp"
+    @Option(help: SimulateCommand.transportHelp) var transport = SimulateCommand.transports[0]
     @Option(help: "Writes a second, of all clients together.") var writes = 20.0
     @Option(
         help: ArgumentHelp(
@@ -42,13 +43,13 @@ struct SimulateRunCommand: AsyncParsableCommand {
         if watch {
             guard range.count == 1 else { throw ValidationError("--watch takes one seed") }
             let single = Self.plan(plan, nodeRange, seed: range.lowerBound)
-            let result = try await OwnThread.run { Run.result(of: single, seed: range.lowerBound) { print($0) } }
+            let result = try await Blocking.run { Run.result(of: single, seed: range.lowerBound) { print($0) } }
             print(Self.describe(result))
             guard !result.violations.isEmpty else { return }
             print("again: auto-cluster-sync simulate \(replayArguments(seed: result.seed))")
             throw ExitCode(1)
         }
-        let summary = try await OwnThread.run {
+        let summary = try await Blocking.run {
             var summary = Summary()
             let progress = TerminalProgress(total: range.count)
             Campaign.run(

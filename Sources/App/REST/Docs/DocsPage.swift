@@ -1,4 +1,5 @@
 internal import CSodium
+internal import Foundation
 internal import NIOCore
 
 /// The reference of the API as one page of HTML. Style, script and the document that it shows are in it, so that a
@@ -47,7 +48,7 @@ struct DocsPage: Sendable {
     }
 
     /// By which a content security policy allows this text, CSP Level 3 §2.3.1.
-    private static func source(_ text: [UInt8]) -> String { "sha256-\(Base64.encode(sha256(text)))" }
+    private static func source(_ text: [UInt8]) -> String { "sha256-\(Data(sha256(text)).base64EncodedString())" }
 
     private static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         var hash = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))

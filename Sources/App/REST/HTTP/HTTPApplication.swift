@@ -7,6 +7,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import Runtime
 internal import ServiceLifecycle
 
 /// The REST API at an address.
@@ -25,7 +26,7 @@ internal import ServiceLifecycle
 func makeHTTPApplication(
     host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
     status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
-    limits: HTTPLimits = HTTPLimits(), tls: Current<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
+    limits: HTTPLimits = HTTPLimits(), tls: LockedBox<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
     metrics factory: (any MetricsFactory)? = nil, logger: Logger,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
@@ -51,7 +52,7 @@ struct HTTPApplication: Service {
     let host: String
     let port: UInt16
     let limits: HTTPLimits
-    let tls: Current<NIOSSLContext>?
+    let tls: LockedBox<NIOSSLContext>?
     let responder: RESTResponder
     let unsent: UnsentBytes
     let metrics: HTTPMetrics?

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import Membership
 internal import NIOCore
 
 extension Schema {
@@ -15,7 +16,7 @@ extension Schema {
         [
             .required("name", string().example(.string("node-1"))),
             .required("addr", string().noted("Where its transport listens.").example(.string("127.0.0.1:7946"))),
-            .required("status", string(values: NodeStatus.Member.Status.allCases.map(\.rawValue))),
+            .required("status", string(values: MemberStatus.allCases.map(\.rawValue))),
             .optional(
                 "http", string().noted("Where its REST API listens.").example(.string("http://127.0.0.1:8080"))),
             .optional("last_seen", string(format: "date-time").example(.string("2026-01-02T03:04:05.678Z"))),
@@ -34,7 +35,7 @@ extension Schema {
                 "synced",
                 boolean.noted("Whether the first synchronisation was finished.").example(.boolean(true))),
             .required("cluster_mode", boolean.example(.boolean(true))),
-            .optional("transport", string().example(.string("udp"))),
+            .optional("transport", string().noted("What `node.transport.kind` says; not of a node that stands alone.")),
             .required("member_count", integer(0...Int64.max).example(.number("1"))),
             .required("members", array(of: member).noted("With this node itself.")),
             .required("todo_count", integer(0...Int64.max).example(.number("42"))),

@@ -1,14 +1,12 @@
+internal import Membership
+
 /// What `/health/info` tells of a node.
 struct NodeStatus: Sendable, Equatable {
     struct Member: Sendable, Equatable {
-        enum Status: String, Sendable, CaseIterable {
-            case alive, suspect, leaving, left, failed
-        }
-
         var name: String
         /// Where its transport listens, `host:port`.
         var address: String
-        var status: Status
+        var status: MemberStatus
         /// Where its REST API listens, if it said so.
         var http: String?
         /// When it was last heard from, since 1970 in UTC; `nil` for the node itself, and when it never was.
@@ -23,7 +21,7 @@ struct NodeStatus: Sendable, Equatable {
     /// `false` also for a node that opened without having finished its first synchronisation.
     var isSynced: Bool
     var isClusterMode: Bool
-    /// `udp`, `zmq`; `nil` for a node that stands alone.
+    /// The kind; `nil` for a node that stands alone.
     var transport: String?
     /// With the node itself.
     var members: [Member]

@@ -1,13 +1,14 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Keys
+internal import Runtime
 
 /// The tokens of which a client has to show one (RFC 6750), as they are now.
 final class AccessTokens: Sendable {
-    private let secrets: Current<SecretSet>
+    private let secrets: LockedBox<SecretSet>
 
     init(_ tokens: [AccessToken]) throws {
-        secrets = Current(try SecretSet(tokens.map(\.bytes)))
+        secrets = LockedBox(try SecretSet(tokens.map(\.bytes)))
     }
 
     /// For requests that come after this.

@@ -6,6 +6,7 @@ internal import NIOHTTPTypes
 internal import NIOHTTPTypesHTTP2
 internal import NIOSSL
 internal import NIOTLS
+internal import Runtime
 
 /// HTTP/1.1 and HTTP/2 over TLS, whichever of them the client prefers (ALPN, RFC 7301).
 ///
@@ -25,7 +26,7 @@ struct SecureChannel: ServerChildChannel {
     }
 
     /// For new connections; an old one keeps what it began with.
-    let context: Current<NIOSSLContext>
+    let context: LockedBox<NIOSSLContext>
     let limits: HTTPLimits
     let unsent: UnsentBytes
     let http1: HTTP1Channel

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOSSL
+internal import Runtime
 
 /// Makes what a server needs for TLS of the files that the configuration names.
 enum TLSContext {
@@ -65,24 +66,5 @@ enum TLSContext {
             throw UnusableFile(key: key, path: path, reason: "it holds no private key in PEM, or a damaged one")
         }
         return (privateKey, file.isReadableByAll)
-    }
-}
-
-/// A file that the configuration names and that is of no use: one sentence for the operator. It shows nothing of what is
-/// in the file.
-struct UnusableFile: Error, Equatable, CustomStringConvertible {
-    /// That names the file: `node.http.tls.cert`.
-    var key: String
-    var path: String
-    var reason: String
-
-    var description: String { "\(key): cannot use \(path): \(reason)" }
-
-    static func read(_ path: String, key: String, maximumBytes: Int) throws(Self) -> SmallFile {
-        do throws(SmallFile.Failure) {
-            return try SmallFile(path, maximumBytes: maximumBytes)
-        } catch {
-            throw Self(key: key, path: path, reason: error.description)
-        }
     }
 }

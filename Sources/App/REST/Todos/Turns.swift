@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import class Foundation.NSLock
 internal import Transport
 
@@ -8,7 +9,7 @@ final class Turns: @unchecked Sendable {
     private let lock = NSLock()
     private let maximumWaiting: Int
     private var free: Int
-    private var waiting = FIFO<CheckedContinuation<Bool, Never>>()
+    private var waiting = Deque<CheckedContinuation<Bool, Never>>()
 
     init(_ count: Int, maximumWaiting: Int) {
         free = count

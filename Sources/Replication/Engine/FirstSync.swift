@@ -1,0 +1,142 @@
+internal import Transport
+
+/// The first sync: walks until one with a synced donor is finished.
+///
+/// No walk begins before a heartbeat was heard from every peer, or for `donorWait`. A heartbeat shows that a peer's
+/// broadcasts reach this node; what a peer commits after a donor's snapshot and before that would come neither way, and
+/// leave no hole, since its stream is followed from its first heartbeat on.
+struct FirstSync: Hashable, Sendable {
+    private static let donorRetry: Duration = .milliseconds(200)
+
+    private let startedAt: EngineInstant
+    private var lastProgress: EngineInstant
+    private var donor: NodeID?
+    /// Somebody to sync from was there. Should all be gone, what they had may be missing here.
+    private var hasSeenPeers = false
+    /// Walked with, but not synced themselves.
+    private var unsyncedDonors: Set<NodeID> = []
+    /// Somebody went before this node had walked with them: what they had may be missing here.
+    private var hasMissedPeers = false
+    /// Donors had rows that are ahead of this node's clock.
+    private var hasMissedRows = false
+    /// Donors that failed or were busy, and when to try them again.
+    private var retryAt: [NodeID: EngineInstant] = [:]
+
+    /// What to do now.
+    enum Step: Hashable {
+        case wait
+        case open(isSynced: Bool)
+        case walk(ReplicationPeer)
+    }
+
+    init(at now: EngineInstant) {
+        startedAt = now
+        lastProgress = now
+    }
+
+    /// What a peer sent until now may be missing from what a donor brings.
+    var hasWalkBegun: Bool { donor != nil || !unsyncedDonors.isEmpty }
+
+    /// When `advance` has work at the latest.
+    func deadline(_ table: PeerTable, _ configuration: ReplicationConfiguration) -> EngineInstant {
+        let deadline = lastProgress + configuration.syncTimeout
+        guard donor == nil else { return deadline }
+        if table.isEmpty {
+            return hasSeenPeers ? deadline : min(deadline, startedAt + configuration.donorWait)
+        }
+        if hasLookedEnough(table, configuration) {
+            return min(deadline, Self.concludesAt(table, configuration) ?? .zero)
+        }
+        let retry = untried(table).map { retryAt[$0.nodeID] ?? .zero }.min() ?? .zero
+        return min(deadline, max(retry, Self.listensUntil(table, configuration) ?? .zero))
+    }
+
+    /// Chooses a donor, or ends the first sync.
+    mutating func advance(
+        _ table: PeerTable, _ configuration: ReplicationConfiguration, using generator: inout SeededGenerator,
+        at now: EngineInstant
+    ) -> Step {
+        if now >= lastProgress + configuration.syncTimeout { return .open(isSynced: false) }
+        guard donor == nil else { return .wait }
+        if table.isEmpty {
+            guard !hasSeenPeers, now >= startedAt + configuration.donorWait else { return .wait }
+            return .open(isSynced: false)
+        }
+        hasSeenPeers = true
+        if hasLookedEnough(table, configuration) {
+            if let end = Self.concludesAt(table, configuration), now < end { return .wait }
+            let isWhole = untried(table).isEmpty && table.areComplete && !hasMissedPeers
+            return .open(isSynced: isWhole && !hasMissedRows)
+        }
+        if let end = Self.listensUntil(table, configuration), now < end { return .wait }
+        let free = untried(table).filter { (retryAt[$0.nodeID] ?? .zero) <= now && !table.isWalking($0.nodeID) }
+        let heard = free.filter { table.state($0.nodeID).report.isHeard }
+        let synced = heard.filter { table.state($0.nodeID).report.isSynced }
+        let best = !synced.isEmpty ? synced : !heard.isEmpty ? heard : free
+        guard let chosen = best.randomElement(using: &generator) else { return .wait }
+        donor = chosen.nodeID
+        return .walk(chosen)
+    }
+
+    /// A walk has merged or skipped rows: it is alive.
+    mutating func noteProgress(with node: NodeID, at now: EngineInstant) { if donor == node { lastProgress = now } }
+
+    /// What the good end of a walk means.
+    enum WalkEnd: Hashable {
+        /// It was not the donor's.
+        case nothing
+        /// The donor was not synced: `advance` looks for another.
+        case goesOn
+        case open(isSynced: Bool)
+    }
+
+    mutating func walkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> WalkEnd {
+        guard donor == node else { return .nothing }
+        // Rows that are ahead of this node's clock are not here yet.
+        if outcome.isPeerSynced { return .open(isSynced: outcome.aheadCount == 0) }
+        donor = nil
+        lastProgress = now
+        unsyncedDonors.insert(node)
+        hasMissedRows = hasMissedRows || outcome.aheadCount > 0
+        return .goesOn
+    }
+
+    mutating func walkFailed(with node: NodeID, at now: EngineInstant) {
+        guard donor == node else { return }
+        donor = nil
+        retryAt[node] = now + Self.donorRetry
+    }
+
+    /// A donor that was not synced itself is by now: a walk with it ends the first sync.
+    mutating func donorRecovered(_ node: NodeID) { unsyncedDonors.remove(node) }
+
+    /// Members are gone. Those that this node has not walked with may have had what nobody else has.
+    mutating func lost(_ gone: Set<NodeID>) { if !gone.isSubset(of: unsyncedDonors) { hasMissedPeers = true } }
+
+    private func untried(_ table: PeerTable) -> [ReplicationPeer] {
+        table.peers.filter { !unsyncedDonors.contains($0.nodeID) }
+    }
+
+    /// Everybody is starting: all that there is has been looked at.
+    private func hasLookedEnough(_ table: PeerTable, _ configuration: ReplicationConfiguration) -> Bool {
+        unsyncedDonors.count >= configuration.maxUnsyncedDonors || untried(table).isEmpty
+    }
+
+    /// Until when the choice of a donor waits for peers that were not heard yet; `nil` when all were.
+    private static func listensUntil(
+        _ table: PeerTable, _ configuration: ReplicationConfiguration
+    ) -> EngineInstant? {
+        guard let since = table.since, table.peers.contains(where: { !table.state($0.nodeID).report.isHeard })
+        else { return nil }
+        return since + configuration.donorWait
+    }
+
+    /// Until when a start that found nobody synced waits for members that were heard of and may be; `nil` when there are
+    /// none. Bounded, since anybody can invent members.
+    private static func concludesAt(
+        _ table: PeerTable, _ configuration: ReplicationConfiguration
+    ) -> EngineInstant? {
+        guard let since = table.since, !table.areComplete else { return nil }
+        return since + configuration.hearsayWait
+    }
+}

@@ -1,0 +1,97 @@
+package import Transport
+
+/// Walks that this node leads: when they begin, and what their end means.
+extension ReplicationEngine {
+    /// The walk that `.walk` asked for ended well.
+    package mutating func walkFinished(
+        with node: NodeID, _ outcome: WalkOutcome, summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
+        guard let walk = table.walkEnded(with: node) else { return [] }
+        if outcome.isProductive { stats.productiveWalks += 1 }
+        stats.walkRoundTrips += outcome.roundTrips
+        streams.update(node) { $0.walkEnded(walk) }
+        count(outcome)
+        table.update(node) {
+            $0.report.walkEnded(isComplete: outcome.aheadCount == 0)
+            $0.plan.noteEnd(isProductive: outcome.isProductive, configuration, at: now)
+        }
+        var effects: [Effect] = []
+        if let peer = table[node] { effects.append(.emit(.walkFinished(peer, outcome))) }
+        if outcome.aheadCount > 0, let furthest = outcome.furthestAhead {
+            effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
+        }
+        effects += syncWalkFinished(with: node, outcome, summary, at: now)
+        noteGap(node, at: now)
+        return effects
+    }
+
+    /// A walk that a peer led with this node ended well.
+    package mutating func walkServed(_ outcome: WalkOutcome) {
+        stats.servedWalks += 1
+        count(outcome)
+    }
+
+    /// The walk that `.walk` asked for did not come about or broke. What it merged stays.
+    package mutating func walkFailed(with node: NodeID, _ error: WalkError, at now: EngineInstant) -> [Effect] {
+        guard table.walkEnded(with: node) != nil else { return [] }
+        stats.failedWalks += 1
+        if error == .unknownRecord { stats.unknownRecords += 1 }
+        table.update(node) { $0.plan.noteEnd(isProductive: false, configuration, at: now) }
+        readiness.update { $0.walkFailed(with: node, at: now) }
+        noteGap(node, at: now)
+        return table[node].map { [.emit(.walkFailed($0, error))] } ?? []
+    }
+
+    private mutating func count(_ outcome: WalkOutcome) {
+        stats.mergedRows += outcome.mergedCount
+        stats.aheadRows += outcome.aheadCount
+        stats.walkRowsSent += outcome.sentCount
+        stats.walkRowsReceived += outcome.receivedCount
+    }
+
+    /// Asks for a walk after a random delay.
+    mutating func wantWalk(with node: NodeID, notBefore: EngineInstant, at now: EngineInstant) {
+        guard isReady, !table.isWalking(node), table.has(node), table.state(node).plan.due == nil else { return }
+        let instant = max(now + generator.duration(in: configuration.walkJitter), notBefore)
+        table.update(node) { $0.plan.want(at: instant) }
+        table.setTimer(node, at: instant)
+    }
+
+    /// Pulls and walks that are due.
+    mutating func advancePeers(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {
+        var effects: [Effect] = []
+        for node in table.takeTimers(at: now) {
+            if let since = streams[node]?.gapSince, let pull = advanceGap(node, since: since, at: now) {
+                effects.append(pull)
+            }
+            guard let instant = table.state(node).plan.due else { continue }
+            if instant > now {
+                table.setTimer(node, at: instant)
+            } else if let walk = beginDueWalk(with: node, summary, at: now) {
+                effects.append(walk)
+            }
+        }
+        return effects
+    }
+
+    private mutating func beginDueWalk(
+        with node: NodeID, _ summary: TreeSummary, at now: EngineInstant
+    ) -> Effect? {
+        guard table.walkCount < configuration.maxWalks else {
+            let later = now + configuration.walkJitter.upperBound
+            table.update(node) { $0.plan.want(at: later) }
+            table.setTimer(node, at: later)
+            return nil
+        }
+        table.update(node) { $0.plan.settle() }
+        let isNeeded = table.state(node).report.summary != summary || streams[node]?.window.hasGap == true
+        guard isNeeded, let peer = table[node] else { return nil }
+        return beginWalk(with: peer)
+    }
+
+    mutating func beginWalk(with peer: ReplicationPeer) -> Effect {
+        stats.startedWalks += 1
+        table.walkBegan(with: peer.nodeID, WalkUnderWay(of: streams[peer.nodeID]))
+        return .walk(peer)
+    }
+}

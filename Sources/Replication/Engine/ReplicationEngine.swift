@@ -1,0 +1,120 @@
+package import Transport
+
+/// Brings every write to every replica: eager broadcast of what is committed here, merging of what arrives, and walks of
+/// the hash tree where something was lost.
+///
+/// A plain value without I/O: feed it inputs and the time, carry out the effects it returns, and call `advance(to:)` no
+/// later than `nextDeadline`. `summary`, where it is asked for, is the root and count of the store as of now. Same seed
+/// and inputs, same effects.
+package struct ReplicationEngine: Sendable {
+    package enum Effect: Hashable, Sendable {
+        case broadcast([UInt8], BroadcastOptions)
+        /// Best effort, to one peer.
+        case send([UInt8], to: PeerAddress)
+        /// Too large to broadcast: send it as the only message of an exchange with each of these peers.
+        case push([UInt8], to: [PeerAddress])
+        /// Merge the rows, then call `merged` or `mergeFailed` with the token.
+        case merge(MergeToken, [EncodedRow])
+        /// Lead a walk with this peer, then call `walkFinished` or `walkFailed`.
+        case walk(ReplicationPeer)
+        case emit(ReplicationEvent)
+    }
+
+    package struct MergeToken: Hashable, Sendable { let number: UInt64 }
+
+    package internal(set) var stats = ReplicationStats()
+    let configuration: ReplicationConfiguration
+    var generator: SeededGenerator
+    var own: OwnStream
+    var table = PeerTable()
+    var streams: Streams
+    var merges = MergeLedger()
+    var readiness = Readiness()
+
+    /// `start` must be greater at each start of this node: a reading of its hybrid clock.
+    package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
+        self.configuration = configuration
+        generator = SeededGenerator(seed: seed)
+        own = OwnStream(StreamID(origin: nodeID, start: start), configuration)
+        streams = Streams(limit: configuration.maxStreams)
+    }
+
+    /// Sorted by node id.
+    package var peers: [ReplicationPeer] { table.peers }
+
+    /// Whether clients may be answered.
+    package var isReady: Bool { readiness.isReady }
+
+    /// Everything that a synced donor had committed is here.
+    package var isSynced: Bool { readiness.isSynced }
+
+    /// Peers whose streams have holes now. Nobody closes those of one that is gone; they count again when it is back.
+    package var openGapCount: Int { peers.count { streams[$0.nodeID]?.gapSince != nil } }
+
+    /// How full everything is that others can fill.
+    package var occupancy: [Occupancy] {
+        [
+            Occupancy("streams", streams.count, limit: configuration.maxStreams),
+            Occupancy("numbers beyond holes", streams.maxPendingCount, limit: StreamWindow.maxPending),
+            Occupancy("states of peers", table.stateCount, limit: table.count + configuration.maxWalks + 1),
+            Occupancy("peers with something due", table.timerCount, limit: table.count),
+            Occupancy("streams that moved", streams.movedCount, limit: configuration.maxStreams),
+            Occupancy("walks led", table.walkCount, limit: configuration.maxWalks + 1),
+            Occupancy("bytes of recent changes", own.recentBytes, limit: configuration.maxRecentBytes),
+        ]
+    }
+
+    /// Earliest instant at which `advance(to:)` has work.
+    package var nextDeadline: EngineInstant {
+        var earliest = own.nextHeartbeat
+        if let sync = readiness.sync { earliest = min(earliest, sync.deadline(table, configuration)) }
+        if let timer = table.earliestTimer { earliest = min(earliest, timer) }
+        return earliest
+    }
+
+    /// Does what is due. `now` never decreases between calls.
+    package mutating func advance(to now: EngineInstant, summary: TreeSummary) -> [Effect] {
+        var effects: [Effect] = []
+        if now >= own.nextHeartbeat { effects.append(heartbeat(summary, at: now)) }
+        effects += advanceSync(summary, at: now)
+        effects += advancePeers(summary, at: now)
+        return effects
+    }
+
+    /// The replicating members as membership knows them now, without this node. `areComplete`: nobody was heard of whom
+    /// membership is still asking.
+    package mutating func setPeers(
+        _ newPeers: [ReplicationPeer], areComplete: Bool = true, summary: TreeSummary, at now: EngineInstant
+    ) -> [Effect] {
+        let change = table.replace(with: newPeers, own: own.id.origin, areComplete: areComplete, at: now)
+        var effects: [Effect] = change.copies.map { .emit(.sameNode($0)) }
+        effects += change.unspeakable.map { .emit(.noCommonVersion($0)) }
+        readiness.update { $0.lost(change.gone) }
+        for node in change.newcomers { noteGap(node, at: now) }
+        // A newcomer learns our head and root at once rather than at the next tick.
+        if !change.newcomers.isEmpty { effects.append(heartbeat(summary, at: now)) }
+        return effects + advanceSync(summary, at: now)
+    }
+
+    /// The transport says that a peer gets our broadcasts from now on: it missed the earlier heartbeats.
+    package mutating func peerConnected(at now: EngineInstant) -> [Effect] {
+        own.hastenHeartbeat(to: now + configuration.connectHeartbeatDelay)
+        return []
+    }
+
+    /// How far each peer is from this node, for `/health/info`; sorted by node id.
+    package func peerStatus(at now: EngineInstant) -> [PeerReplicationStatus] {
+        peers.map { PeerReplicationStatus(nodeID: $0.nodeID, lag: lag(of: $0.nodeID, at: now)) }
+    }
+
+    /// Roots differ for moments whenever somebody writes; only beyond this do they show that something is missing.
+    private static let usualDifference: Duration = .seconds(10)
+
+    private func lag(of node: NodeID, at now: EngineInstant) -> Duration? {
+        let report = table.state(node).report
+        guard report.isHeard else { return nil }
+        if let since = streams[node]?.gapSince { return now - since }
+        guard let since = report.differsSince, now - since > Self.usualDifference else { return .zero }
+        return now - since
+    }
+}

@@ -1,0 +1,77 @@
+internal import Transport
+
+/// The streams of others that are followed, the oldest forgotten where there are too many, and which of them moved lately.
+///
+/// A stream outlives its origin's membership: who comes back goes on where it was.
+struct Streams: Sendable {
+    private let limit: Int
+    private var followed: [NodeID: FollowedStream] = [:]
+    /// Origins in the order in which they were first seen.
+    private var order: [NodeID] = []
+    /// Streams that an epidemic moved, and when: heartbeats tell their heads.
+    private var moved: [NodeID: EngineInstant] = [:]
+
+    init(limit: Int) { self.limit = limit }
+
+    var count: Int { followed.count }
+    var movedCount: Int { moved.count }
+    /// Of all streams, the most numbers beyond a hole.
+    var maxPendingCount: Int { followed.values.reduce(0) { max($0, $1.window.pendingCount) } }
+
+    subscript(origin: NodeID) -> FollowedStream? { followed[origin] }
+
+    /// Changes a stream where it is; `nil` when it is not followed.
+    @discardableResult
+    mutating func update<Result>(_ origin: NodeID, _ body: (inout FollowedStream) -> Result) -> Result? {
+        guard let index = followed.index(forKey: origin) else { return nil }
+        return body(&followed.values[index])
+    }
+
+    /// Whether that number of this start has arrived, or is known by a walk.
+    func has(_ sequence: UInt64, of id: StreamID) -> Bool {
+        followed[id.origin].map { $0.start == id.start && $0.window.has(sequence) } ?? false
+    }
+
+    /// Whether a later start of the origin is followed.
+    func isOfEarlierStart(_ id: StreamID) -> Bool { followed[id.origin].map { $0.start > id.start } ?? false }
+
+    /// Makes sure that the stream is followed. One not seen before is followed from `head` on, a later start of one that
+    /// was from its beginning.
+    mutating func open(_ id: StreamID, head: UInt64) {
+        var head = head
+        if let known = followed[id.origin] {
+            guard id.start > known.start else { return }
+            head = 0
+        } else {
+            order.append(id.origin)
+            if order.count > limit { followed[order.removeFirst()] = nil }
+        }
+        followed[id.origin] = FollowedStream(start: id.start, window: StreamWindow(head: head))
+    }
+
+    /// Follows the stream anew, as its origin tells of it; something may have been lost.
+    mutating func reopen(_ id: StreamID, head: UInt64) {
+        var window = StreamWindow(head: head)
+        window.noteLost()
+        followed[id.origin] = FollowedStream(start: id.start, window: window)
+    }
+
+    // MARK: Heads
+
+    mutating func noteMoved(_ origin: NodeID, at now: EngineInstant) { moved[origin] = now }
+
+    /// Heads of the streams that moved within `interval`, or of `limit` of them by lot.
+    mutating func movedHeads(
+        within interval: Duration, limit: Int, using generator: inout SeededGenerator, at now: EngineInstant
+    ) -> [ReplicationMessage.StreamHead] {
+        guard !moved.isEmpty else { return [] }
+        moved = moved.filter { now - $0.value < interval && followed[$0.key] != nil }
+        var origins = moved.keys.sorted()
+        if origins.count > limit { origins.shuffle(using: &generator) }
+        return origins.prefix(limit).compactMap { origin in
+            followed[origin].map { stream in
+                .init(stream: StreamID(origin: origin, start: stream.start), head: stream.window.head)
+            }
+        }
+    }
+}

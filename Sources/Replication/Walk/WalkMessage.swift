@@ -1,0 +1,236 @@
+package import Transport
+
+/// Messages of a walk: the exchange in which two replicas find and repair where they differ. Integers are big-endian.
+///
+///     open      u8 1, lowest version u8, highest version u8, node u64, root u128, count u64, 256 x u64 sums if count > 0
+///     sums      u8 2, then per differing top: top u8, 256 x u64
+///     digests   u8 3, then per bucket: bucket u16, count u32, count x (key hash u64, row hash u64)
+///     rows      u8 4, rows to the end
+///     wants     u8 5, then per bucket: bucket u16, count u32, count x key hash u64
+///     finish    u8 6
+///     done      u8 7, flags u8 (bit 0 the donor is synced)
+///     refusal   u8 8, reason u8
+///     push      u8 9, flags u8 (bit 0 reached everyone), sender u64, a changes message
+///
+/// The initiator opens. Equal roots: done. An empty initiator gets all rows in key order, then done. Otherwise the donor
+/// sends sums for every top that differs, ended by an empty sums message; then, until the initiator finishes: digests
+/// from it, rows and one wants message from the donor, and the wanted rows from it, ended by an empty rows message. A
+/// push is no walk: changes that are too large to be broadcast, from a peer that waits for done.
+package enum WalkMessage: Hashable, Sendable {
+    case open(Open)
+    case sums([TopSums])
+    case digests([BucketDigests])
+    case rows([EncodedRow])
+    case wants([BucketWant])
+    case finish
+    case done(isSynced: Bool)
+    case refusal(Refusal)
+    case push(Push)
+
+    package struct Open: Hashable, Sendable {
+        package var lowestVersion: UInt8
+        package var highestVersion: UInt8
+        package var node: NodeID
+        package var summary: TreeSummary
+        /// Empty for an empty replica.
+        package var topSums: [UInt64]
+    }
+
+    package struct TopSums: Hashable, Sendable {
+        package var top: UInt8
+        package var sums: [UInt64]
+    }
+
+    package struct Push: Hashable, Sendable {
+        package var reachedEveryone: Bool
+        package var sender: NodeID
+        package var changes: [UInt8]
+
+        package init(reachedEveryone: Bool, sender: NodeID, changes: [UInt8]) {
+            self.reachedEveryone = reachedEveryone
+            self.sender = sender
+            self.changes = changes
+        }
+    }
+
+    package enum Refusal: UInt8, Hashable, Sendable {
+        /// Too many walks at once: try again soon, or another donor.
+        case busy = 1
+        case otherVersion = 2
+        /// The two nodes have the same id: one database was copied.
+        case sameNode = 3
+    }
+
+    package enum Failure: Error, Hashable, Sendable {
+        case malformed
+        /// Rows of a kind that is not known here.
+        case unknownRecord
+    }
+
+    /// The versions of this protocol that this node speaks.
+    package static let versions: ClosedRange<UInt8> = 1...1
+    /// Rows and digests are sent in messages of about this size.
+    package static let targetBytes = 64 * 1024
+
+    package func encoded() -> [UInt8] {
+        switch self {
+        case .open(let open): return Self.encode(open)
+        case .sums(let tops):
+            var bytes: [UInt8] = [2]
+            bytes.reserveCapacity(1 + tops.count * (1 + HashTree.fanOut * 8))
+            for top in tops {
+                bytes.append(top.top)
+                for sum in top.sums { bytes.append(bigEndian: sum) }
+            }
+            return bytes
+        case .digests(let buckets):
+            var bytes: [UInt8] = [3]
+            for bucket in buckets {
+                bytes.append(bigEndian: bucket.bucket)
+                bytes.append(bigEndian: UInt32(bucket.entries.count))
+                for entry in bucket.entries {
+                    bytes.append(bigEndian: entry.keyHash)
+                    bytes.append(bigEndian: entry.rowHash)
+                }
+            }
+            return bytes
+        case .rows(let rows):
+            var bytes: [UInt8] = [4]
+            for row in rows { bytes += row.bytes }
+            return bytes
+        case .wants(let wants):
+            var bytes: [UInt8] = [5]
+            for want in wants {
+                bytes.append(bigEndian: want.bucket)
+                bytes.append(bigEndian: UInt32(want.keyHashes.count))
+                for hash in want.keyHashes { bytes.append(bigEndian: hash) }
+            }
+            return bytes
+        case .finish: return [6]
+        case .done(let isSynced): return [7, isSynced ? 1 : 0]
+        case .refusal(let refusal): return [8, refusal.rawValue]
+        case .push(let push):
+            var bytes: [UInt8] = [9, push.reachedEveryone ? 1 : 0]
+            bytes.append(bigEndian: push.sender.rawValue)
+            return bytes + push.changes
+        }
+    }
+
+    /// `rows` as messages of about `targetBytes` each; none for no rows.
+    package static func rowMessages(_ rows: [EncodedRow]) -> [[UInt8]] {
+        var messages: [[UInt8]] = []
+        var current: [UInt8] = [4]
+        for row in rows {
+            if current.count > 1 && current.count + row.bytes.count > targetBytes {
+                messages.append(current)
+                current = [4]
+            }
+            current += row.bytes
+        }
+        if current.count > 1 { messages.append(current) }
+        return messages
+    }
+
+    private static func encode(_ open: Open) -> [UInt8] {
+        var bytes: [UInt8] = [1, open.lowestVersion, open.highestVersion]
+        bytes.append(bigEndian: open.node.rawValue)
+        bytes.append(bigEndian: open.summary.root)
+        bytes.append(bigEndian: open.summary.count)
+        for sum in open.topSums { bytes.append(bigEndian: sum) }
+        return bytes
+    }
+}
+
+extension WalkMessage {
+    package static func decode(_ bytes: [UInt8]) throws(Failure) -> Self {
+        do {
+            return try read(ByteReader(bytes))
+        } catch RowCodec.Failure.unknownKind {
+            throw .unknownRecord
+        } catch {
+            throw .malformed
+        }
+    }
+
+    private static func read(_ initial: ByteReader) throws -> Self {
+        var reader = initial
+        let kind = try reader.integer(UInt8.self)
+        if kind == 9 {
+            let flags = try reader.integer(UInt8.self)
+            let sender = NodeID(try reader.integer())
+            return .push(Push(reachedEveryone: flags & 1 != 0, sender: sender, changes: Array(reader.rest)))
+        }
+        let message: Self
+        switch kind {
+        case 1: message = .open(try readOpen(&reader))
+        case 2:
+            var tops: [TopSums] = []
+            while !reader.isAtEnd {
+                let top = try reader.integer(UInt8.self)
+                tops.append(TopSums(top: top, sums: try readSums(&reader)))
+            }
+            message = .sums(tops)
+        case 3:
+            var buckets: [BucketDigests] = []
+            while !reader.isAtEnd {
+                let (bucket, count) = try readBucketHeader(&reader, entryBytes: 16)
+                var entries: [BucketDigests.Entry] = []
+                entries.reserveCapacity(count)
+                for _ in 0..<count {
+                    entries.append(.init(keyHash: try reader.integer(), rowHash: try reader.integer()))
+                }
+                buckets.append(BucketDigests(bucket: bucket, entries: entries))
+            }
+            message = .digests(buckets)
+        case 4: message = .rows(try RowCodec.decodeAll(from: &reader))
+        case 5:
+            var wants: [BucketWant] = []
+            while !reader.isAtEnd {
+                let (bucket, count) = try readBucketHeader(&reader, entryBytes: 8)
+                var hashes: [UInt64] = []
+                hashes.reserveCapacity(count)
+                for _ in 0..<count { hashes.append(try reader.integer()) }
+                wants.append(BucketWant(bucket: bucket, keyHashes: hashes))
+            }
+            message = .wants(wants)
+        case 6: message = .finish
+        case 7: message = .done(isSynced: try reader.integer(UInt8.self) & 1 != 0)
+        case 8:
+            guard let refusal = Refusal(rawValue: try reader.integer()) else { throw Failure.malformed }
+            message = .refusal(refusal)
+        default: throw Failure.malformed
+        }
+        guard reader.isAtEnd else { throw Failure.malformed }
+        return message
+    }
+
+    private static func readOpen(_ reader: inout ByteReader) throws -> Open {
+        let lowest = try reader.integer(UInt8.self)
+        let highest = try reader.integer(UInt8.self)
+        let node = NodeID(try reader.integer())
+        let root = try reader.integer(UInt128.self)
+        let count = try reader.integer(UInt64.self)
+        let sums = count > 0 ? try readSums(&reader) : []
+        return Open(
+            lowestVersion: lowest, highestVersion: highest, node: node,
+            summary: TreeSummary(root: root, count: count), topSums: sums)
+    }
+
+    private static func readSums(_ reader: inout ByteReader) throws -> [UInt64] {
+        guard reader.remaining >= HashTree.fanOut * 8 else { throw Failure.malformed }
+        var sums: [UInt64] = []
+        sums.reserveCapacity(HashTree.fanOut)
+        for _ in 0..<HashTree.fanOut { sums.append(try reader.integer()) }
+        return sums
+    }
+
+    /// A bucket and how many entries follow; checked against what is left before anything is reserved.
+    private static func readBucketHeader(
+        _ reader: inout ByteReader, entryBytes: Int
+    ) throws -> (bucket: UInt16, count: Int) {
+        let bucket = try reader.integer(UInt16.self)
+        let count = Int(try reader.integer(UInt32.self))
+        guard count <= reader.remaining / entryBytes else { throw Failure.malformed }
+        return (bucket, count)
+    }
+}

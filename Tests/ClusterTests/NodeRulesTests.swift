@@ -1,0 +1,88 @@
+import Membership
+import Testing
+import Transport
+
+@testable import Cluster
+@testable import Replication
+
+@Suite("Rules that join the engines")
+struct NodeRulesTests {
+    @Test(
+        "A node that finds nobody opens alone or as the first, and says whether it is synced",
+        arguments: [
+            (ExchangeError.refused, true), (.noAnswer, false),
+        ])
+    func start(error: ExchangeError, isSynced: Bool) throws {
+        var node = try TestedCore()
+        var pending = [try node.dialSeed()]
+        var effects: [NodeCore.Effect] = []
+        for _ in 0..<400 where !node.core.isReady {
+            for id in pending { effects += node.feed(.exchange(id, .ended(error))) }
+            let passed = node.pass(.milliseconds(50))
+            pending = (effects + passed).dials.map(\.0)
+            if !node.core.isReady { effects = passed }
+        }
+        #expect(node.core.isReady && node.core.replication.isSynced == isSynced)
+    }
+
+    @Test("While a batch of changes is being merged no further one is wanted, and each merge leaves out what is ahead")
+    func intake() throws {
+        var node = try TestedCore()
+        #expect(node.core.wantedChanges == NodeCore.maxChangesPerMerge)
+        let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(9))
+        let row = EncodedRow(.created(key: "k", text: "t", atMilliseconds: 1, stamp: stamp))
+        let message =
+            ReplicationMessage.changesHeader(stream: StreamID(origin: NodeID(9), start: 1), sequence: 1) + row.bytes
+        let arrival = Arrival(message: message, sender: otherAddress, delivery: .broadcast(reachedEveryone: true))
+        node.feed(.arrived([arrival], on: .replication))
+        let (token, rows, latest) = try #require(node.effects.merges.first)
+        let skew = ReplicationConfiguration().maxClockSkew.wholeNanoseconds / 1_000_000
+        #expect(rows == [row])
+        #expect(latest == HybridTime(milliseconds: node.wallMilliseconds + skew, counter: .max))
+        #expect(node.core.wantedChanges == 0)
+        node.feed(.merged(token, MergeOutcome(isNews: [true])))
+        #expect(node.core.wantedChanges == NodeCore.maxChangesPerMerge)
+    }
+
+    @Test("Members are saved after a change, at most once a second")
+    func saving() throws {
+        var node = try TestedCore()
+        let ids = node.dial([peerAddress, otherAddress])
+        for (number, address) in [(UInt64(2), peerAddress), (3, otherAddress)] {
+            let id = try #require(ids[address])
+            node.feed(.exchange(id, .opened))
+            node.feed(.exchange(id, .received(try TestedCore.state(of: number, at: address))))
+            if number == 2 { check(node.pass(.zero).saves == 1) }
+        }
+        let soon = node.pass(.milliseconds(900))
+        #expect(soon.saves == 0)
+        check(node.pass(.milliseconds(100)).saves == 1)
+    }
+
+    @Test("Up to 64 members each change is told at once; beyond it the changes of 10 ms share one turn")
+    func peerChanges() {
+        var changes = PeerChanges()
+        check(changes.note(peerCount: 64, at: .zero) && changes.deadline == nil)
+        check(!changes.note(peerCount: 65, at: .zero))
+        check(!changes.note(peerCount: 66, at: .zero + .milliseconds(9)))
+        check(!changes.takeDue(at: .zero + .milliseconds(9)))
+        check(changes.takeDue(at: .zero + .milliseconds(10)))
+        check(!changes.takeDue(at: .zero + .milliseconds(20)) && changes.deadline == nil)
+    }
+
+    @Test("A message that is none is counted and named")
+    func malformed() throws {
+        var node = try TestedCore()
+        node.feed(.arrived([Arrival(message: [0xee], sender: peerAddress, delivery: .unicast)], on: .membership))
+        #expect(node.effects.events == [.malformed(from: peerAddress)])
+        #expect(node.core.malformedMembershipMessages == 1)
+    }
+
+    @Test("A seed whose host is unknown is named")
+    func unresolved() throws {
+        var node = try TestedCore()
+        node.feed(.begin(seeds: ["nowhere.invalid:1"], knownMembers: []))
+        node.feed(.resolved("nowhere.invalid:1", []))
+        #expect(node.effects.events.contains(.unresolved("nowhere.invalid:1")))
+    }
+}
