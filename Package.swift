@@ -9,6 +9,9 @@ let strict: [SwiftSetting] = [
 
 let deques: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
+/// Generic code of a module that others call a million times a second is made for their types there.
+let inlined: [SwiftSetting] = [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
 let package = Package(
     name: "auto-cluster-sync",
     products: [
@@ -52,13 +55,13 @@ let package = Package(
             name: "Cluster", dependencies: ["Membership", "Replication", "Transport"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
         .target(
-            name: "Transport", dependencies: [deques], exclude: ["DESIGN.md"], swiftSettings: strict),
+            name: "Transport", dependencies: [deques], exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
         .target(
             name: "TransportKit",
             dependencies: [
                 "CSockets", "Keys", "Transport", deques, .product(name: "HeapModule", package: "swift-collections"),
             ],
-            exclude: ["DESIGN.md"], swiftSettings: strict),
+            exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
         .target(
             name: "TransportInMemory", dependencies: ["Transport", "TransportKit"], exclude: ["DESIGN.md"],
             swiftSettings: strict),
