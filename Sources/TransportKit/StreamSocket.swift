@@ -143,7 +143,7 @@ public final class StreamSocket: @unchecked Sendable {
     /// host that was cut off stands still for up to two minutes after the host is back, since TCP tries ever less often. Not for
     /// a connection whose peer may let the sender wait: a window that stays shut for so long breaks it too.
     public func limitUnacknowledged(to limit: Duration) {
-        cs_limit_unacknowledged(descriptor, UInt32(clamping: limit.components.seconds * 1_000))
+        cs_limit_unacknowledged(descriptor, UInt32(clamping: limit.wholeNanoseconds / 1_000_000))
     }
 
     /// Ends the own direction; what was written before still goes out. Closing a connection with unread bytes instead
