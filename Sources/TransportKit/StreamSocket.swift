@@ -111,16 +111,16 @@ public final class StreamSocket: @unchecked Sendable {
 
     /// Appends what is there to `buffer`, at most `limit` bytes.
     public func read(into buffer: inout [UInt8], limit: Int = 64 * 1024) -> Transfer {
-        let before = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: limit))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            while true {
-                let count = recv(descriptor, bytes.baseAddress.map { $0 + before }, limit, 0)
-                if count >= 0 || errno != EINTR { return count }
-            }
+        var (count, code): (Int, CInt) = (0, 0)
+        // Not into `buffer`: its room would have to be zeroed first, which takes longer than most reads.
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { room, initialized in
+            repeat {
+                count = recv(descriptor, room.baseAddress, limit, 0)
+                code = errno
+            } while count < 0 && code == EINTR
+            initialized = max(0, count)
         }
-        let code = errno
-        buffer.removeLast(limit - max(0, count))
+        if buffer.isEmpty { buffer = bytes } else { buffer += bytes }
         if count > 0 { return .moved(count) }
         if count == 0 { return .ended }
         return code == EAGAIN ? .wouldBlock : .broken
