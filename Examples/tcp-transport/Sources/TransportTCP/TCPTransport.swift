@@ -1,0 +1,203 @@
+import Foundation
+import Keys
+import Transport
+import TransportKit
+
+extension TransportPlugin {
+    /// Plain TCP: `node.transport.kind: tcp`.
+    public static let tcp = TransportPlugin(kind: "tcp") { settings throws(TransportError) in
+        try TCPTransport(settings.bindAddress, key: settings.key)
+    }
+}
+
+/// Plain TCP: a connection for each exchange, and one for the messages to each peer. Sockets belong to one thread (`TCPLoop`);
+/// this is what callers see, and where they leave what the thread is to do.
+///
+/// `@unchecked Sendable`: the mutable state is touched under `lock` only.
+package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Sendable {
+    package let kind = "tcp"
+    package let boundAddress: PeerAddress
+    package let maxMessageBytes = TCPWire.maxMessageBytes
+    package let maxExchangeMessageBytes = TCPWire.streams.maxMessageBytes
+
+    enum Order {
+        case dial(ExchangePipe, PeerAddress, Channel)
+        case hear(ExchangePipe.Signal, ExchangePipe)
+        /// Messages wait, for the first time since all were taken.
+        case serve(PeerAddress)
+        case stop
+    }
+
+    struct State {
+        var peers: [PeerAddress: Channels] = [:]
+        var queues: [PeerAddress: SendQueue] = [:]
+        var orders: [Order] = []
+        var stats = TransportStats()
+        /// Of the open exchanges, those of this side's making.
+        var dialled = 0
+        var isFinished = false
+    }
+
+    /// Of each peer, for 4 MiB of each channel.
+    private static let emptyQueue = SendQueue(maxBytes: PerChannel(repeating: 4 << 20))
+
+    let maxConnections: Int
+    let dialTimeout: Duration
+    let subkey: Subkey?
+    let listener: StreamSocket
+    let inlets: Inlets
+    let wakeup: Wakeup
+    private let lock = NSLock()
+    private var state = State()
+
+    /// Binds and listens. `maxConnections` bounds each of: connections that peers make, from their first byte; exchanges
+    /// that this node dials; peers that it sends messages to.
+    package init(
+        _ address: PeerAddress, key: ClusterKey?, maxArrivalBytes: Int = 16 << 20, maxConnections: Int = 512,
+        dialTimeout: Duration = .seconds(5)
+    ) throws(TransportError) {
+        (listener, boundAddress) = try StreamSocket.listen(on: address)
+        wakeup = try Wakeup()
+        subkey = key?.subkey(for: ClusterKey.Purpose("tcp-strm"))
+        inlets = Inlets(maxArrivalBytes: PerChannel(repeating: maxArrivalBytes), maxExchanges: maxConnections)
+        (self.maxConnections, self.dialTimeout) = (maxConnections, dialTimeout)
+    }
+
+    package var events: BatchQueue<TransportEvent> { inlets.events.queue }
+    package func arrivals(on channel: Channel) -> BatchQueue<Arrival> { inlets.arrivals[channel] }
+    package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { inlets.exchanges[channel] }
+
+    package var stats: TransportStats {
+        var stats = locked { state in
+            var stats = state.stats
+            for channel in Channel.allCases {
+                let waiting = state.queues.values.map { $0.waiting(on: channel) }
+                stats[channel].sendQueue = .init(
+                    messages: waiting.reduce(0) { $0 + $1.messages }, bytes: waiting.reduce(0) { $0 + $1.bytes })
+            }
+            return stats
+        }
+        inlets.complete(&stats)
+        return stats
+    }
+
+    package func setPeers(_ peers: [Peer]) {
+        locked { $0.peers = Dictionary(peers.map { ($0.address, $0.channels) }) { $0.union($1) } }
+    }
+
+    package func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
+        guard locked({ $0.peers[peer]?.has(channel) ?? true }) else { return drop(.unsupported) }
+        queue(.init(message, on: channel, delivery: .unicast), to: [peer])
+    }
+
+    package func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
+        let targets = locked { $0.peers.filter { $0.value.has(channel) && !options.skipping.contains($0.key) } }
+        let message = SendQueue.Message(message, on: channel, delivery: .broadcast(reachedEveryone: true))
+        queue(message, to: targets.keys, replacing: options.replacing)
+    }
+
+    private func queue(
+        _ message: SendQueue.Message, to peers: some Collection<PeerAddress>, replacing key: String? = nil
+    ) {
+        guard message.bytes.count <= maxMessageBytes else { return drop(.tooLarge) }
+        for peer in peers {
+            let (cause, count): (DropCause, Int) = locked { state in
+                if state.isFinished { return (.unreachable, 0) }
+                if state.queues[peer] == nil, state.queues.count >= maxConnections { return (.unreachable, 1) }
+                if state.queues[peer]?.isEmpty ?? true { state.orders.append(.serve(peer)) }
+                return (.sendQueueFull, state.queues[peer, default: Self.emptyQueue].append(message, replacing: key))
+            }
+            drop(cause, count: count)
+        }
+        wakeup.signal()
+    }
+
+    package func exchange(on channel: Channel, with peer: PeerAddress) async throws(ExchangeError) -> any Exchange {
+        let pipe = makePipe()
+        let error: ExchangeError? = locked { state in
+            if state.isFinished { return .closed }
+            if state.dialled >= maxConnections { return .busy }
+            (state.dialled, state.stats.openExchanges) = (state.dialled + 1, state.stats.openExchanges + 1)
+            state.orders.append(.dial(pipe, peer, channel))
+            return nil
+        }
+        if let error { throw error }
+        wakeup.signal()
+        let handle = PipeExchange(peer: peer, pipe: pipe)
+        try await pipe.waitUntilOpen()
+        return handle
+    }
+
+    package func hear(_ signal: ExchangePipe.Signal, from pipe: ExchangePipe) { order(.hear(signal, pipe)) }
+
+    package func run() async throws(TransportError) {
+        let result: Result<Void, TransportError> = await withTaskCancellationHandler {
+            do throws(TransportError) {
+                return try await OwnerThread.run { TCPLoop.run(self) }
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            order(.stop)
+        }
+        for case .dial(let pipe, _, _) in takeOrders(isLast: true) { endDial(pipe, .closed) }
+        for peer in locked({ $0.queues }).keys { giveUp(peer) }
+        inlets.finish()
+        wakeup.close()
+        try result.get()
+    }
+}
+
+// MARK: For the owner thread
+
+extension TCPTransport {
+    func locked<Value>(_ body: (inout State) -> Value) -> Value { lock.withLock { body(&state) } }
+
+    func drop(_ cause: DropCause, count: Int = 1) {
+        if inlets.events.dropped(cause, count: count) { wakeup.signal() }
+    }
+
+    private func order(_ order: Order) {
+        locked { if !$0.isFinished { $0.orders.append(order) } }
+        wakeup.signal()
+    }
+
+    func takeOrders(isLast: Bool = false) -> [Order] {
+        locked { state in
+            defer { (state.orders, state.isFinished) = ([], isLast) }
+            return state.orders
+        }
+    }
+
+    func makePipe() -> ExchangePipe { ExchangePipe(maxMessageBytes: maxExchangeMessageBytes, owner: self) }
+
+    func deliver(_ batch: [Arrival], on channel: Channel) {
+        if batch.isEmpty { return }
+        locked { state in for one in batch { state.stats[channel].received.add(bytes: one.message.count) } }
+        inlets.deliver(batch, on: channel)
+    }
+
+    /// Takes messages for `peer`, which then count as sent.
+    func takeMessages(for peer: PeerAddress, maxBytes: Int) -> [SendQueue.Message] {
+        locked { state in
+            var (messages, bytes): ([SendQueue.Message], Int) = ([], 0)
+            while bytes < maxBytes, let message = state.queues[peer]?.popFirst() {
+                messages.append(message)
+                bytes += message.bytes.count
+                state.stats[message.channel].sent.add(bytes: message.bytes.count)
+            }
+            return messages
+        }
+    }
+
+    /// Nobody takes what waits for `peer`.
+    func giveUp(_ peer: PeerAddress) {
+        var queue = locked { $0.queues.removeValue(forKey: peer) }
+        drop(.unreachable, count: queue?.removeAll() ?? 0)
+    }
+
+    func endDial(_ pipe: ExchangePipe, _ error: ExchangeError) {
+        pipe.fail(error)
+        locked { ($0.dialled, $0.stats.openExchanges) = ($0.dialled - 1, $0.stats.openExchanges - 1) }
+    }
+}
