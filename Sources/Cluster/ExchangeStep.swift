@@ -1,5 +1,4 @@
 package import Replication
-package import Transport
 
 /// What a driver does next on one exchange: it sends the messages in order, then does one thing of `Next`.
 package struct ExchangeStep: Hashable, Sendable {
@@ -19,17 +18,4 @@ package struct ExchangeStep: Hashable, Sendable {
         self.messages = messages
         self.next = next
     }
-}
-
-/// What a driver reports of one exchange.
-package enum ExchangeInput: Hashable, Sendable {
-    /// The dial succeeded.
-    case opened
-    /// One message of the last step, of so many bytes, is handed over. The peer reads, so its deadline moves.
-    case sent(byteCount: Int)
-    case received([UInt8])
-    case answered(WalkAnswer)
-    case storeFailed
-    /// Nothing follows. `nil`: the peer closed after its last message, or this node did.
-    case ended(ExchangeError?)
 }
