@@ -32,6 +32,18 @@ enum ExchangeChecks {
         }
     }
 
+    /// On `replication` alone: a message of membership begins with its type, and its wire may be memberlist's.
+    static func emptyMessages(setting: Setting) async throws {
+        try await withNodes(setting, 2) { nodes in
+            let (ours, theirs) = try await nodes[0].open(.replication, to: nodes[1])
+            let messages: [[UInt8]] = [[1], [], [], [], [2]]
+            for message in messages { try await ours.send(message) }
+            ours.close()
+            #expect(try await receiveNumbers(messages.count, from: theirs) == messages)
+            #expect(try await theirs.receive() == nil)
+        }
+    }
+
     static func dropping(setting: Setting) async throws {
         try await withNodes(setting, 2) { nodes in
             let theirs = try await dropped(from: nodes[0], to: nodes[1])
@@ -237,6 +249,7 @@ extension ExchangeChecks {
     static let all: [ConformanceCheck] = [
         .perChannel("Thousands of messages pass both ways at once in order", bothWays),
         .perChannel("What was sent before close arrives, then the end", closing),
+        .perSetting("Empty messages in a row arrive, each of them", emptyMessages),
         .perSetting("Dropping the last reference closes the exchange", dropping),
         .perSetting("A sender waits while nobody reads, and goes on when somebody does", flowControl),
         .perSetting("A reader that goes away frees a waiting sender with an error", deadReader),

@@ -120,11 +120,6 @@ final class ZMQSocket {
         return zmq_connect(handle, endpoint) == 0
     }
 
-    func disconnect(_ endpoint: String) {
-        onUse()
-        zmq_disconnect(handle, endpoint)
-    }
-
     /// Reports `events` of this socket under `name`; a PAIR connects to "inproc://" and that.
     func monitor(_ events: CInt, as name: String) throws(TransportError) {
         guard zmq_socket_monitor(handle, "inproc://\(name)", events) == 0 else {
