@@ -9,13 +9,14 @@ struct OwnStream: Sendable {
     private(set) var nextHeartbeat = EngineInstant.zero
     private var recent: RecentChanges
     /// What pulls may still ask for. All peers share it.
-    private var pullBudget: ByteBudget
+    private var pullBudget = RateWindow(every: .seconds(1))
+    private let maxPullBytesPerSecond: Int
     private let maxMessageBytes: Int
 
     init(_ id: StreamID, _ configuration: ReplicationConfiguration) {
         self.id = id
         recent = RecentChanges(maxBytes: configuration.maxRecentBytes)
-        pullBudget = ByteBudget(bytesPerSecond: configuration.maxPullBytesPerSecond)
+        maxPullBytesPerSecond = configuration.maxPullBytesPerSecond
         maxMessageBytes = configuration.maxMessageBytes
     }
 
@@ -45,7 +46,7 @@ struct OwnStream: Sendable {
         var messages: [[UInt8]] = []
         for sequence in pull.ranges.joined() {
             guard let message = recent[sequence] else { continue }
-            guard pullBudget.take(message.count, at: now) else { break }
+            guard pullBudget.take(message.count, of: maxPullBytesPerSecond, at: now) else { break }
             messages.append(message)
         }
         return messages
