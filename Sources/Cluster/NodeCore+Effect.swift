@@ -7,7 +7,7 @@ extension NodeCore {
     package enum Input: Sendable {
         /// Once, before anything else: the seeds as `host:port`, and the members of an earlier run.
         case begin(seeds: [String], knownMembers: [KnownMember])
-        /// Messages of one channel. On `replication` hand over at most `wantedChanges`.
+        /// Messages of one channel. On `replication` at most as many as `wantedArrivals(on:)` says.
         case arrived([Arrival], on: Channel)
         /// The transport says that a peer gets this node's broadcasts from now on.
         case connected

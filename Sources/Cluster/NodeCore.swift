@@ -10,8 +10,8 @@ package import Transport
 package struct NodeCore: Sendable {
     /// How long a farewell has to spread before the transport stops.
     package static let farewell: Duration = .milliseconds(200)
-    /// Messages taken from the transport into one merge, and so into one commit.
-    package static let maxChangesPerMerge = 512
+    /// Messages that one input brings at most, and so one merge and one commit.
+    package static let maxArrivals = 512
 
     package private(set) var membership: MembershipEngine
     package private(set) var replication: ReplicationEngine
@@ -46,9 +46,14 @@ package struct NodeCore: Sendable {
     /// Whether clients may be served.
     package var isReady: Bool { replication.isReady }
 
-    /// Messages of replication that the core takes now: none while those of the last batch are being merged, so that a
-    /// slow disk fills the transport's queue and nothing else.
-    package var wantedChanges: Int { changes.isMerging ? 0 : Self.maxChangesPerMerge }
+    /// Messages of a channel that the core takes now, at most. Of replication none while those of the last batch are being
+    /// merged, so that a slow disk fills the transport's queue and nothing else.
+    package func wantedArrivals(on channel: Channel) -> Int {
+        switch channel {
+        case .membership: Self.maxArrivals
+        case .replication: changes.isMerging ? 0 : Self.maxArrivals
+        }
+    }
 
     package var traffic: ExchangeTraffic { replicationExchanges.traffic }
 

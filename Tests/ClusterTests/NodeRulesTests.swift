@@ -28,7 +28,7 @@ struct NodeRulesTests {
     @Test("While a batch of changes is being merged no further one is wanted, and each merge leaves out what is ahead")
     func intake() throws {
         var node = try TestedCore()
-        #expect(node.core.wantedChanges == NodeCore.maxChangesPerMerge)
+        #expect(node.core.wantedArrivals(on: .replication) == NodeCore.maxArrivals)
         let stamp = Stamp(time: HybridTime(milliseconds: 1), origin: NodeID(9))
         let row = EncodedRow(.created(key: "k", text: "t", atMilliseconds: 1, stamp: stamp))
         let message =
@@ -39,9 +39,9 @@ struct NodeRulesTests {
         let skew = ReplicationConfiguration().maxClockSkew.wholeNanoseconds / 1_000_000
         #expect(rows == [row])
         #expect(latest == HybridTime(milliseconds: node.wallMilliseconds + skew, counter: .max))
-        #expect(node.core.wantedChanges == 0)
+        #expect(node.core.wantedArrivals(on: .replication) == 0)
         node.feed(.merged(token, MergeOutcome(isNews: [true])))
-        #expect(node.core.wantedChanges == NodeCore.maxChangesPerMerge)
+        #expect(node.core.wantedArrivals(on: .replication) == NodeCore.maxArrivals)
     }
 
     @Test("Members are saved after a change, at most once a second")

@@ -121,7 +121,7 @@ struct ReplicationExchangeTests {
             node.feed(.exchange(id, .received(push([row("k\(number)")], sequence: number))))
             let (token, rows, _) = try #require(node.effects.merges.first)
             #expect(rows.map(\.key) == [ByteString("k\(number)")] && node.effects.steps.isEmpty)
-            #expect(node.core.wantedChanges > 0, "arrivals do not wait for it")
+            #expect(node.core.wantedArrivals(on: .replication) > 0, "arrivals do not wait for it")
             if isDone {
                 let answer = node.feed(.merged(token, MergeOutcome(isNews: [true]))).steps.first?.1
                 #expect(answer == ExchangeStep(sending: [WalkMessage.done(isSynced: true).encoded()], then: .receive))

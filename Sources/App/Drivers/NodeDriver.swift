@@ -95,7 +95,8 @@ actor NodeDriver {
 
     private func receiveArrivals(on channel: Channel) async {
         let arrivals = transport.arrivals(on: channel)
-        while let batch = await arrivals.next(limit: NodeCore.maxChangesPerMerge) {
+        // The merges of the last batch are over when `feed` returns, and so more is wanted.
+        while let batch = await arrivals.next(limit: core.wantedArrivals(on: channel)) {
             await feed(.arrived(batch, on: channel))
         }
     }

@@ -48,7 +48,7 @@ extension World {
     /// Hands over changes that have arrived, as many as the core takes.
     func takeChanges(_ index: Int) {
         while let process = nodes[index].process, !process.inbox.isEmpty {
-            let wanted = process.core.wantedChanges
+            let wanted = process.core.wantedArrivals(on: .replication)
             guard wanted > 0, !process.isBusy else { return }
             feed(.arrived(process.inbox.take(limit: wanted), on: .replication), to: index)
         }
