@@ -28,7 +28,7 @@ package struct NodeCore: Sendable {
     /// `start` must be greater at each start of this node: a reading of its hybrid clock. All randomness follows from the
     /// generator, which should be unpredictable in production, since ping numbers come from it.
     package init(
-        _ local: LocalMember, start: UInt64, membership: MembershipConfiguration = .lan,
+        _ local: LocalMember, start: UInt64, membership: MembershipConfiguration = MembershipConfiguration(),
         replication: ReplicationConfiguration = ReplicationConfiguration(),
         seed: (membership: UInt64, replication: UInt64),
         at now: EngineInstant = .zero

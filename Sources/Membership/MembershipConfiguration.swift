@@ -1,7 +1,6 @@
 internal import Transport
 
-/// The settings of a `MembershipEngine`. The defaults suit a local network and small clusters; the presets list only
-/// what differs.
+/// The settings of a `MembershipEngine`. The defaults suit a local network and small clusters.
 package struct MembershipConfiguration: Hashable, Sendable {
     /// Time between probes of successive members: the protocol period of SWIM §3.1.
     ///
@@ -88,30 +87,7 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// How seeds and failed members are tried.
     package var joining = JoinConfiguration()
 
-    /// A local network: the defaults.
-    package static let lan = Self()
-
-    /// One machine: push/pulls twice as often.
-    package static let local: Self = {
-        var configuration = Self()
-        configuration.pushPullInterval = .seconds(15)
-        return configuration
-    }()
-
-    /// Between sites, with round trips up to about a second.
-    package static let wan: Self = {
-        var configuration = Self()
-        configuration.probeInterval = .seconds(2)
-        configuration.probeTimeout = .seconds(5)
-        configuration.directProbeTimeout = .seconds(2)
-        configuration.smallClusterCycle = .seconds(5)
-        configuration.suspicionMultiplier = 6
-        configuration.minimumSuspicion = .seconds(12)
-        configuration.pushPullInterval = .seconds(60)
-        configuration.pauseThreshold = .seconds(1)
-        return configuration
-    }()
-
+    /// The defaults.
     package init() {}
 
     /// Everything that is wrong, by key; empty when the engine can run with it.
@@ -211,6 +187,7 @@ package struct JoinConfiguration: Hashable, Sendable {
     /// Tries under way at once. Default 16.
     package var maxAttemptsAtOnce = 16
 
+    /// The defaults.
     package init() {}
 
     /// Between the beginnings of two tries.

@@ -83,7 +83,8 @@ package struct MembershipEngine: Sendable {
     /// A node that knows nobody. `configuration` must pass `validate()`; all randomness follows from `seed`, which
     /// should be unpredictable in production, since ping numbers come from it.
     package init(
-        configuration: MembershipConfiguration = .lan, local: LocalMember, seed: UInt64, at now: EngineInstant = .zero
+        configuration: MembershipConfiguration = MembershipConfiguration(), local: LocalMember, seed: UInt64,
+        at now: EngineInstant = .zero
     ) {
         let faults = configuration.validate()
         precondition(faults.isEmpty, "unusable membership configuration: \(faults)")

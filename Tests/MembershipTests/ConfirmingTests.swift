@@ -138,7 +138,7 @@ struct ConfirmingTests {
     @Test(
         "The list is bounded: unconfirmed members go first, then the longest failed; living ones are never pushed out")
     func maxMembers() {
-        var configuration = MembershipConfiguration.lan
+        var configuration = MembershipConfiguration()
         configuration.maxMembers = 5
         configuration.maxUnconfirmedMembers = 2
         configuration.confirmationsPerInterval = 1

@@ -6,7 +6,8 @@ extension MembershipEngine {
     /// A node in the midst of a cluster: `members` are confirmed and alive, as after everybody joined long ago. Entries
     /// that could not be members (this node, unusable names) are left out.
     init(
-        configuration: MembershipConfiguration = .lan, local: LocalMember, joinedWith members: [AliveBody],
+        configuration: MembershipConfiguration = MembershipConfiguration(), local: LocalMember,
+        joinedWith members: [AliveBody],
         seed: UInt64, at now: EngineInstant = .zero
     ) {
         self.init(configuration: configuration, local: local, seed: seed, at: now)

@@ -40,7 +40,7 @@ struct ProbingTests {
 
     @Test("No nack for who did not ask for one, and no more than the bounded number at once")
     func relayLimits() {
-        var configuration = MembershipConfiguration.lan
+        var configuration = MembershipConfiguration()
         configuration.maxRelays = 2
         var engine = MembershipEngine.joined(["b"], configuration: configuration)
         let request = IndirectPingBody(sequence: 7, target: address(9), node: "x", wantsNack: false)

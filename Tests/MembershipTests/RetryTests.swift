@@ -54,7 +54,7 @@ struct RetryTests {
 
     @Test("Of many failed members one that failed lately is tried more often than those that are long gone")
     func failedLately() {
-        var configuration = MembershipConfiguration.lan
+        var configuration = MembershipConfiguration()
         configuration.joining.longFailed = .seconds(60)
         var engine = large(failed: 1_000, living: 2, configuration: configuration)
         _ = retries(&engine, to: milliseconds(300_000))
@@ -85,7 +85,7 @@ struct RetryTests {
 
     /// The engine of a node in whose cluster `failed` members have failed, and the `living` after those have not.
     func large(
-        failed: Int, living: Int, configuration: MembershipConfiguration = .lan
+        failed: Int, living: Int, configuration: MembershipConfiguration = MembershipConfiguration()
     ) -> MembershipEngine {
         let others = (0..<failed + living).map { index in
             AliveBody(

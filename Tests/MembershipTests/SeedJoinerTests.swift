@@ -255,7 +255,7 @@ struct SeedJoinerTests {
 
     @Test("Seeds past the limit are ignored, and no more tries are under way than allowed")
     func limits() {
-        var configuration = MembershipConfiguration.lan
+        var configuration = MembershipConfiguration()
         configuration.joining.maxSeeds = 20
         configuration.joining.maxAttemptsAtOnce = 4
         var engine = MembershipEngine.alone("a", configuration: configuration)

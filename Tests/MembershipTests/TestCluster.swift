@@ -40,13 +40,15 @@ func milliseconds(_ count: UInt64) -> EngineInstant { EngineInstant(nanoseconds:
 extension MembershipEngine {
     /// The engine of "a", in a cluster with `others`, which are all alive and confirmed.
     static func joined(
-        _ others: [String], configuration: MembershipConfiguration = .lan, seed: UInt64 = 1
+        _ others: [String], configuration: MembershipConfiguration = MembershipConfiguration(), seed: UInt64 = 1
     ) -> MembershipEngine {
         MembershipEngine(
             configuration: configuration, local: localNamed("a"), joinedWith: others.map { alive($0) }, seed: seed)
     }
 
-    static func alone(_ name: String = "a", configuration: MembershipConfiguration = .lan, seed: UInt64 = 1) -> Self {
+    static func alone(
+        _ name: String = "a", configuration: MembershipConfiguration = MembershipConfiguration(), seed: UInt64 = 1
+    ) -> Self {
         MembershipEngine(configuration: configuration, local: localNamed(name), seed: seed)
     }
 
