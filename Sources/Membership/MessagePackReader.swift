@@ -23,13 +23,6 @@ package struct MessagePackReader: Sendable {
     /// Bytes not read yet.
     package var remaining: Int { input.endIndex - position }
 
-    /// Takes `c0` if it is next.
-    package mutating func takeNil() -> Bool {
-        guard remaining > 0, input[position] == 0xc0 else { return false }
-        position += 1
-        return true
-    }
-
     /// The number of pairs that follow. Each takes at least two bytes, so the count is at most half of `remaining`.
     package mutating func mapHeader() throws(MessagePackError) -> Int {
         let start = position
@@ -86,21 +79,6 @@ package struct MessagePackReader: Sendable {
         case 0xc3, 0x01: return true
         case 0xc2, 0x00, 0xc0: return false
         default: throw .wrongType(head, at: start)
-        }
-    }
-
-    /// A floating point number of either width, or an integer.
-    package mutating func double() throws(MessagePackError) -> Double {
-        guard remaining > 0 else { throw .truncated(at: position) }
-        switch input[position] {
-        case 0xca:
-            position += 1
-            return Double(Float(bitPattern: UInt32(truncatingIfNeeded: try bigEndian(bytes: 4))))
-        case 0xcb:
-            position += 1
-            return Double(bitPattern: try bigEndian(bytes: 8))
-        case 0xcf: return Double(try integer(as: UInt64.self))
-        default: return Double(try integer(as: Int64.self))
         }
     }
 

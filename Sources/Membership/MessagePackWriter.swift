@@ -7,8 +7,7 @@ internal import Transport
 /// | text and bytes alike | fixraw `a0+n` below 32 bytes, raw16 `da`, raw32 `db`; never str8 `d9`, never bin |
 /// | integer | the smallest of `00..7f`, `cc`, `cd`, `ce`, `cf` |
 /// | nothing | `c0` |
-/// | floating point | `cb` and 8 bytes |
-/// | map and array headers | `80+n`, `de`, `df` and `90+n`, `dc`, `dd` |
+/// | map headers | `80+n`, `de`, `df` |
 ///
 /// Integers are big-endian. Keys are written in the order of the calls; sort them where equal values must give equal
 /// bytes.
@@ -41,9 +40,6 @@ package struct MessagePackWriter: Sendable {
         }
     }
 
-    /// Writes eight bytes of IEEE 754.
-    package mutating func write(_ value: Double) { writeHead(0xcb, value.bitPattern) }
-
     /// Writes UTF-8 in the raw family.
     package mutating func write(_ text: String) { writeRaw(Array(text.utf8)) }
 
@@ -53,11 +49,16 @@ package struct MessagePackWriter: Sendable {
     }
 
     /// Announces `count` pairs: the caller writes key, value, key, value.
-    package mutating func writeMapHeader(_ count: Int) { writeContainer(count, small: 0x80, medium: 0xde, large: 0xdf) }
-
-    /// Announces `count` values.
-    package mutating func writeArrayHeader(_ count: Int) {
-        writeContainer(count, small: 0x90, medium: 0xdc, large: 0xdd)
+    package mutating func writeMapHeader(_ count: Int) {
+        precondition(count >= 0, "a map of \(count) pairs")
+        precondition(count <= Int(UInt32.max), "\(count) pairs do not fit a map")
+        if count < 16 {
+            bytes.append(0x80 | UInt8(count))
+        } else if let count = UInt16(exactly: count) {
+            writeHead(0xde, count)
+        } else {
+            writeHead(0xdf, UInt32(count))
+        }
     }
 
     /// Appends bytes that are no MessagePack value, such as those that a length before them announced.
@@ -73,18 +74,6 @@ package struct MessagePackWriter: Sendable {
             writeHead(0xdb, UInt32(value.count))
         }
         bytes += value
-    }
-
-    private mutating func writeContainer(_ count: Int, small: UInt8, medium: UInt8, large: UInt8) {
-        precondition(count >= 0, "a container of \(count) elements")
-        precondition(count <= Int(UInt32.max), "\(count) elements do not fit a container")
-        if count < 16 {
-            bytes.append(small | UInt8(count))
-        } else if let count = UInt16(exactly: count) {
-            writeHead(medium, count)
-        } else {
-            writeHead(large, UInt32(count))
-        }
     }
 
     private mutating func writeHead<Value: FixedWidthInteger & UnsignedInteger>(_ head: UInt8, _ value: Value) {

@@ -168,7 +168,7 @@ struct MemberlistCodecTests {
         var writer = MessagePackWriter(prefix: [0])
         writer.writeMapHeader(3)
         writer.write("Deep")
-        for _ in 0..<500 { writer.writeArrayHeader(1) }
+        writer.writeUnframed([UInt8](repeating: 0x91, count: 500))
         writer.writeNil()
         writer.write("SeqNo")
         writer.write(UInt8(7))

@@ -49,7 +49,6 @@ struct MessagePackTests {
         ] as [(Int, [UInt8], [UInt8])])
     func headers(count: Int, map: [UInt8], array: [UInt8]) throws {
         #expect(written { $0.writeMapHeader(count) } == map)
-        #expect(written { $0.writeArrayHeader(count) } == array)
         let content = [UInt8](repeating: 0, count: 2 * count)
         var reader = MessagePackReader(map + content)
         #expect(try reader.mapHeader() == count)
@@ -57,18 +56,12 @@ struct MessagePackTests {
         #expect(try reader.arrayHeader() == count)
     }
 
-    @Test("Nothing, truth values and floating point")
-    func simple() throws {
+    @Test("Nothing and truth values")
+    func simple() {
         #expect(written { $0.writeNil() } == [0xc0])
         #expect(written { $0.write(nil as [UInt8]?) } == [0xc0])
         #expect(written { $0.write(true) } == [0xc3])
         #expect(written { $0.write(false) } == [0xc2])
-        #expect(written { $0.write(1.5) } == [0xcb, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0])
-        var reader = MessagePackReader([0xcb, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 0xca, 0x3f, 0xc0, 0, 0, 7, 0xff])
-        #expect(try reader.double() == 1.5)
-        #expect(try reader.double() == 1.5)
-        #expect(try reader.double() == 7)
-        #expect(try reader.double() == -1)
     }
 
     @Test("Every integer family that fits is read; what does not fit is out of range")
@@ -114,15 +107,12 @@ struct MessagePackTests {
 
     @Test("c0 stands for the zero of anything")
     func nilForAnything() throws {
-        var reader = MessagePackReader([UInt8](repeating: 0xc0, count: 8))
+        var reader = MessagePackReader([UInt8](repeating: 0xc0, count: 6))
         #expect(try reader.bytes() == nil)
         #expect(try reader.string() == "")
         #expect(try reader.bool() == false)
-        #expect(try reader.double() == 0)
         #expect(try reader.mapHeader() == 0)
         #expect(try reader.arrayHeader() == 0)
-        let tookNil = reader.takeNil()
-        #expect(tookNil)
         #expect(reader.remaining == 1)
     }
 
