@@ -12,15 +12,10 @@ public final class InMemoryNetwork: @unchecked Sendable {
     private let lock = NSLock()
     private var nodes: [PeerAddress: InMemoryTransport] = [:]
     private var silent: Set<PeerAddress> = []
-    private var generator: SeededGenerator
-    private var lossRate: Double
     private var nextPort: UInt16 = 1
 
-    /// `lossRate` is the share of messages of `send` and `broadcast` that get lost, 0 to 1; exchanges lose nothing.
-    public init(lossRate: Double = 0, seed: UInt64 = 1) {
-        self.lossRate = lossRate
-        generator = SeededGenerator(seed: seed)
-    }
+    /// Nobody is there yet.
+    public init() {}
 
     /// A new node at `address`; `nil`, or port 0, takes a free port. Throws `addressInUse` while another node runs
     /// there.
@@ -46,9 +41,6 @@ public final class InMemoryNetwork: @unchecked Sendable {
     /// From now on `address` takes everything and answers nothing, as a host behind a firewall that drops packets.
     public func silence(_ address: PeerAddress) { lock.withLock { _ = silent.insert(address) } }
 
-    /// Share of messages lost from now on.
-    public func setLossRate(_ rate: Double) { lock.withLock { lossRate = rate } }
-
     enum Target { case node(InMemoryTransport), silent, nobody }
 
     func target(_ address: PeerAddress) -> Target {
@@ -56,10 +48,6 @@ public final class InMemoryNetwork: @unchecked Sendable {
             if silent.contains(address) { return .silent }
             return nodes[address].map { .node($0) } ?? .nobody
         }
-    }
-
-    func losesNext() -> Bool {
-        lock.withLock { lossRate > 0 && Double.random(in: 0..<1, using: &generator) < lossRate }
     }
 
     func unbind(_ address: PeerAddress) { lock.withLock { nodes[address] = nil } }

@@ -141,7 +141,7 @@ extension InMemoryTransport {
             if !state.isFinished { state.moved[channel].sent.add(bytes: message.count) }
             return state.isFinished
         }
-        guard !isOver, !network.losesNext(), case .node(let other) = network.target(peer) else { return }
+        guard !isOver, case .node(let other) = network.target(peer) else { return }
         let arrival = Arrival(message: message, sender: boundAddress, delivery: delivery)
         other.take(arrival, on: channel, key: configuration.key)
     }
