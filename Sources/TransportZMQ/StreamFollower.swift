@@ -18,9 +18,6 @@ package struct StreamFollower: Hashable, Sendable {
     /// Follows nobody yet.
     package init() {}
 
-    /// The last sequence number that is known of; `nil` when nothing has told yet.
-    func lastSequence(on channel: Channel) -> UInt64? { last[channel] }
-
     /// A frame has arrived. Returns how many before it were lost; 0 also for an older one and for a repeated one, which
     /// change nothing.
     package mutating func note(frame sequence: UInt64, channel: Channel, stream: UInt64) -> Int {

@@ -10,7 +10,7 @@ import Testing
 struct CommandLineTests {
     @Test(
         "Every flag is read with one dash and with two, with a blank and with an equals sign", arguments: ["-", "--"])
-    func flags(dash: String) throws {
+    func flags(dash: String) async throws {
         let expected = FlagValues(
             config: "c.yaml", port: "3000", db: "/tmp/x", nodeName: "n", serfAddr: "a:1", bindAddr: "a:1",
             transport: "zmq", transportValues: ["publish_addr": "a:2"])
@@ -18,15 +18,15 @@ struct CommandLineTests {
             ("config", "c.yaml"), ("port", "3000"), ("db", "/tmp/x"), ("node-name", "n"), ("serf-addr", "a:1"),
             ("bind-addr", "a:1"), ("publish-addr", "a:2"), ("transport", "zmq"),
         ]
-        #expect(try values(pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
-        #expect(try values(pairs.map { "\(dash)\($0)=\($1)" }) == expected)
-        #expect(try values(["serve"] + pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
-        #expect(try options(["\(dash)keygen"]).keygen)
+        #expect(try await values(pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
+        #expect(try await values(pairs.map { "\(dash)\($0)=\($1)" }) == expected)
+        #expect(try await values(["serve"] + pairs.flatMap { ["\(dash)\($0)", $1] }) == expected)
+        #expect(try await options(["\(dash)keygen"]).keygen)
     }
 
     @Test("No arguments at all run a node with the defaults")
-    func nothing() throws {
-        #expect(try values([]) == FlagValues())
+    func nothing() async throws {
+        #expect(try await values([]) == FlagValues())
     }
 
     @Test("Help goes to the standard output with status 0, and shows examples", arguments: ["-h", "-help", "--help"])
@@ -73,10 +73,10 @@ struct CommandLineTests {
         #expect(lines.dropFirst().contains { $0.contains("encrypt_key: \"\(key.base64)\"") })
     }
 
-    private func values(_ arguments: [String]) throws -> FlagValues { try options(arguments).values }
+    private func values(_ arguments: [String]) async throws -> FlagValues { try await options(arguments).values }
 
-    private func options(_ arguments: [String]) throws -> ServeOptions {
-        try TransportRegistry.with(Main.transports) {
+    private func options(_ arguments: [String]) async throws -> ServeOptions {
+        try await TransportRegistry.with(Main.transports) {
             try #require(RootCommand.parseAsRoot(arguments) as? ServeCommand).options
         }
     }

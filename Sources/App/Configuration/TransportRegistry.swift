@@ -47,10 +47,6 @@ extension TransportRegistry {
     static func with<Value>(_ plugins: [TransportPlugin], _ body: () async throws -> Value) async rethrows -> Value {
         try await $given.withValue(TransportRegistry(plugins), operation: body)
     }
-
-    static func with<Value>(_ plugins: [TransportPlugin], _ body: () throws -> Value) rethrows -> Value {
-        try $given.withValue(TransportRegistry(plugins), operation: body)
-    }
 }
 
 /// What a setting of one transport says.

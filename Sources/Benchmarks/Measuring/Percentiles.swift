@@ -4,8 +4,6 @@ package struct Percentiles: Sendable {
 
     package init(_ samples: some Sequence<Double>) { sorted = samples.sorted() }
 
-    package var count: Int { sorted.count }
-
     /// The least sample that at least `share` (0 to 1) of all do not exceed: the nearest rank, never a value between two
     /// samples. `nil` without samples.
     package func at(_ share: Double) -> Double? {

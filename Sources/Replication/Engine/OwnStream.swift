@@ -21,7 +21,6 @@ struct OwnStream: Sendable {
     }
 
     var recentBytes: Int { recent.bytes }
-    var recentCount: Int { recent.count }
 
     /// The rows in messages with the next numbers, each as full as the transport takes. A row that is larger has a message
     /// of its own.

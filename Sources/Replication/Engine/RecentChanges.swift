@@ -14,8 +14,6 @@ struct RecentChanges: Sendable {
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
 
-    var count: Int { messages.count }
-
     /// Keeps the message with the next number; the oldest go where there is no room.
     mutating func append(_ message: [UInt8]) {
         messages.append(message)
