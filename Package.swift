@@ -89,8 +89,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Cluster", "Membership", "Replication", "Reports", "Transport", "TransportUDP", "TransportZMQ",
-                deques,
+                "Cluster", "Membership", "Replication", "Reports", "Transport", "TransportKit", "TransportUDP",
+                "TransportZMQ", deques,
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(

@@ -42,8 +42,8 @@ struct ImportTests {
         ],
         // Models of the plugins that are named here are made of their own codecs.
         "Simulation": [
-            "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Transport", "TransportUDP",
-            "TransportZMQ",
+            "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Transport", "TransportKit",
+            "TransportUDP", "TransportZMQ",
         ],
         "Benchmarks": [
             "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Runtime", "Store",

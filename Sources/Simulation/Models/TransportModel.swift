@@ -1,4 +1,5 @@
 internal import Transport
+internal import TransportKit
 internal import TransportUDP
 internal import TransportZMQ
 
@@ -77,7 +78,7 @@ struct StreamModel: TransportModel {
     private let stream: UInt64
     private var heads = StreamHeads()
     private var peers: [Peer] = []
-    private var packers: [BroadcastPacker]
+    private var packers: PerChannel<BroadcastPacker>
     private var outgoing: [ModelPacket] = []
     private var followers: [PeerAddress: StreamFollower] = [:]
     /// Frames that a publisher sent and that never came.
@@ -85,7 +86,7 @@ struct StreamModel: TransportModel {
 
     init(stream: UInt64) {
         self.stream = max(1, stream)
-        packers = Channel.allCases.map {
+        packers = PerChannel {
             BroadcastPacker(
                 channel: $0, version: ZMQTransport.versions.upperBound, stream: max(1, stream),
                 maxFrameBytes: Self.maxFrameBytes)
@@ -93,7 +94,7 @@ struct StreamModel: TransportModel {
     }
 
     var maxMessageBytes: Int { BroadcastPacker.maxMessageBytes(in: Self.maxFrameBytes) }
-    var nextDeadline: EngineInstant? { outgoing.isEmpty && packers.allSatisfy(\.isEmpty) ? nil : .zero }
+    var nextDeadline: EngineInstant? { outgoing.isEmpty && packers.all.allSatisfy(\.isEmpty) ? nil : .zero }
     var occupancy: [Occupancy] { [Occupancy("frames waiting", outgoing.count, limit: Self.maxOutgoing)] }
 
     mutating func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
@@ -102,15 +103,14 @@ struct StreamModel: TransportModel {
     }
 
     mutating func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
-        let index = Int(channel.rawValue)
-        if let frame = packers[index].add(message, sequence: &heads[channel]) { publish(frame) }
+        if let frame = packers[channel].add(message, sequence: &heads[channel]) { publish(frame) }
     }
 
     mutating func setPeers(_ peers: [Peer]) { self.peers = peers }
 
     mutating func take(at now: EngineInstant) -> [ModelPacket] {
         for channel in Channel.allCases {
-            if let frame = packers[Int(channel.rawValue)].flush(sequence: &heads[channel]) { publish(frame) }
+            if let frame = packers[channel].flush(sequence: &heads[channel]) { publish(frame) }
         }
         defer { outgoing = [] }
         return outgoing
