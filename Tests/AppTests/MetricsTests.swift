@@ -70,7 +70,8 @@ struct MetricsTests {
         var figures = NodeFigures.sample
         let stats: [WritableKeyPath<ReplicationStats, Int>] = [
             \.sentMessages, \.pushedMessages, \.sentRows, \.receivedMessages, \.receivedRows, \.duplicateMessages,
-            \.malformedMessages, \.relayedMessages, \.mergedRows, \.aheadRows, \.failedMerges, \.gaps, \.pulledGaps,
+            \.malformedMessages, \.unknownVersions, \.unknownRecords, \.relayedMessages, \.mergedRows, \.aheadRows,
+            \.failedMerges, \.gaps, \.pulledGaps,
             \.sentPulls, \.receivedPulls, \.answeredPulls, \.startedWalks, \.productiveWalks, \.failedWalks,
             \.servedWalks, \.walkRowsSent, \.walkRowsReceived, \.walkRoundTrips,
         ]

@@ -122,6 +122,16 @@ extension MetricFamilies {
             MetricName.malformedReplication, .counter,
             help: "Messages of changes, heartbeats and pulls that could not be read."),
         MetricFamily(
+            MetricName.unknownVersions, .counter,
+            help:
+                "Of the messages in acs_replication_malformed_messages_total, those of a version of the format that this "
+                + "node does not know."),
+        MetricFamily(
+            MetricName.unknownRecords, .counter,
+            help:
+                "Messages of changes, and comparisons that this node began, with a kind of row that it does not know. The "
+                + "messages are in acs_replication_malformed_messages_total too."),
+        MetricFamily(
             MetricName.mergedRows, .counter,
             help: "Rows from other nodes that were news here, in messages of changes and in walks that ended well."),
         MetricFamily(

@@ -33,6 +33,8 @@ enum MetricName {
     static let receivedRows = "acs_replication_received_rows_total"
     static let duplicateChanges = "acs_replication_duplicate_changes_total"
     static let malformedReplication = "acs_replication_malformed_messages_total"
+    static let unknownVersions = "acs_replication_unknown_versions_total"
+    static let unknownRecords = "acs_replication_unknown_records_total"
     static let mergedRows = "acs_replication_merged_rows_total"
     static let aheadRows = "acs_replication_ahead_rows_total"
     static let failedMerges = "acs_replication_failed_merges_total"

@@ -61,6 +61,7 @@ private struct ReplicationCarrier {
         (MetricName.sentRows, \.sentRows), (MetricName.relayedChanges, \.relayedMessages),
         (MetricName.receivedChanges, \.receivedMessages), (MetricName.receivedRows, \.receivedRows),
         (MetricName.duplicateChanges, \.duplicateMessages), (MetricName.malformedReplication, \.malformedMessages),
+        (MetricName.unknownVersions, \.unknownVersions), (MetricName.unknownRecords, \.unknownRecords),
         (MetricName.mergedRows, \.mergedRows), (MetricName.aheadRows, \.aheadRows),
         (MetricName.failedMerges, \.failedMerges), (MetricName.gaps, \.gaps), (MetricName.pulledGaps, \.pulledGaps),
         (MetricName.sentPulls, \.sentPulls), (MetricName.receivedPulls, \.receivedPulls),
