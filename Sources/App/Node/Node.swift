@@ -67,7 +67,8 @@ private func run(
     }
     let http = try makeHTTPApplication(
         host: settings.http.host, port: settings.http.port, service: store,
-        isReady: { status.isReady }, status: { await status.report() }, furtherEndpoints: [collector.endpoint],
+        isReady: { status.isReady }, status: { await status.report() }, transport: core?.transport.kind,
+        furtherEndpoints: [collector.endpoint],
         limits: settings.http.limits, tls: reload.credentials.tls, tokens: reload.credentials.tokens, metrics: metrics,
         logger: logger,
         onListening: { port in

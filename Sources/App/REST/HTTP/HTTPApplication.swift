@@ -16,6 +16,7 @@ internal import ServiceLifecycle
 ///   - port: 0 takes any free one; `onListening` tells which.
 ///   - isReady: asked for every request; the todos are served while it says so.
 ///   - status: asked for `/health/info`.
+///   - transport: the kind of the node's, for the description; `nil` for a node that stands alone.
 ///   - tls: HTTP goes over TLS with what is there when a connection begins; `nil`: in clear.
 ///   - tokens: of which requests must show one; `nil`: none is needed.
 ///   - furtherEndpoints: served besides the health and todo endpoints.
@@ -25,14 +26,15 @@ internal import ServiceLifecycle
 /// Throws only where the description of the API cannot be written down.
 func makeHTTPApplication(
     host: String, port: UInt16, service: some TodoService, isReady: @escaping @Sendable () -> Bool,
-    status: @escaping @Sendable () async -> NodeStatus, furtherEndpoints: [Endpoint] = [],
+    status: @escaping @Sendable () async -> NodeStatus, transport: String? = nil, furtherEndpoints: [Endpoint] = [],
     limits: HTTPLimits = HTTPLimits(), tls: LockedBox<NIOSSLContext>? = nil, tokens: AccessTokens? = nil,
     metrics factory: (any MetricsFactory)? = nil, logger: Logger,
     onListening: @escaping @Sendable (UInt16) async -> Void = { _ in }
 ) throws -> HTTPApplication {
     let unsent = UnsentBytes(maximum: limits.maximumUnsentBytes)
     let described =
-        TodoEndpoints(service: service, unsent: unsent).all + HealthEndpoints(isReady: isReady, status: status).all
+        TodoEndpoints(service: service, unsent: unsent).all
+        + HealthEndpoints(isReady: isReady, status: status, transport: transport).all
     let document = OpenAPIDocument(
         described.map(\.operation), version: BuildInfo.version, limits: limits, wantsToken: tokens != nil)
     let descriptions = try OpenAPIEndpoints(document)

@@ -26,24 +26,28 @@ extension Schema {
                     .example(.number("0.000"))),
         ])
 
-    static let info = object(
-        named: "Info",
-        [
-            .required("node_name", string().example(.string("node-1"))),
-            .required("ready", boolean.example(.boolean(true))),
-            .required(
-                "synced",
-                boolean.noted("Whether the first synchronisation was finished.").example(.boolean(true))),
-            .required("cluster_mode", boolean.example(.boolean(true))),
-            .optional("transport", string().noted("What `node.transport.kind` says; not of a node that stands alone.")),
-            .required("member_count", integer(0...Int64.max).example(.number("1"))),
-            .required("members", array(of: member).noted("With this node itself.")),
-            .required("todo_count", integer(0...Int64.max).example(.number("42"))),
-            .required(
-                "fingerprint",
-                string().noted("Equal on two nodes: they hold the same data.")
-                    .example(.string("00000000000000000000000000000000"))),
-        ])
+    /// `transport`: the kind of this node's, as the example; `nil` for a node that stands alone, which has none to show.
+    static func info(transport: String?) -> Self {
+        let kind = string().noted("What `node.transport.kind` says; not of a node that stands alone.")
+        return object(
+            named: "Info",
+            [
+                .required("node_name", string().example(.string("node-1"))),
+                .required("ready", boolean.example(.boolean(true))),
+                .required(
+                    "synced",
+                    boolean.noted("Whether the first synchronisation was finished.").example(.boolean(true))),
+                .required("cluster_mode", boolean.example(.boolean(true))),
+                .optional("transport", transport.map { kind.example(.string($0)) } ?? kind),
+                .required("member_count", integer(0...Int64.max).example(.number("1"))),
+                .required("members", array(of: member).noted("With this node itself.")),
+                .required("todo_count", integer(0...Int64.max).example(.number("42"))),
+                .required(
+                    "fingerprint",
+                    string().noted("Equal on two nodes: they hold the same data.")
+                        .example(.string("00000000000000000000000000000000"))),
+            ])
+    }
 }
 
 extension Operation {
@@ -53,15 +57,21 @@ extension Operation {
         answer: Answer(status: .ok, note: "The node is ready.", schema: .ready),
         errors: [.notReady], isAlwaysServed: true, isOpen: true)
 
-    static let healthInfo = Operation(
-        id: "health-info", method: .get, path: "/health/info", tag: .health, summary: "The node and its cluster",
-        answer: Answer(status: .ok, note: "What this node knows.", schema: .info), isAlwaysServed: true)
+    /// `transport`: the kind of this node's, if it has one.
+    static func healthInfo(transport: String?) -> Self {
+        Operation(
+            id: "health-info", method: .get, path: "/health/info", tag: .health, summary: "The node and its cluster",
+            answer: Answer(status: .ok, note: "What this node knows.", schema: .info(transport: transport)),
+            isAlwaysServed: true)
+    }
 }
 
 /// Tells how the node is, from the first moment.
 struct HealthEndpoints: Sendable {
     let isReady: @Sendable () -> Bool
     let status: @Sendable () async -> NodeStatus
+    /// The kind of this node's transport; `nil` for one that stands alone.
+    var transport: String?
 
     var all: [Endpoint] {
         [
@@ -69,7 +79,7 @@ struct HealthEndpoints: Sendable {
                 guard isReady() else { throw Problem.notReady }
                 return .json(.ok, ByteBuffer(string: #"{"ready":true,"message":"Node is ready"}"#))
             },
-            Endpoint(operation: .healthInfo) { _ in
+            Endpoint(operation: .healthInfo(transport: transport)) { _ in
                 var buffer = ByteBuffer()
                 buffer.writeJSON(await status())
                 return .json(.ok, buffer)
