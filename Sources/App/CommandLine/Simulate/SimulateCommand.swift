@@ -31,7 +31,7 @@ struct SimulateCommand: AsyncParsableCommand {
         discussion: examples,
         subcommands: [
             SimulateRunCommand.self, SimulatePlanCommand.self, SimulatePausesCommand.self,
-            SimulateMutationsCommand.self,
+            SimulateMutationsCommand.self, SimulateTransportsCommand.self,
         ],
         defaultSubcommand: SimulateRunCommand.self, helpNames: CommandLineNames.help)
 
