@@ -1,3 +1,5 @@
+import Foundation
+
 @testable import AutoClusterSync
 @testable import Executable
 
@@ -32,3 +34,31 @@ extension RootCommand {
         await TransportRegistry.with(Main.transports) { await run(arguments) }
     }
 }
+
+extension Settings.Cluster {
+    var publishAddress: HostAndPort? {
+        if case .address(let address) = transportValues["publish_addr"] { address } else { nil }
+    }
+}
+
+/// What the original service is started with.
+let originalText = """
+    # Log level: debug, info, warn, error (default: info)
+    log_level: "info"
+
+    node:
+      name: "node-1"
+      serf:
+        bind_addr: "127.0.0.1:7946"
+      http:
+        port: 8080
+      database:
+        path: "./todos-node1.db"
+
+    cluster:
+      seeds:
+        - "127.0.0.1:7946"
+      join_timeout: 10
+    """
+
+func temporaryPath() -> String { NSTemporaryDirectory() + "configuration-\(UUID().uuidString).yaml" }

@@ -8,27 +8,6 @@ import TransportKit
 /// Who gets what, exactly; time and randomness are values.
 @Suite("Gossip")
 struct GossipTests {
-    private func peer(_ number: Int) -> PeerAddress {
-        PeerAddress(host: .v4(0x0a00_0000 + UInt32(number)), port: 7_946)
-    }
-
-    private func gossip(peers: Int, configuration: GossipConfiguration = GossipConfiguration()) -> Gossip {
-        var gossip = Gossip(configuration: configuration, seed: 1)
-        gossip.setPeers((0..<peers).map { Peer(address: peer($0)) })
-        return gossip
-    }
-
-    private func drain(_ gossip: inout Gossip, at now: EngineInstant = .zero) -> [Gossip.Packet] {
-        var all: [Gossip.Packet] = []
-        while true {
-            let packets = gossip.nextPackets(at: now, limit: 64)
-            if packets.isEmpty { return all }
-            all += packets
-        }
-    }
-
-    private func instant(_ milliseconds: Int) -> EngineInstant { .zero + .milliseconds(milliseconds) }
-
     @Test("A unicast is one packet with the message, at once")
     func unicast() {
         var gossip = gossip(peers: 2)
@@ -111,33 +90,6 @@ struct GossipTests {
         }
     }
 
-    @Test("In a large cluster four news of members go out at once in 200 ms, more share the packets of the rounds")
-    func storm() {
-        func counts(peers: Int, on channel: Channel, type: UInt8) -> (packets: Int, parts: Int) {
-            var gossip = gossip(peers: peers)
-            var packets = drain(&gossip)
-            for number: UInt8 in 0..<50 {
-                gossip.broadcast([type, number], on: channel, options: BroadcastOptions(replacing: "\(number)"))
-                packets += drain(&gossip)
-            }
-            let first = packets.count
-            var now = EngineInstant.zero
-            while let next = gossip.nextDeadline, next < instant(60_000) {
-                now = max(now, next)
-                packets += drain(&gossip, at: now)
-            }
-            let parts = packets.reduce(0) { $0 + PacketCodec.decode($1.content[...]).parts.count }
-            return (first, parts)
-        }
-        #expect(counts(peers: 31, on: .membership, type: 4).packets == 4 * 6)
-        #expect(counts(peers: 30, on: .membership, type: 4).packets == 50 * 30)
-        #expect(counts(peers: 31, on: .replication, type: 9).packets == 50 * 6)
-        // Accusations do not wait.
-        #expect(counts(peers: 31, on: .membership, type: 5).packets == 50 * 6)
-        // However they go, each goes as often as it must.
-        #expect(counts(peers: 31, on: .membership, type: 4).parts == 50 * 8)
-    }
-
     @Test("Up to 30 peers a broadcast goes to each once and is marked so", arguments: [1, 3, 30])
     func direct(count: Int) {
         var gossip = gossip(peers: count)
@@ -203,26 +155,6 @@ struct GossipTests {
         }
     }
 
-    @Test("A flood from many addresses is not remembered for ever, drained or not", arguments: [false, true])
-    func strangers(isDrained: Bool) {
-        var gossip = gossip(peers: 40)
-        gossip.send([8, 1], on: .membership, to: peer(0))
-        var (sent, most) = (0, 0)
-        for number in 0..<20_000 {
-            gossip.send([8, 2], on: .membership, to: peer(1_000 + number))
-            // One at a time, so that the queue is never empty between.
-            if isDrained { sent += gossip.nextPackets(at: .zero, limit: 1).count }
-            most = max(most, gossip.strangerCount)
-        }
-        #expect(most <= Gossip.maxStrangers)
-        sent += drain(&gossip).count
-        #expect(isDrained ? sent == 20_001 : sent <= Gossip.maxStrangers + 1)
-        #expect(gossip.takeDrops()[.sendQueueFull, default: 0] == 20_001 - sent)
-        #expect(gossip.strangerCount <= 256)
-        gossip.send([8, 3], on: .membership, to: peer(999))
-        #expect(drain(&gossip).count == 1)
-    }
-
     @Test("A queued broadcast rides on other packets to peers, not on those to strangers")
     func piggyback() {
         var gossip = gossip(peers: 2)
@@ -260,87 +192,6 @@ struct GossipTests {
         #expect(gossip.takeDrops() == [.unsupported: 1])
     }
 
-    @Test("What cannot travel is dropped and counted")
-    func unfit() {
-        var gossip = gossip(peers: 1)
-        #expect(gossip.maxMessageBytes == 1_399)
-        gossip.send([UInt8](repeating: 8, count: 1_400), on: .membership, to: peer(0))
-        gossip.send([UInt8](repeating: 8, count: 1_399), on: .replication, to: peer(0))
-        for first in [7, 9, 10, 12, 14, 0xd0, 244] as [UInt8] { gossip.send([first], on: .membership, to: peer(0)) }
-        gossip.send([], on: .membership, to: peer(0))
-        #expect(drain(&gossip).map(\.content.count) == [1_400])
-        #expect(gossip.takeDrops() == [.tooLarge: 1, .unsupported: 8])
-        #expect(gossip.takeDrops() == [:])
-    }
-
-    @Test("Packets to one peer are paced: 64 at once, then 50 a millisecond; other peers do not wait")
-    func pacing() {
-        var gossip = gossip(peers: 2)
-        let message = [UInt8](repeating: 1, count: 1_300)
-        for _ in 0..<250 { gossip.send(message, on: .replication, to: peer(0)) }
-        #expect(drain(&gossip).count == 64)
-        #expect(gossip.nextDeadline == .zero + .microseconds(500))
-        gossip.send(message, on: .replication, to: peer(1))
-        #expect(gossip.nextDeadline == .zero)
-        #expect(drain(&gossip).map(\.destination) == [peer(1)])
-        #expect(drain(&gossip, at: instant(1)).count == 50)
-        #expect(drain(&gossip, at: instant(2)).count == 50)
-        #expect(drain(&gossip, at: instant(100)).count == 64)
-        #expect(drain(&gossip, at: instant(200)).count == 22)
-        #expect(gossip.nextDeadline == nil)
-    }
-
-    @Test("Neither channel starves the other")
-    func fairness() {
-        var gossip = gossip(peers: 1)
-        for _ in 0..<100 {
-            gossip.send([UInt8](repeating: 8, count: 1_000), on: .membership, to: peer(0))
-            gossip.send([UInt8](repeating: 1, count: 1_000), on: .replication, to: peer(0))
-        }
-        var counts: [Channel: Int] = [:]
-        for packet in gossip.nextPackets(at: .zero, limit: 20) {
-            for part in PacketCodec.decode(packet.content[...]).parts { counts[part.channel, default: 0] += 1 }
-        }
-        #expect(counts == [.membership: 10, .replication: 10])
-    }
-
-    @Test("Queues have bounds in bytes; the oldest goes and is counted")
-    func bounds() {
-        var configuration = GossipConfiguration()
-        configuration.maxMembershipBytes = 64 * 1024
-        var gossip = gossip(peers: 1, configuration: configuration)
-        let (size, count) = (1_000, 100)
-        for number in 0..<count {
-            gossip.send([8, UInt8(number)] + [UInt8](repeating: 0, count: size - 2), on: .membership, to: peer(0))
-        }
-        let kept = 64 * 1024 / (size + 64)
-        let packets = drain(&gossip) + drain(&gossip, at: instant(100))
-        #expect(packets.map { Int($0.content[1]) } == Array((count - kept)..<count))
-        #expect(gossip.takeDrops() == [.sendQueueFull: count - kept])
-    }
-
-    @Test("A burst of 20,000 broadcasts to many peers is packed densely and spread to the end")
-    func burst() {
-        var gossip = gossip(peers: 100)
-        for number in 0..<20_000 {
-            var message = [UInt8](repeating: 0, count: 100)
-            withUnsafeBytes(of: UInt32(number)) { message.replaceSubrange(0..<4, with: $0) }
-            gossip.broadcast(message, on: .replication, options: BroadcastOptions())
-        }
-        var (now, parts, packets) = (EngineInstant.zero, 0, 0)
-        while let deadline = gossip.nextDeadline {
-            now = max(now, deadline)
-            for packet in drain(&gossip, at: now) {
-                packets += 1
-                #expect(packet.content.count <= 1_400)
-                parts += PacketCodec.decode(packet.content[...]).parts.count
-            }
-        }
-        #expect(gossip.takeDrops() == [:])
-        #expect(parts >= 20_000 * 12, "each is sent as often as its limit says")
-        #expect(parts / packets >= 12, "13 parts of 103 bytes fit into a packet")
-    }
-
     @Test("Same seed and inputs, same packets")
     func deterministic() {
         func trace() -> [Gossip.Packet] {
@@ -354,83 +205,5 @@ struct GossipTests {
             return packets
         }
         #expect(trace() == trace())
-    }
-}
-
-/// The order in which queued broadcasts are taken.
-@Suite("Broadcast queue")
-struct BroadcastQueueTests {
-    @Test("Least sent first, then the longest that fits, then the newest")
-    func order() {
-        var queue = BroadcastQueue(maxBytes: 1 << 20)
-        queue.add([1, 1, 1], key: nil, transmits: 1)
-        queue.add([2], key: nil, transmits: 0)
-        queue.add([3, 3], key: nil, transmits: 0)
-        queue.add([4, 4], key: nil, transmits: 0)
-        queue.add([5, 5, 5, 5], key: nil, transmits: 0)
-        var order: [UInt8] = []
-        while let part = queue.take(atMost: 3) { order.append(part[0]) }
-        #expect(order == [4, 3, 2, 1])
-        queue.putBack(limit: 2)
-        #expect(queue.count == 4)
-        #expect(queue.take(atMost: 1_400)?.first == 5)
-        #expect(queue.take(atMost: 1_400)?.first == 4)
-        queue.putBack(limit: 2)
-        #expect(queue.count == 3)
-    }
-
-    @Test("Newest first also after many were put back in another order")
-    func orderAfterPutBack() {
-        var queue = BroadcastQueue(maxBytes: 1 << 20)
-        for number in 0..<200 { queue.add([UInt8(number)], key: nil, transmits: 0) }
-        for _ in 0..<20 {
-            for _ in 0..<10 { _ = queue.take(atMost: 5) }
-            queue.putBack(limit: 9)
-        }
-        var order: [UInt8] = []
-        while let part = queue.take(atMost: 5) { order.append(part[0]) }
-        #expect(order == (0..<200).reversed().map { UInt8($0) })
-    }
-
-    @Test("A key has one entry, and the bound drops the oldest")
-    func keysAndBound() {
-        var queue = BroadcastQueue(maxBytes: 3 * 74)
-        for number in 0..<3 { queue.add([UInt8](repeating: UInt8(number), count: 10), key: "same", transmits: 0) }
-        #expect(queue.count == 1 && queue.bytes == 74 && queue.droppedCount == 0)
-        for number in 3..<6 { queue.add([UInt8](repeating: UInt8(number), count: 10), key: nil, transmits: 0) }
-        #expect(queue.count == 3 && queue.droppedCount == 1)
-        var order: [UInt8] = []
-        while let part = queue.take(atMost: 10) { order.append(part[0]) }
-        #expect(order == [5, 4, 3])
-    }
-
-    @Test("What was dropped or replaced is never taken, however much of it there was, and the rest in order")
-    func goneEntries() {
-        var queue = BroadcastQueue(maxBytes: 100 * 74)
-        for number in 0..<20_000 {
-            let part = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 1 + number % 10)
-            queue.add(part, key: number % 3 == 0 ? "key \(number % 7)" : nil, transmits: number % 4)
-        }
-        let live = queue.count
-        #expect(live <= 740 && queue.bytes <= 7_400)
-        var lengths: [Int] = []
-        while let part = queue.take(atMost: 1_400) { lengths.append(part.count) }
-        #expect(lengths.count == live)
-        queue.putBack(limit: 1)
-        #expect(queue.isEmpty && queue.bytes == 0 && queue.take(atMost: 1_400) == nil)
-        queue.add([1], key: nil, transmits: 0)
-        #expect(queue.take(atMost: 1) == [1])
-    }
-
-    @Test("Dropping a repetition of what every peer was sent counts as no loss")
-    func dropsOfRepetitions() {
-        var queue = BroadcastQueue(maxBytes: 2 * 74)
-        let part = [UInt8](repeating: 0, count: 10)
-        queue.add(part, key: nil, transmits: 2, isEverywhere: true)
-        queue.add(part, key: nil, transmits: 9)
-        queue.add(part, key: nil, transmits: 0)
-        #expect(queue.count == 2 && queue.droppedCount == 0)
-        queue.add(part, key: nil, transmits: 0)
-        #expect(queue.count == 2 && queue.droppedCount == 1)
     }
 }
