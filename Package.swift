@@ -59,7 +59,8 @@ let package = Package(
         .target(
             name: "TransportKit",
             dependencies: [
-                "CSockets", "Keys", "Transport", deques, .product(name: "HeapModule", package: "swift-collections"),
+                "CSockets", "Keys", "Runtime", "Transport", deques,
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict + inlined),
         .target(
@@ -89,7 +90,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Cluster", "Membership", "Replication", "Reports", "Transport", "TransportKit", "TransportUDP",
+                "Cluster", "Membership", "Replication", "Reports", "Runtime", "Transport", "TransportKit",
+                "TransportUDP",
                 "TransportZMQ", deques,
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict),

@@ -1,6 +1,6 @@
 internal import DequeModule
 internal import class Foundation.NSCondition
-internal import class Foundation.Thread
+internal import Runtime
 internal import Transport
 
 /// The reader threads. Each has a connection of its own and takes the next job of a common line; a walk or a page never
@@ -32,18 +32,21 @@ final class ReaderPool: @unchecked Sendable {
     private var runningThreads: Int
     private var isClosed = false
 
-    /// Starts one thread for each reader.
-    init(_ readers: [Handover<Reader>], maxJobs: Int) {
+    /// Starts one thread for each reader. When it throws, those that were started end.
+    init(_ readers: [Handover<Reader>], maxJobs: Int) throws(SystemThread.Refused) {
         self.maxJobs = maxJobs
         runningThreads = readers.count
         maxLongJobsRunning = max(1, readers.count - 1)
-        for (index, reader) in readers.enumerated() {
-            let thread = Thread { [self] in
-                run(reader)
-                threadEnded()
+        do throws(SystemThread.Refused) {
+            for (index, reader) in readers.enumerated() {
+                try SystemThread.start("store-reader-\(index)") { [self] in
+                    run(reader)
+                    threadEnded()
+                }.detach()
             }
-            thread.name = "store-reader-\(index)"
-            thread.start()
+        } catch {
+            beginClose()
+            throw error
         }
     }
 

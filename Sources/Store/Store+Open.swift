@@ -1,4 +1,5 @@
 internal import Replication
+internal import Runtime
 internal import Transport
 
 extension Store {
@@ -43,11 +44,21 @@ extension Store {
         for _ in 0..<readerCount { readers.append(Handover(try Reader(path: file.path))) }
         let queue = WriteQueue(
             maxRequests: configuration.maxWaitingRequests, maxBytes: configuration.maxWaitingBytes)
+        let (writer, pool): (Writer, ReaderPool)
+        do throws(SystemThread.Refused) {
+            pool = try ReaderPool(readers, maxJobs: configuration.maxWaitingRequests)
+            do throws(SystemThread.Refused) {
+                writer = try Writer(Handover(core), queue: queue, lock: lock)
+            } catch {
+                pool.beginClose()
+                throw error
+            }
+        } catch {
+            throw .cannotOpen(path: file.path, reason: error.description)
+        }
         return Store(
             path: file.path, nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher,
-            committed: committed,
-            shared: shared, writer: Writer(Handover(core), queue: queue, lock: lock),
-            readers: ReaderPool(readers, maxJobs: configuration.maxWaitingRequests))
+            committed: committed, shared: shared, writer: writer, readers: pool)
     }
 
     /// Greater than at every earlier start of this file, and, since it follows the wall clock, most likely greater than

@@ -3,7 +3,8 @@
 /// Errors of `Store.open` leave the file as it was. After an error of a write nothing of it is visible; `ioError` alone
 /// may leave a write that shows up after a crash, since the disk did not say how far it came.
 package enum StoreError: Error, Hashable, Sendable {
-    /// The file or its directory is missing, not writable, or no regular file. Trying again helps once that is mended.
+    /// The file or its directory is missing, not writable, or no regular file, or the system is out of threads. Trying again
+    /// helps once that is mended.
     case cannotOpen(path: String, reason: String)
     /// The file is not SQLite's. It was not touched; trying again does not help.
     case notADatabase(path: String)

@@ -22,7 +22,9 @@ struct ImportTests {
         "Transport": ["DequeModule", "Foundation", "Glibc"],
         // Secret bytes and what is derived from them.
         "Keys": ["CSodium", "Transport"],
-        "TransportKit": ["CSockets", "DequeModule", "Foundation", "Glibc", "HeapModule", "Keys", "Transport"],
+        "TransportKit": [
+            "CSockets", "DequeModule", "Foundation", "Glibc", "HeapModule", "Keys", "Runtime", "Transport",
+        ],
         "TransportInMemory": ["Foundation", "Transport", "TransportKit"],
         "TransportUDP": [
             "CSockets", "CSodium", "DequeModule", "Foundation", "Glibc", "Keys", "NIOCore", "NIOPosix", "Transport",
@@ -42,8 +44,8 @@ struct ImportTests {
         ],
         // Models of the plugins that are named here are made of their own codecs.
         "Simulation": [
-            "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Transport", "TransportKit",
-            "TransportUDP", "TransportZMQ",
+            "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Runtime", "Transport",
+            "TransportKit", "TransportUDP", "TransportZMQ",
         ],
         "Benchmarks": [
             "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Runtime", "Store",

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Runtime
 
 /// A client that writes to one node at a steady pace, on a thread of its own.
 ///
@@ -21,9 +22,14 @@ final class SteadyWriter: @unchecked Sendable {
 
     func start() throws(BenchmarkError) {
         let connection = try HTTPConnection(port: port, isWaiting: true)
-        condition.withLock { isRunning = true }
         let handover = Handover(connection)
-        Thread { [self] in run(handover.take()) }.start()
+        condition.withLock { isRunning = true }
+        do throws(SystemThread.Refused) {
+            try SystemThread.start("steady-writer") { [self] in run(handover.take()) }.detach()
+        } catch {
+            condition.withLock { isRunning = false }
+            throw .failed(error.description)
+        }
     }
 
     /// Ends it, and tells how many writes were acknowledged.
@@ -53,16 +59,5 @@ final class SteadyWriter: @unchecked Sendable {
             isRunning = false
             condition.broadcast()
         }
-    }
-
-    /// Carries the connection to its thread.
-    ///
-    /// `@unchecked Sendable`: made before the thread, used by it alone.
-    private final class Handover: @unchecked Sendable {
-        private var connection: HTTPConnection
-
-        init(_ connection: HTTPConnection) { self.connection = connection }
-
-        func take() -> HTTPConnection { connection }
     }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+package import Runtime
 
 /// Many seeds over all cores. What is printed of a seed does not depend on how many cores there are: results come in the
 /// order of the seeds.
@@ -6,21 +7,24 @@ package enum Campaign {
     /// Runs `seeds`, and gives each result to `report` in their order, as soon as those before it are there. `report`
     /// says whether to go on.
     ///
-    /// Blocks the calling thread; the runs have threads of their own.
+    /// Blocks the calling thread; the runs have threads of their own. Throws where one of them cannot be started; those that
+    /// were end with their runs.
     package static func run(
         _ seeds: ClosedRange<UInt64>, plan: @escaping @Sendable (UInt64) -> Run.Plan, threadCount: Int,
         report: (Run.Result) -> Bool
-    ) {
+    ) throws(SystemThread.Refused) {
         let state = State(seeds: seeds)
-        let threads = (0..<max(1, threadCount)).map { _ in
-            let thread = Thread {
-                while let seed = state.next() { state.finish(Run.result(of: plan(seed), seed: seed)) }
+        for _ in 0..<max(1, threadCount) {
+            do throws(SystemThread.Refused) {
+                // Engines recurse little; walks over large stores some.
+                try SystemThread.start("simulation", stackBytes: 16 << 20) {
+                    while let seed = state.next() { state.finish(Run.result(of: plan(seed), seed: seed)) }
+                }.detach()
+            } catch {
+                state.stop()
+                throw error
             }
-            // Engines recurse little; walks over large stores some.
-            thread.stackSize = 16 << 20
-            return thread
         }
-        for thread in threads { thread.start() }
         while let result = state.takeResult() {
             if !report(result) { state.stop() }
         }

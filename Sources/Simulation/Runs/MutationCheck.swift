@@ -1,3 +1,5 @@
+package import Runtime
+
 /// Switches off one mechanism at a time and looks who notices: what nobody misses is either untested or not needed.
 package struct MutationCheck: Sendable {
     /// Where a mechanism is missed.
@@ -67,14 +69,16 @@ package struct MutationCheck: Sendable {
         return plan
     }
 
-    /// Blocks the calling thread.
-    package static func finding(_ scene: Scene, seeds: ClosedRange<UInt64>, threadCount: Int) -> Finding {
+    /// Blocks the calling thread. Throws as `Campaign.run` does.
+    package static func finding(
+        _ scene: Scene, seeds: ClosedRange<UInt64>, threadCount: Int
+    ) throws(SystemThread.Refused) -> Finding {
         var finding = Finding(scene: scene, failedWith: 0, failedWithout: 0, checkers: [:])
-        Campaign.run(seeds, plan: { _ in plan(scene, isOff: false) }, threadCount: threadCount) { result in
+        try Campaign.run(seeds, plan: { _ in plan(scene, isOff: false) }, threadCount: threadCount) { result in
             if !result.violations.isEmpty { finding.failedWith += 1 }
             return true
         }
-        Campaign.run(seeds, plan: { _ in plan(scene, isOff: true) }, threadCount: threadCount) { result in
+        try Campaign.run(seeds, plan: { _ in plan(scene, isOff: true) }, threadCount: threadCount) { result in
             if !result.violations.isEmpty { finding.failedWithout += 1 }
             for checker in Set(result.violations.map(\.checker)) { finding.checkers[checker, default: 0] += 1 }
             return true

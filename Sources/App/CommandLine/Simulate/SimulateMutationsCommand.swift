@@ -19,10 +19,10 @@ struct SimulateMutationsCommand: AsyncParsableCommand {
         let findings = try await Blocking.run {
             let progress = TerminalProgress(total: scenes.count)
             defer { progress.clear() }
-            return scenes.enumerated().map { index, scene in
+            return try scenes.enumerated().map { index, scene in
                 progress.clear()
                 progress.show(index)
-                return MutationCheck.finding(
+                return try MutationCheck.finding(
                     scene, seeds: range, threadCount: ProcessInfo.processInfo.activeProcessorCount)
             }
         }

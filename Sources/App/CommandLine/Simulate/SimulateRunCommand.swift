@@ -52,7 +52,7 @@ struct SimulateRunCommand: AsyncParsableCommand {
         let summary = try await Blocking.run {
             var summary = Summary()
             let progress = TerminalProgress(total: range.count)
-            Campaign.run(
+            try Campaign.run(
                 range, plan: { Self.plan(plan, nodeRange, seed: $0) },
                 threadCount: ProcessInfo.processInfo.activeProcessorCount
             ) { result in
