@@ -28,44 +28,14 @@ package struct SeedJoiner: Sendable {
     }
 
     /// What is to be done: reported back with `resolved` or `report`.
-    enum Step: Hashable {
+    enum Step: Hashable, Sendable {
         case resolve(String)
         case pushPull(PeerAddress)
     }
 
-    private enum Target: Hashable {
-        case seed(String)
-        case member(String)
-    }
-
-    private struct Entry {
-        let target: Target
-        /// Whether the start waits for this one.
-        let countsForStart: Bool
-        let isHostName: Bool
-        let addedAt: EngineInstant
-        /// The one that is written, or what the name service said last.
-        var addresses: [PeerAddress]
-        var backOff: Duration
-        var nextTry: EngineInstant
-        var isResolving = false
-        /// Addresses whose answer is awaited, and those that came in this try.
-        var pending: [PeerAddress] = []
-        var outcomes: [Outcome] = []
-        var lastOutcome: Outcome?
-        var refusingSince: EngineInstant?
-        var lastRefusal: EngineInstant?
-
-        var isUnderWay: Bool { isResolving || !pending.isEmpty }
-        var hasRefusedFor: Duration? {
-            guard let refusingSince, let lastRefusal else { return nil }
-            return lastRefusal - refusingSince
-        }
-    }
-
     private let configuration: JoinConfiguration
     private let isOwn: @Sendable (PeerAddress) -> Bool
-    private var entries: [Entry] = []
+    private var targets: [JoinTarget] = []
     private var startDeadline: EngineInstant?
     /// When the next try may begin, of those that keep a distance.
     private var nextRetry = EngineInstant.zero
@@ -84,17 +54,19 @@ package struct SeedJoiner: Sendable {
     /// Begins with seeds (`host:port`) and members of an earlier run; call `advance` and `decision` then.
     mutating func start(seeds: [String], knownMembers: [KnownMember], at now: EngineInstant) {
         startDeadline = now + configuration.joinTimeout
-        for seed in seeds where entries.count < configuration.maxSeeds {
+        for seed in seeds where targets.count < configuration.maxSeeds {
             let address = PeerAddress(seed)
             if let address, isOwn(address) { continue }
             add(
-                .seed(seed), address.map { [$0] } ?? [], countsForStart: true, backOff: configuration.firstBackOff,
-                firstTry: now, at: now)
+                JoinTarget(
+                    .seed(seed), address.map { [$0] } ?? [], countsForStart: true, backOff: configuration.firstBackOff,
+                    firstTry: now, at: now))
         }
         for member in knownMembers where !isOwn(member.address) {
             add(
-                .member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff,
-                firstTry: now, at: now)
+                JoinTarget(
+                    .member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff,
+                    firstTry: now, at: now))
         }
         isAsking = isAwaitingAnswers { _ in false }
         refreshDeadline()
@@ -108,13 +80,14 @@ package struct SeedJoiner: Sendable {
         remove(.member(name))
         let backOff = min(configuration.maxMemberBackOff, configuration.maxStartBackOff)
         add(
-            .member(name), [address], countsForStart: false, backOff: backOff, firstTry: now + backOff, at: now)
+            JoinTarget(
+                .member(name), [address], countsForStart: false, backOff: backOff, firstTry: now + backOff, at: now))
         refreshDeadline()
     }
 
     /// A member is living, gone for good, or forgotten: no need to try it.
     mutating func memberSettled(_ name: String) {
-        guard !entries.isEmpty else { return }
+        guard !targets.isEmpty else { return }
         remove(.member(name))
         refreshDeadline()
     }
@@ -125,22 +98,22 @@ package struct SeedJoiner: Sendable {
     ) -> [Step] {
         guard let due = nextDeadline, due <= now else { return [] }
         var steps: [Step] = []
-        var underWay = entries.count { $0.isUnderWay }
+        var underWay = targets.count { $0.isUnderWay }
         var late: [Int] = []
-        for index in entries.indices where entries[index].nextTry <= now {
-            if entries[index].isUnderWay {
+        for index in targets.indices where targets[index].nextTry <= now {
+            if targets[index].isUnderWay {
                 // Set to the limit when the try began.
                 endTry(index, .noAnswer, at: now, using: &generator)
                 underWay -= 1
-            } else if entries[index].addresses.contains(where: isLiving) {
-                entries[index].nextTry = now + longestBackOff(entries[index], at: now)
-            } else if keepsDistance(entries[index]) {
+            } else if targets[index].addresses.contains(where: isLiving) {
+                targets[index].nextTry = now + longestBackOff(targets[index], at: now)
+            } else if keepsDistance(targets[index]) {
                 late.append(index)
             } else if underWay < configuration.maxAttemptsAtOnce {
                 steps += beginTry(index, at: now)
                 underWay += 1
             } else {
-                entries[index].nextTry = now + configuration.firstBackOff
+                targets[index].nextTry = now + configuration.firstBackOff
             }
         }
         if nextRetry <= now, let index = mostOverdue(late, at: now) {
@@ -161,33 +134,24 @@ package struct SeedJoiner: Sendable {
         using generator: inout SeededGenerator
     ) -> [Step] {
         defer { refreshDeadline() }
-        guard let index = entries.firstIndex(where: { $0.target == .seed(seed) && $0.isResolving }) else { return [] }
-        entries[index].isResolving = false
+        guard let index = targets.firstIndex(where: { $0.name == .seed(seed) && $0.isResolving }) else { return [] }
         guard !addresses.isEmpty else {
             endTry(index, .resolutionFailed, at: now, using: &generator)
             return []
         }
         let others = Self.unique(addresses).filter { !isOwn($0) }.prefix(configuration.maxAddressesPerSeed)
-        entries[index].addresses = Array(others)
-        entries[index].pending = others.filter { !isLiving($0) }
-        if others.isEmpty {
-            endTry(index, .ownAddress, at: now, using: &generator)
-        } else if entries[index].pending.isEmpty {
-            endTry(index, .joined, at: now, using: &generator)
-        }
-        return entries[index].pending.map { .pushPull($0) }
+        let steps = targets[index].resolved(Array(others), isLiving: isLiving)
+        if steps.isEmpty { endTry(index, others.isEmpty ? .ownAddress : .joined, at: now, using: &generator) }
+        return steps
     }
 
     /// How a push/pull with `address` ended.
     mutating func report(
         _ outcome: Outcome, from address: PeerAddress, at now: EngineInstant, using generator: inout SeededGenerator
     ) {
-        for index in entries.indices.reversed() where entries[index].pending.contains(address) {
-            entries[index].pending.removeAll { $0 == address }
-            entries[index].outcomes.append(outcome)
-            if entries[index].pending.isEmpty {
-                endTry(index, Self.summary(entries[index].outcomes), at: now, using: &generator)
-            }
+        for index in targets.indices.reversed() {
+            guard let summary = targets[index].answered(outcome, from: address) else { continue }
+            endTry(index, summary, at: now, using: &generator)
         }
         refreshDeadline()
     }
@@ -210,93 +174,72 @@ package struct SeedJoiner: Sendable {
     }
 
     private func isAwaitingAnswers(isLiving: (PeerAddress) -> Bool) -> Bool {
-        entries.contains { $0.countsForStart && $0.lastOutcome == nil && !$0.addresses.contains(where: isLiving) }
+        targets.contains { $0.countsForStart && $0.lastOutcome == nil && !$0.addresses.contains(where: isLiving) }
     }
 
     private func openDecision(
         _ now: EngineInstant, _ deadline: EngineInstant, _ hasMembers: Bool, _ mayHaveMembers: Bool
     ) -> StartDecision? {
-        let others = entries.filter { $0.countsForStart && $0.lastOutcome != .ownAddress }
+        let others = targets.filter { $0.countsForStart && $0.lastOutcome != .ownAddress }
         if hasMembers || others.contains(where: { $0.lastOutcome == .joined }) { return .joined }
         let period = configuration.refusalPeriod
-        let haveAllRefused = others.allSatisfy { entry in entry.hasRefusedFor.map { $0 >= period } ?? false }
+        let haveAllRefused = others.allSatisfy { target in target.hasRefusedFor.map { $0 >= period } ?? false }
         // Bounded, since anybody can invent members.
         let hasAsked = now >= deadline + (.zero - configuration.joinTimeout) + configuration.hearsayPeriod
         if haveAllRefused && (!mayHaveMembers || hasAsked) { return .first }
         return now >= deadline ? .alone : nil
     }
 
-    private mutating func add(
-        _ target: Target, _ addresses: [PeerAddress], countsForStart: Bool, backOff: Duration,
-        firstTry: EngineInstant, at now: EngineInstant
-    ) {
-        guard !entries.contains(where: { $0.target == target }) else { return }
-        entries.append(
-            Entry(
-                target: target, countsForStart: countsForStart, isHostName: addresses.isEmpty, addedAt: now,
-                addresses: addresses, backOff: backOff, nextTry: firstTry))
+    private mutating func add(_ target: JoinTarget) {
+        guard !targets.contains(where: { $0.name == target.name }) else { return }
+        targets.append(target)
     }
 
-    private mutating func remove(_ target: Target) { entries.removeAll { $0.target == target } }
+    private mutating func remove(_ name: JoinTarget.Name) { targets.removeAll { $0.name == name } }
 
     private mutating func beginTry(_ index: Int, at now: EngineInstant) -> [Step] {
-        entries[index].outcomes = []
-        entries[index].nextTry = now + configuration.attemptLimit
-        if case .seed(let seed) = entries[index].target, entries[index].isHostName {
-            // Resolved afresh each time: the seed may have moved.
-            entries[index].isResolving = true
-            return [.resolve(seed)]
-        }
-        entries[index].pending = entries[index].addresses
-        return entries[index].addresses.map { .pushPull($0) }
+        targets[index].begin(until: now + configuration.attemptLimit)
     }
 
     private mutating func endTry(
         _ index: Int, _ outcome: Outcome, at now: EngineInstant, using generator: inout SeededGenerator
     ) {
-        entries[index].isResolving = false
-        entries[index].pending = []
-        let wasJoined = entries[index].lastOutcome == .joined
-        entries[index].lastOutcome = outcome
-        let longest = longestBackOff(entries[index], at: now)
-        var wait = min(entries[index].backOff, longest)
-        entries[index].backOff = min(wait * 2, longest)
-        switch (outcome, entries[index].target) {
+        let wasJoined = targets[index].lastOutcome == .joined
+        targets[index].end(outcome, at: now)
+        let longest = longestBackOff(targets[index], at: now)
+        var wait = min(targets[index].backOff, longest)
+        targets[index].backOff = min(wait * 2, longest)
+        switch (outcome, targets[index].name) {
         case (.joined, .seed), (.ownAddress, _):
-            wait = isAwaitedAtStart(entries[index]) ? longest : max(longest, configuration.settledSeedBackOff)
-            entries[index].backOff = configuration.firstBackOff
+            wait = isAwaitedAtStart(targets[index]) ? longest : max(longest, configuration.settledSeedBackOff)
+            targets[index].backOff = configuration.firstBackOff
         case (.joined, .member) where !wasJoined:
             // It answers, but is not living yet: it has just heard that it was thought failed, and will say so soon.
             wait = configuration.maxStartBackOff
-            entries[index].backOff = min(wait * 2, longest)
+            targets[index].backOff = min(wait * 2, longest)
         default: break
         }
         var next = now + generator.duration(in: wait * 3 / 4...wait * 5 / 4)
-        if outcome == .refused {
-            let since = entries[index].refusingSince ?? now
-            entries[index].refusingSince = since
-            entries[index].lastRefusal = now
+        if startDeadline != nil, let since = targets[index].refusingSince {
             // The refusal that ends the period should come at its end, not one back-off later.
             let periodEnd = since + configuration.refusalPeriod
-            if startDeadline != nil, now < periodEnd { next = min(next, periodEnd) }
-        } else {
-            entries[index].refusingSince = nil
+            if now < periodEnd { next = min(next, periodEnd) }
         }
-        entries[index].nextTry = next
+        targets[index].nextTry = next
     }
 
     /// At the start every moment counts, and few are tried.
-    private func isAwaitedAtStart(_ entry: Entry) -> Bool { startDeadline != nil && entry.countsForStart }
+    private func isAwaitedAtStart(_ target: JoinTarget) -> Bool { startDeadline != nil && target.countsForStart }
 
-    private func keepsDistance(_ entry: Entry) -> Bool { !isAwaitedAtStart(entry) }
+    private func keepsDistance(_ target: JoinTarget) -> Bool { !isAwaitedAtStart(target) }
 
-    private func longestBackOff(_ entry: Entry, at now: EngineInstant) -> Duration {
-        if isAwaitedAtStart(entry) { return configuration.maxStartBackOff }
+    private func longestBackOff(_ target: JoinTarget, at now: EngineInstant) -> Duration {
+        if isAwaitedAtStart(target) { return configuration.maxStartBackOff }
         let usual: Duration
-        switch entry.target {
+        switch target.name {
         case .seed: usual = configuration.maxSeedBackOff
         case .member:
-            if now - entry.addedAt > configuration.longFailed { return configuration.slowBackOff }
+            if now - target.addedAt > configuration.longFailed { return configuration.slowBackOff }
             usual = configuration.maxMemberBackOff
         }
         return min(max(usual, configuration.retryDistance * clusterSize), configuration.slowBackOff)
@@ -306,7 +249,7 @@ package struct SeedJoiner: Sendable {
     private func mostOverdue(_ late: [Int], at now: EngineInstant) -> Int? {
         var most: (index: Int, lateness: Double)?
         for index in late {
-            let lateness = (now - entries[index].nextTry) / longestBackOff(entries[index], at: now)
+            let lateness = (now - targets[index].nextTry) / longestBackOff(targets[index], at: now)
             if most.map({ lateness > $0.lateness }) ?? true { most = (index, lateness) }
         }
         return most?.index
@@ -314,20 +257,13 @@ package struct SeedJoiner: Sendable {
 
     private mutating func refreshDeadline() {
         var next = startDeadline
-        for entry in entries {
+        for target in targets {
             // A deadline that has passed would be taken for a pause of the process.
-            let canWait = keepsDistance(entry) && !entry.isUnderWay
-            let instant = canWait ? max(entry.nextTry, nextRetry) : entry.nextTry
+            let canWait = keepsDistance(target) && !target.isUnderWay
+            let instant = canWait ? max(target.nextTry, nextRetry) : target.nextTry
             next = min(next ?? instant, instant)
         }
         nextDeadline = next
-    }
-
-    /// One outcome for a seed of several addresses: whoever answers is enough, and it refuses only if all do.
-    private static func summary(_ outcomes: [Outcome]) -> Outcome {
-        if outcomes.contains(.joined) { return .joined }
-        let others = outcomes.filter { $0 != .ownAddress }
-        return others.first { $0 != .refused } ?? others.first ?? .ownAddress
     }
 
     private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
