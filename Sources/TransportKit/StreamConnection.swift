@@ -16,6 +16,8 @@ public final class StreamConnection {
         case established(opening: [UInt8])
         /// Only where the connection carries no exchange.
         case message([UInt8])
+        /// Only where the connection carries no exchange: the system has taken all that `send` was given.
+        case drained
         /// The handshake failed, or the stream broke: why, and what an operator is told of it.
         case failed(ExchangeError, Refusal?)
         /// The socket is closed and taken out of the poller.
@@ -30,12 +32,17 @@ public final class StreamConnection {
         public var idle: Duration
         /// From the farewell until the peer has ended too.
         public var linger: Duration
+        /// While the peer's system acknowledges nothing of what was sent: see `StreamSocket.limitUnacknowledged`. `nil`: as
+        /// long as the system has patience. Not for a connection whose peer may let the sender wait.
+        public var unacknowledged: Duration?
 
-        /// Three limits; the defaults suit a local network.
+        /// Four limits; the defaults suit a local network.
         public init(
-            handshake: Duration = .seconds(5), idle: Duration = .seconds(30), linger: Duration = .seconds(5)
+            handshake: Duration = .seconds(5), idle: Duration = .seconds(30), linger: Duration = .seconds(5),
+            unacknowledged: Duration? = nil
         ) {
             (self.handshake, self.idle, self.linger) = (handshake, idle, linger)
+            self.unacknowledged = unacknowledged
         }
     }
 
@@ -89,6 +96,7 @@ public final class StreamConnection {
         (self.limits, self.poller, self.tag, self.accept) = (limits, poller, tag, accept)
         phase = isConnecting ? .connecting : .handshake
         flow.interest.write = isConnecting
+        if let limit = limits.unacknowledged { socket.limitUnacknowledged(to: limit) }
         try poller.add(socket.descriptor, tag: tag, wantsWrite: isConnecting)
         if !isConnecting { _ = self.session.start() }
     }
@@ -274,10 +282,13 @@ extension StreamConnection {
     /// Writes what there is, tells the pipe, and has the poller wait for what is wanted next.
     private func settle(_ events: [Event]) -> [Event] {
         guard phase != .gone, phase != .connecting else { return events }
+        var events = events
+        let hadUnsent = flow.unsentBytes > 0
         while true {
             takeOutgoing(limit: Self.writeBytes)
             guard flow.unsentBytes > 0, write() else { break }
         }
+        if hadUnsent, pipe == nil, phase == .established, flow.unsentBytes == 0 { events.append(.drained) }
         if flow.endsAfter, flow.unsentBytes == 0 {
             if flow.hasPeerEnded { return close(events) }
             flow.endsAfter = false

@@ -10,7 +10,12 @@ struct StreamConnectionTests {
     ///
     /// `@unchecked Sendable`: `orders` has its own lock, all else is the thread's.
     private final class Owner: ExchangePipeOwner, @unchecked Sendable {
-        enum Order: Sendable { case dial(ExchangePipe), signal(ExchangePipe.Signal, ExchangePipe), stop }
+        enum Order: Sendable {
+            case dial(ExchangePipe, PeerAddress), signal(ExchangePipe.Signal, ExchangePipe), stop
+            /// Over a connection without an exchange.
+            case talk([[UInt8]])
+        }
+        enum Side { case accepted, dialled, talker([[UInt8]]) }
 
         static let wire = StreamProtocol(
             name: "Test", openingBytes: 1, maxMessageBytes: 1 << 20, isKnownOpening: { $0[0] < 2 })
@@ -18,17 +23,21 @@ struct StreamConnectionTests {
         let address: PeerAddress
         let accepted = BatchQueue<any Exchange>(maxCount: 100)
         let failures = BatchQueue<ExchangeError>(maxCount: 100)
+        let heard = BatchQueue<[UInt8]>(maxCount: 100)
+        let ends = BatchQueue<UInt64>(maxCount: 100)
+        let events = EventSink()
         private let listener: StreamSocket
         private let key: Subkey?
         private let wakeup: Wakeup
         private let orders = BatchQueue<Order>(maxCount: 1 << 20)
         private let limits: StreamConnection.Limits
+        private let maxAccepted: Int
 
-        init(key: [UInt8]?, limits: StreamConnection.Limits = .init()) throws {
+        init(key: [UInt8]?, limits: StreamConnection.Limits = .init(), maxAccepted: Int = 100) throws {
             (listener, address) = try StreamSocket.listen(on: PeerAddress(host: .v4(0x7f00_0001), port: 0))
             self.key = try key.map { try ClusterKey($0).subkey(for: .init("testtest")) }
             wakeup = try Wakeup()
-            self.limits = limits
+            (self.limits, self.maxAccepted) = (limits, maxAccepted)
         }
 
         func run() throws {
@@ -42,83 +51,58 @@ struct StreamConnectionTests {
 
         func hear(_ signal: ExchangePipe.Signal, from pipe: ExchangePipe) { add(.signal(signal, pipe)) }
 
-        func dial() async throws(ExchangeError) -> any Exchange {
+        /// With `peer`, or with itself.
+        func dial(to peer: PeerAddress? = nil) async throws(ExchangeError) -> any Exchange {
             let pipe = ExchangePipe(maxMessageBytes: 1 << 20, owner: self)
-            add(.dial(pipe))
+            add(.dial(pipe, peer ?? address))
             try await pipe.waitUntilOpen()
-            return PipeExchange(peer: address, pipe: pipe)
+            return PipeExchange(peer: peer ?? address, pipe: pipe)
         }
 
         private func loop() throws {
-            let poller = try Poller()
-            try poller.add(wakeup.descriptor, tag: 0)
-            try poller.add(listener.descriptor, tag: 1)
-            var connections: [UInt64: StreamConnection] = [:]
-            var timers = Timers<UInt64>()
-            var lastTag: UInt64 = 1
-
-            func note(_ events: [StreamConnection.Event], of connection: StreamConnection) {
-                for event in events {
-                    switch event {
-                    case .established:
-                        // The pipes of those that were dialled are with their diallers.
-                        guard connection.peer != address, let pipe = connection.carriedPipe else { break }
-                        accepted.append([PipeExchange(peer: connection.peer, pipe: pipe)])
-                    case .message: break
-                    case .failed(let error, _): failures.append([error])
-                    case .gone: connections[connection.tag] = nil
+            let streams = try StreamLoop<Side>(
+                listener, protocol: Self.wire, key: key, wakeup: wakeup, events: events, maxAccepted: maxAccepted,
+                accepted: .accepted, limits: limits
+            ) { [self] opening in opening == [1] ? ExchangePipe(maxMessageBytes: 1 << 20, owner: self) : nil }
+            func note(_ news: [StreamLoop<Side>.News]) {
+                for one in news {
+                    for event in one.events {
+                        switch (event, one.purpose) {
+                        case (.established, .accepted):
+                            guard let pipe = one.connection.carriedPipe else { break }
+                            accepted.append([PipeExchange(peer: one.connection.peer, pipe: pipe)])
+                        case (.established, .talker(let messages)):
+                            for message in messages { one.connection.send(message) }
+                            note(streams.act(on: one.tag) { $0.flush() })
+                        case (.established, .dialled): break
+                        case (.message(let message), _): heard.append([message])
+                        case (.drained, _): note(streams.act(on: one.tag) { $0.end() })
+                        case (.failed(let error, _), _): failures.append([error])
+                        case (.gone, _): ends.append([one.connection.tag])
+                        }
                     }
-                }
-                if let deadline = connection.deadline {
-                    timers.set(connection.tag, at: deadline)
-                } else {
-                    timers.cancel(connection.tag)
                 }
             }
 
             while true {
-                let ready = try poller.wait(until: timers.earliest())
-                wakeup.take()
+                note(try streams.wait(until: nil))
                 for order in orders.takeNow() {
                     switch order {
-                    case .stop:
-                        for connection in connections.values { _ = connection.abort() }
-                        return
-                    case .signal(let signal, let pipe):
-                        for connection in connections.values where connection.carriedPipe === pipe {
-                            note(connection.hear(signal), of: connection)
-                        }
-                    case .dial(let pipe):
-                        lastTag += 1
+                    case .stop: return streams.end(within: .milliseconds(500)) { note([$0]) }
+                    case .signal(let signal, let pipe): note(streams.hear(signal, from: pipe))
+                    case .dial(let pipe, let peer):
                         do throws(ExchangeError) {
-                            let socket = try StreamSocket.connect(to: address)
-                            let session = StreamSession(role: .dialler(opening: [1]), protocol: Self.wire, key: key)
-                            let connection = try? StreamConnection(
-                                socket, peer: address, session: session, isConnecting: true, pipe: pipe, limits: limits,
-                                poller: poller, tag: lastTag)
-                            connections[lastTag] = connection
-                            if let connection { note([], of: connection) }
+                            _ = try streams.dial(
+                                peer, from: address, opening: [1], for: .dialled, pipe: pipe, limits: limits)
                         } catch {
                             pipe.fail(error)
                         }
+                    case .talk(let messages):
+                        let (peer, limits) = (address, limits)
+                        let tag = try streams.dial(
+                            peer, from: peer, opening: [0], for: .talker(messages), limits: limits)
+                        precondition(streams[tag] != nil)
                     }
-                }
-                for ready in ready where ready.tag == 1 {
-                    while let (socket, peer) = listener.accept() {
-                        lastTag += 1
-                        let connection = try StreamConnection(
-                            socket, peer: peer, session: StreamSession(role: .acceptor, protocol: Self.wire, key: key),
-                            isConnecting: false, limits: limits, poller: poller, tag: lastTag,
-                            accept: { _ in ExchangePipe(maxMessageBytes: 1 << 20, owner: self) })
-                        connections[lastTag] = connection
-                        note([], of: connection)
-                    }
-                }
-                for ready in ready {
-                    if let connection = connections[ready.tag] { note(connection.handle(ready), of: connection) }
-                }
-                while let tag = timers.popDue(at: .now) {
-                    if let connection = connections[tag] { note(connection.expire(at: .now), of: connection) }
                 }
             }
         }
@@ -192,6 +176,59 @@ struct StreamConnectionTests {
         // On a busy machine the time may be over before the dial is.
         await #expect(throws: ExchangeError.closed) { _ = try await owner.dial().receive() }
         #expect(.now - start >= .milliseconds(200))
+    }
+
+    @Test("Messages over a connection without an exchange arrive in order, then both ends are gone")
+    func messages() async throws {
+        let owner = try Owner(key: [UInt8](1...32))
+        try owner.run()
+        defer { owner.add(.stop) }
+        let messages = (0..<90).map { message($0, bytes: $0 * 1_000) }
+        owner.add(.talk(messages))
+        var heard: [[UInt8]] = []
+        while heard.count < messages.count, let more = await owner.heard.next() { heard += more }
+        #expect(heard == messages)
+        var gone: Set<UInt64> = []
+        while gone.count < 2, let more = await owner.ends.next() { gone.formUnion(more) }
+        #expect(gone.count == 2)
+    }
+
+    @Test("Past the bound a peer is told that there are too many, and the operator; one that goes makes room")
+    func tooMany() async throws {
+        let owner = try Owner(key: nil, maxAccepted: 2)
+        try owner.run()
+        defer { owner.add(.stop) }
+        let first = try await owner.dial()
+        let second = try await owner.dial()
+        await #expect(throws: ExchangeError.closed) { _ = try await owner.dial() }
+        #expect(owner.events.totals.refusals == [.tooManyExchanges: 1])
+        first.close()
+        for exchange in await owner.accepted.next() ?? [] { exchange.close() }
+        // Both sides of the first end are awaited: only then is its place free.
+        var gone = 0
+        while gone < 3, let more = await owner.ends.next() { gone += more.count }
+        try await owner.dial().close()
+        second.close()
+    }
+
+    @Test("When an owner ends, what was closed goes out and what was not breaks")
+    func ending() async throws {
+        let (owner, other) = (try Owner(key: nil), try Owner(key: nil))
+        try owner.run()
+        try other.run()
+        let closed = try await owner.dial(to: other.address)
+        let open = try await owner.dial(to: other.address)
+        var theirs: [any Exchange] = []
+        while theirs.count < 2, let more = await other.accepted.next() { theirs += more }
+        for number in 0..<100 { try await closed.send(message(number, bytes: 1_000)) }
+        try await open.send([1])
+        closed.close()
+        owner.add(.stop)
+        for number in 0..<100 { #expect(try await theirs[0].receive() == message(number, bytes: 1_000)) }
+        #expect(try await theirs[0].receive() == nil)
+        await #expect(throws: ExchangeError.closed) { while try await theirs[1].receive() != nil {} }
+        await #expect(throws: ExchangeError.closed) { _ = try await open.receive() }
+        other.add(.stop)
     }
 
     @Test("A cancelled dial leaves nothing")

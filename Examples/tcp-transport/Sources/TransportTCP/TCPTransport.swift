@@ -29,17 +29,14 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
     }
 
     struct State {
-        var peers: [PeerAddress: Channels] = [:]
-        var queues: [PeerAddress: SendQueue] = [:]
+        var queues: PeerQueues
         var orders: [Order] = []
-        var stats = TransportStats()
-        /// Of the open exchanges, those of this side's making.
+        var received = PerChannel(repeating: TransportStats.Traffic())
+        /// Of both sides' making, and of this side's.
+        var openExchanges = 0
         var dialled = 0
         var isFinished = false
     }
-
-    /// Of each peer, for 4 MiB of each channel.
-    private static let emptyQueue = SendQueue(maxBytes: PerChannel(repeating: 4 << 20))
 
     let maxConnections: Int
     let dialTimeout: Duration
@@ -48,7 +45,7 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
     let inlets: Inlets
     let wakeup: Wakeup
     private let lock = NSLock()
-    private var state = State()
+    private var state: State
 
     /// Binds and listens. `maxConnections` bounds each of: connections that peers make, from their first byte; exchanges
     /// that this node dials; peers that it sends messages to.
@@ -61,6 +58,9 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
         subkey = key?.subkey(for: ClusterKey.Purpose("tcp-strm"))
         inlets = Inlets(maxArrivalBytes: PerChannel(repeating: maxArrivalBytes), maxExchanges: maxConnections)
         (self.maxConnections, self.dialTimeout) = (maxConnections, dialTimeout)
+        let queues = PeerQueues(
+            maxPeers: maxConnections, maxMessageBytes: maxMessageBytes, maxBytes: PerChannel(repeating: 4 << 20))
+        state = State(queues: queues)
     }
 
     package var events: BatchQueue<TransportEvent> { inlets.events.queue }
@@ -68,47 +68,34 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
     package func exchanges(on channel: Channel) -> BatchQueue<any Exchange> { inlets.exchanges[channel] }
 
     package var stats: TransportStats {
-        var stats = locked { state in
-            var stats = state.stats
-            for channel in Channel.allCases {
-                let waiting = state.queues.values.map { $0.waiting(on: channel) }
-                stats[channel].sendQueue = .init(
-                    messages: waiting.reduce(0) { $0 + $1.messages }, bytes: waiting.reduce(0) { $0 + $1.bytes })
-            }
-            return stats
+        var stats = TransportStats()
+        locked { state in
+            state.queues.complete(&stats)
+            for channel in Channel.allCases { stats[channel].received = state.received[channel] }
+            stats.openExchanges = state.openExchanges
         }
         inlets.complete(&stats)
         return stats
     }
 
-    package func setPeers(_ peers: [Peer]) {
-        locked { $0.peers = Dictionary(peers.map { ($0.address, $0.channels) }) { $0.union($1) } }
-    }
+    package func setPeers(_ peers: [Peer]) { locked { $0.queues.setPeers(peers) } }
 
     package func send(_ message: [UInt8], on channel: Channel, to peer: PeerAddress) {
-        guard locked({ $0.peers[peer]?.has(channel) ?? true }) else { return drop(.unsupported) }
-        queue(.init(message, on: channel, delivery: .unicast), to: [peer])
+        queue { $0.send(message, on: channel, to: peer) }
     }
 
     package func broadcast(_ message: [UInt8], on channel: Channel, options: BroadcastOptions) {
-        let targets = locked { $0.peers.filter { $0.value.has(channel) && !options.skipping.contains($0.key) } }
-        let message = SendQueue.Message(message, on: channel, delivery: .broadcast(reachedEveryone: true))
-        queue(message, to: targets.keys, replacing: options.replacing)
+        queue { $0.broadcast(message, on: channel, options: options) }
     }
 
-    private func queue(
-        _ message: SendQueue.Message, to peers: some Collection<PeerAddress>, replacing key: String? = nil
-    ) {
-        guard message.bytes.count <= maxMessageBytes else { return drop(.tooLarge) }
-        for peer in peers {
-            let (cause, count): (DropCause, Int) = locked { state in
-                if state.isFinished { return (.unreachable, 0) }
-                if state.queues[peer] == nil, state.queues.count >= maxConnections { return (.unreachable, 1) }
-                if state.queues[peer]?.isEmpty ?? true { state.orders.append(.serve(peer)) }
-                return (.sendQueueFull, state.queues[peer, default: Self.emptyQueue].append(message, replacing: key))
-            }
-            drop(cause, count: count)
+    private func queue(_ add: (inout PeerQueues) -> PeerQueues.Outcome) {
+        let drops: [DropCause: Int] = locked { state in
+            if state.isFinished { return [:] }
+            let outcome = add(&state.queues)
+            state.orders += outcome.waking.map { .serve($0) }
+            return outcome.drops
         }
+        for (cause, count) in drops { drop(cause, count: count) }
         wakeup.signal()
     }
 
@@ -117,7 +104,7 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
         let error: ExchangeError? = locked { state in
             if state.isFinished { return .closed }
             if state.dialled >= maxConnections { return .busy }
-            (state.dialled, state.stats.openExchanges) = (state.dialled + 1, state.stats.openExchanges + 1)
+            (state.dialled, state.openExchanges) = (state.dialled + 1, state.openExchanges + 1)
             state.orders.append(.dial(pipe, peer, channel))
             return nil
         }
@@ -141,7 +128,7 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
             order(.stop)
         }
         for case .dial(let pipe, _, _) in takeOrders(isLast: true) { endDial(pipe, .closed) }
-        for peer in locked({ $0.queues }).keys { giveUp(peer) }
+        drop(.unreachable, count: locked { $0.queues.giveUpAll() })
         inlets.finish()
         wakeup.close()
         try result.get()
@@ -173,31 +160,19 @@ extension TCPTransport {
 
     func deliver(_ batch: [Arrival], on channel: Channel) {
         if batch.isEmpty { return }
-        locked { state in for one in batch { state.stats[channel].received.add(bytes: one.message.count) } }
+        locked { state in for one in batch { state.received[channel].add(bytes: one.message.count) } }
         inlets.deliver(batch, on: channel)
     }
 
-    /// Takes messages for `peer`, which then count as sent.
     func takeMessages(for peer: PeerAddress, maxBytes: Int) -> [SendQueue.Message] {
-        locked { state in
-            var (messages, bytes): ([SendQueue.Message], Int) = ([], 0)
-            while bytes < maxBytes, let message = state.queues[peer]?.popFirst() {
-                messages.append(message)
-                bytes += message.bytes.count
-                state.stats[message.channel].sent.add(bytes: message.bytes.count)
-            }
-            return messages
-        }
+        locked { $0.queues.take(for: peer, maxBytes: maxBytes) }
     }
 
     /// Nobody takes what waits for `peer`.
-    func giveUp(_ peer: PeerAddress) {
-        var queue = locked { $0.queues.removeValue(forKey: peer) }
-        drop(.unreachable, count: queue?.removeAll() ?? 0)
-    }
+    func giveUp(_ peer: PeerAddress) { drop(.unreachable, count: locked { $0.queues.giveUp(peer) }) }
 
     func endDial(_ pipe: ExchangePipe, _ error: ExchangeError) {
         pipe.fail(error)
-        locked { ($0.dialled, $0.stats.openExchanges) = ($0.dialled - 1, $0.stats.openExchanges - 1) }
+        locked { ($0.dialled, $0.openExchanges) = ($0.dialled - 1, $0.openExchanges - 1) }
     }
 }
