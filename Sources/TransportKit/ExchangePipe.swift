@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import class Foundation.NSLock
 public import Transport
 
@@ -57,62 +56,6 @@ public final class ExchangePipe: @unchecked Sendable {
 
     private enum Ending { case clean, failure(ExchangeError) }
 
-    private struct Inbox {
-        var messages = Deque<(bytes: [UInt8], cost: Int)>()
-        /// Of the messages, and of those that were read, until the owner has taken note.
-        var cost = 0
-        var readCost = 0
-        /// The owner wants to know when nothing is left.
-        var tellsOnceRead = false
-    }
-
-    private struct Outbox {
-        var frames = Deque<[UInt8]>()
-        /// Of the frames, and of those that were taken and not sent yet.
-        var cost = 0
-        var isSignalled = false
-    }
-
-    private enum Waiter { case opener, receiver, sender }
-
-    private struct Waiters {
-        var opener: CheckedContinuation<Void, Never>?
-        var receiver: CheckedContinuation<Void, Never>?
-        var sender: CheckedContinuation<Void, Never>?
-        /// Of the last `receiver` that has one; one that is out of date costs a look.
-        var deadline: ContinuousClock.Instant?
-
-        subscript(waiter: Waiter) -> CheckedContinuation<Void, Never>? {
-            get {
-                switch waiter {
-                case .opener: opener
-                case .receiver: receiver
-                case .sender: sender
-                }
-            }
-            set {
-                switch waiter {
-                case .opener: opener = newValue
-                case .receiver: receiver = newValue
-                case .sender: sender = newValue
-                }
-            }
-        }
-
-        /// Takes them out; the caller resumes them without the lock.
-        mutating func takeAll() -> [CheckedContinuation<Void, Never>] {
-            defer { self = Waiters() }
-            return [opener, receiver, sender].compactMap { $0 }
-        }
-    }
-
-    /// The one timer, armed for the earliest deadline there was; a later deadline is looked up when it fires. So a
-    /// deadline for each message costs a timer in a while.
-    private struct Alarm {
-        var task: Task<Void, Never>
-        var instant: ContinuousClock.Instant
-    }
-
     /// Bytes each way beyond which the sender, or the peer, has to wait.
     public let windowBytes: Int
     /// Largest message.
@@ -127,7 +70,6 @@ public final class ExchangePipe: @unchecked Sendable {
     private var inbox = Inbox()
     private var outbox = Outbox()
     private var waiters = Waiters()
-    private var alarm: Alarm?
     private var progress = ContinuousClock.now
 
     /// `isOpen`: nothing has to be waited for. `owner` may be set later by `attach`.
@@ -142,7 +84,7 @@ public final class ExchangePipe: @unchecked Sendable {
         currentPhase = isOpen ? .open : .opening
     }
 
-    deinit { alarm?.task.cancel() }
+    deinit { waiters.takeAll().resume() }
 }
 
 // MARK: For the task that uses the exchange
@@ -174,7 +116,7 @@ extension ExchangePipe {
             case .full: break
             }
             if Task.isCancelled { throw .closed }
-            await wait(as: .sender) { $0.currentPhase == .open && $0.outbox.cost >= $0.windowBytes }
+            await wait(as: .sender) { $0.currentPhase == .open && $0.outbox.isFull(windowBytes: $0.windowBytes) }
         }
     }
 
@@ -192,11 +134,11 @@ extension ExchangePipe {
             if Task.isCancelled { throw .closed }
             if let deadline, deadline <= .now {
                 // A message that has come meanwhile is taken in the next round.
-                guard close(where: { $0.inbox.messages.isEmpty && $0.ending == nil }) else { continue }
+                guard close(where: { $0.inbox.isEmpty && $0.ending == nil }) else { continue }
                 throw .noAnswer
             }
             await wait(as: .receiver, until: deadline) {
-                $0.inbox.messages.isEmpty && $0.ending == nil && !$0.isClosedByUser
+                $0.inbox.isEmpty && $0.ending == nil && !$0.isClosedByUser
             }
         }
     }
@@ -213,12 +155,8 @@ extension ExchangePipe {
             if case .failure(let error) = ending, !isClosedByUser { throw error }
             throw .closed
         }
-        guard outbox.cost < windowBytes else { return .full }
-        let frame = prepare?(message) ?? message
-        outbox.frames.append(frame)
-        outbox.cost += frame.count + Self.messageCost
-        defer { outbox.isSignalled = true }
-        return .added(isNews: !outbox.isSignalled)
+        guard !outbox.isFull(windowBytes: windowBytes) else { return .full }
+        return .added(isNews: outbox.append(prepare?(message) ?? message))
     }
 
     private enum Taken { case message([UInt8], isWorthTelling: Bool), ended(Ending), nothing }
@@ -226,17 +164,11 @@ extension ExchangePipe {
     private func take() -> Taken {
         locked { pipe in
             if pipe.isClosedByUser { return .ended(.failure(.closed)) }
-            guard let message = pipe.inbox.messages.popFirst() else {
+            guard let (message, isWorthTelling) = pipe.inbox.popFirst(windowBytes: pipe.windowBytes) else {
                 return pipe.ending.map { .ended($0) } ?? .nothing
             }
             pipe.progress = .now
-            let before = pipe.inbox.readCost
-            pipe.inbox.readCost += message.cost
-            let quarter = pipe.windowBytes / 4
-            let isLast = pipe.inbox.tellsOnceRead && pipe.inbox.messages.isEmpty
-            if isLast { pipe.inbox.tellsOnceRead = false }
-            return .message(
-                message.bytes, isWorthTelling: isLast || before < quarter && pipe.inbox.readCost >= quarter)
+            return .message(message, isWorthTelling: isWorthTelling)
         }
     }
 
@@ -256,12 +188,10 @@ extension ExchangePipe {
         case .closing, .over: break
         }
         // Freed after unlocking.
-        let (unread, oldAlarm, waiting) = (inbox.messages, alarm, waiters.takeAll())
-        (inbox.messages, alarm) = ([], nil)
+        let (unread, waiting) = (inbox.removeAll(), waiters.takeAll())
         lock.unlock()
         _ = unread
-        oldAlarm?.task.cancel()
-        for continuation in waiting { continuation.resume() }
+        waiting.resume()
         if isNews { signal(.closed) }
         return true
     }
@@ -291,27 +221,20 @@ extension ExchangePipe {
         progress = .now
         let waiting = waiters.takeAll()
         lock.unlock()
-        for continuation in waiting { continuation.resume() }
+        waiting.resume()
         return true
     }
 
     /// Messages have arrived, in order. What comes after the user has closed is dropped.
     public func deliver(_ messages: [[UInt8]]) {
         deliver { inbox in
-            for message in messages {
-                let cost = message.count + Self.messageCost
-                inbox.messages.append((message, cost))
-                inbox.cost += cost
-            }
+            for message in messages { inbox.append(message, cost: message.count + Self.messageCost) }
         }
     }
 
     /// A message has arrived whose cost the owner counts: for a wire with credit.
     public func deliver(_ message: [UInt8], cost: Int) {
-        deliver { inbox in
-            inbox.messages.append((message, cost))
-            inbox.cost += cost
-        }
+        deliver { $0.append(message, cost: cost) }
     }
 
     private func deliver(_ add: (inout Inbox) -> Void) {
@@ -319,8 +242,7 @@ extension ExchangePipe {
         progress = .now
         guard currentPhase == .open || currentPhase == .opening, ending == nil else { return lock.unlock() }
         add(&inbox)
-        let receiver = waiters.receiver
-        waiters.receiver = nil
+        let receiver = waiters.take(.receiver)
         lock.unlock()
         receiver?.resume()
     }
@@ -341,45 +263,29 @@ extension ExchangePipe {
     private func conclude(_ newEnding: Ending, isOver: Bool) {
         lock.lock()
         if ending == nil { ending = newEnding }
-        var unsent = Deque<[UInt8]>()
         if isOver {
             currentPhase = .over
             prepare = nil
-            swap(&unsent, &outbox.frames)
-            outbox.cost = 0
         }
-        let (oldAlarm, waiting) = (alarm, waiters.takeAll())
-        alarm = nil
+        // Freed after unlocking.
+        let unsent = isOver ? outbox.removeAll() : nil
+        let waiting = waiters.takeAll()
         lock.unlock()
-        oldAlarm?.task.cancel()
-        for continuation in waiting { continuation.resume() }
+        _ = unsent
+        waiting.resume()
     }
 
     /// Takes what is to be sent, at least one message and then no more than `maxBytes`; `nil` when there is nothing.
     public func takeOutgoing(maxBytes: Int = .max) -> Outgoing? {
-        locked { pipe in
-            guard let first = pipe.outbox.frames.popFirst() else {
-                pipe.outbox.isSignalled = false
-                return nil
-            }
-            var (frames, bytes) = ([first], first.count)
-            while let next = pipe.outbox.frames.first, bytes + next.count <= maxBytes {
-                frames.append(next)
-                bytes += next.count
-                pipe.outbox.frames.removeFirst()
-            }
-            if pipe.outbox.frames.isEmpty { pipe.outbox.isSignalled = false }
-            return Outgoing(frames: frames, cost: bytes + frames.count * Self.messageCost)
-        }
+        locked { $0.outbox.take(maxBytes: maxBytes) }
     }
 
     /// The system, or the peer, has taken something: `cost` of what `takeOutgoing` gave. A waiting sender goes on.
     public func didSend(cost: Int) {
         lock.lock()
         progress = .now
-        outbox.cost = max(0, outbox.cost - cost)
-        let sender = outbox.cost < windowBytes ? waiters.sender : nil
-        if sender != nil { waiters.sender = nil }
+        outbox.didSend(cost: cost)
+        let sender = outbox.isFull(windowBytes: windowBytes) ? nil : waiters.take(.sender)
         lock.unlock()
         sender?.resume()
     }
@@ -388,33 +294,25 @@ extension ExchangePipe {
     /// then.
     public var hasRoom: Bool {
         locked { pipe in
-            pipe.currentPhase != .open || pipe.inbox.cost - pipe.inbox.readCost < pipe.windowBytes
+            pipe.currentPhase != .open || pipe.inbox.unreadCost < pipe.windowBytes
         }
     }
 
     /// The cost of what was read since the last call, if it is that much: what a wire with credit gives back.
     public func takeRead(atLeast least: Int = 0) -> Int {
-        locked { pipe in
-            guard pipe.inbox.readCost >= least else { return 0 }
-            defer { pipe.inbox.readCost = 0 }
-            pipe.inbox.cost -= pipe.inbox.readCost
-            return pipe.inbox.readCost
-        }
+        locked { $0.inbox.takeRead(atLeast: least) }
     }
 
     /// Whether everything that has arrived was received. Where it was not, `read` is signalled once it was.
     public func tellOnceRead() -> Bool {
-        locked { pipe in
-            pipe.inbox.tellsOnceRead = !pipe.inbox.messages.isEmpty
-            return !pipe.inbox.tellsOnceRead
-        }
+        locked { $0.inbox.tellOnceRead() }
     }
 
     /// Whether `takeOutgoing` would give something. Once the phase is `closing` nothing more comes to it.
-    public var hasOutgoing: Bool { locked { !$0.outbox.frames.isEmpty } }
+    public var hasOutgoing: Bool { locked { !$0.outbox.isEmpty } }
 
     /// Messages have arrived that nobody has received yet.
-    public var hasUnread: Bool { locked { !$0.inbox.messages.isEmpty } }
+    public var hasUnread: Bool { locked { !$0.inbox.isEmpty } }
 
     /// Whether the peer has ended its direction as it should.
     public var hasPeerEnded: Bool {
@@ -450,46 +348,28 @@ extension ExchangePipe {
             await withCheckedContinuation { continuation in
                 lock.lock()
                 let mustWait = isNeeded(self) && !Task.isCancelled
-                if mustWait {
-                    precondition(
-                        waiters[waiter] == nil, "one task sends and one receives in an exchange")
-                    waiters[waiter] = continuation
-                    if let deadline {
-                        waiters.deadline = deadline
-                        arm(deadline)
-                    }
-                }
+                if mustWait { waiters.add(continuation, as: waiter, until: deadline, ring: timer) }
                 lock.unlock()
                 if !mustWait { continuation.resume() }
             }
         } onCancel: {
             lock.lock()
-            let waiting = waiters[waiter]
-            waiters[waiter] = nil
+            let waiting = waiters.take(waiter)
             lock.unlock()
             waiting?.resume()
         }
     }
 
-    /// Called with the lock held.
-    private func arm(_ deadline: ContinuousClock.Instant) {
-        if let alarm, alarm.instant <= deadline { return }
-        alarm?.task.cancel()
-        let task = Task { [weak self] in
+    private func timer(_ deadline: ContinuousClock.Instant) -> Task<Void, Never> {
+        Task { [weak self] in
             guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
             self?.ring(deadline)
         }
-        alarm = Alarm(task: task, instant: deadline)
     }
 
     private func ring(_ instant: ContinuousClock.Instant) {
         lock.lock()
-        guard alarm?.instant == instant else { return lock.unlock() }
-        alarm = nil
-        var late: CheckedContinuation<Void, Never>?
-        if waiters.receiver != nil, let deadline = waiters.deadline {
-            if deadline <= .now { swap(&late, &waiters.receiver) } else { arm(deadline) }
-        }
+        let late = waiters.takeLate(instant, ring: timer)
         lock.unlock()
         late?.resume()
     }
