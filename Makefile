@@ -20,7 +20,7 @@ build: install
 	swift build -c release --product auto-cluster-sync
 
 format: install
-	swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests
+	swift format --in-place --parallel --recursive --configuration .swift-format Package.swift Sources Tests Examples
 
 clean:
 	rm -rf .build .build-* run
