@@ -217,21 +217,32 @@ void cs_limit_unacknowledged(int descriptor, unsigned milliseconds) {
     setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
-int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port) {
-    struct sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    if (getpeername(descriptor, (struct sockaddr *)&storage, &length) != 0) return 0;
-    if (storage.ss_family == AF_INET) {
-        struct sockaddr_in *address = (struct sockaddr_in *)&storage;
+static int address_of(const struct sockaddr_storage *storage, uint8_t *host, uint16_t *port) {
+    if (storage->ss_family == AF_INET) {
+        const struct sockaddr_in *address = (const struct sockaddr_in *)storage;
         memcpy(host, &address->sin_addr, 4);
         *port = ntohs(address->sin_port);
         return 4;
     }
-    if (storage.ss_family != AF_INET6) return 0;
-    struct sockaddr_in6 *address = (struct sockaddr_in6 *)&storage;
+    if (storage->ss_family != AF_INET6) return 0;
+    const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)storage;
     memcpy(host, &address->sin6_addr, 16);
     *port = ntohs(address->sin6_port);
     return 16;
+}
+
+int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &length) != 0) return 0;
+    return address_of(&storage, host, port);
+}
+
+int cs_own_address(int descriptor, uint8_t *host, uint16_t *port) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &length) != 0) return 0;
+    return address_of(&storage, host, port);
 }
 
 uint16_t cs_own_port(int descriptor) {

@@ -118,7 +118,7 @@ private final class Stranger: @unchecked Sendable {
             for ready in try poller.wait(until: nil) {
                 if ready.tag == 1 { return }
                 if ready.tag == 0 {
-                    while let (socket, _) = listener.accept() {
+                    while case .connection(let socket, _) = listener.accept() {
                         lastTag += 1
                         open[lastTag] = socket
                         try poller.add(socket.descriptor, tag: lastTag)

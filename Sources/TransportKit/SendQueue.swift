@@ -48,6 +48,19 @@ public struct SendQueue: Sendable {
             }
             messages[number - firstNumber] = nil
             release(old)
+            // Places that were given up never outnumber the others by much.
+            if messages.count > 2 * traffic.messages + 64 { closeRanks() }
+        }
+
+        private mutating func closeRanks() {
+            var (kept, keptKeys): (Deque<Message?>, Deque<String?>) = ([], [])
+            numbers = [:]
+            for (message, key) in zip(messages, keys) where message != nil {
+                if let key { numbers[key] = firstNumber + kept.count }
+                kept.append(message)
+                keptKeys.append(key)
+            }
+            (messages, keys) = (kept, keptKeys)
         }
 
         private mutating func release(_ message: Message) {
@@ -68,6 +81,9 @@ public struct SendQueue: Sendable {
 
     /// Nothing waits.
     public var isEmpty: Bool { lanes.membership.traffic.messages + lanes.replication.traffic.messages == 0 }
+
+    /// Places in the queues, those given up among them.
+    var placeCount: Int { lanes.membership.messages.count + lanes.replication.messages.count }
 
     /// Adds a message at the end; gives how many were dropped for it, the oldest first, to be counted as `sendQueueFull`. A
     /// waiting message with the same `replacing` on its channel goes, and is not counted: the news is told all the same.

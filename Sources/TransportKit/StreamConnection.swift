@@ -1,3 +1,4 @@
+internal import DequeModule
 public import Transport
 
 /// One TCP connection of a stream plugin, from the attempt to its last byte: socket, session, what is unsent, deadlines and
@@ -74,14 +75,35 @@ public final class StreamConnection {
     private struct Flow {
         var unsent: [UInt8] = []
         var position = 0
-        /// Of the pipe's messages among `unsent`.
-        var cost = 0
+        /// Of the pipe's messages among `unsent`: where each batch ends there, and what it costs.
+        var batches: Deque<(end: Int, cost: Int)> = []
         var endsAfter = false
         var isReadPaused = false
         var hasPeerEnded = false
         var interest = (read: true, write: false)
 
         var unsentBytes: Int { unsent.count - position }
+
+        /// So many bytes more have gone: the cost of the batches that have gone with them.
+        mutating func sent(_ count: Int, keeping kept: Int) -> Int {
+            position += count
+            var cost = 0
+            while let first = batches.first, first.end <= position {
+                cost += first.cost
+                batches.removeFirst()
+            }
+            if position == unsent.count {
+                unsent.removeAll(keepingCapacity: unsent.count <= 2 * kept)
+                (position, batches) = (0, [])
+            } else if position > kept {
+                unsent.removeFirst(position)
+                for index in batches.indices { batches[index].end -= position }
+                position = 0
+            }
+            return cost
+        }
+
+        mutating func drop() { (unsent, position, batches) = ([], 0, []) }
     }
 
     /// Takes over `socket`. `isConnecting`: it is a dialler's, which has not connected yet. `pipe`: the exchange that is
@@ -216,7 +238,7 @@ extension StreamConnection {
             case .broken:
                 flow.hasPeerEnded = true
                 if phase != .farewell { apply(session.receiveEnd(isReset: true), &events) }
-                (flow.unsent, flow.position) = ([], 0)
+                flow.drop()
             }
         }
     }
@@ -275,7 +297,7 @@ extension StreamConnection {
         guard let pipe, phase == .established else { return }
         while flow.unsentBytes < limit, let outgoing = pipe.takeOutgoing(maxBytes: Self.writeBytes) {
             for frame in outgoing.frames { flow.unsent += frame }
-            flow.cost += outgoing.cost
+            flow.batches.append((flow.unsent.count, outgoing.cost))
         }
     }
 
@@ -312,18 +334,13 @@ extension StreamConnection {
         switch socket.write(flow.unsent[flow.position...]) {
         case .moved(let count):
             progress = .now
-            flow.position += count
-            if flow.unsentBytes == 0 {
-                flow.unsent.removeAll(keepingCapacity: flow.unsent.count <= 2 * Self.writeBytes)
-                flow.position = 0
-                if flow.cost > 0 { pipe?.didSend(cost: flow.cost) }
-                flow.cost = 0
-            }
+            let cost = flow.sent(count, keeping: Self.writeBytes)
+            if cost > 0 { pipe?.didSend(cost: cost) }
             return true
         case .wouldBlock: return false
         case .ended, .broken:
             // Reading says how it ended, and what had come before.
-            (flow.unsent, flow.position) = ([], 0)
+            flow.drop()
             return false
         }
     }

@@ -41,6 +41,9 @@ public final class StreamLoop<Purpose> {
     private static var wakeupTag: UInt64 { 1 }
     /// After the process has run out of descriptors: a connection that waits would wake the loop again and again.
     private static var retryInterval: Duration { .milliseconds(250) }
+    /// Batches of the poller that are read in one turn, and connections that are accepted, before others have their turn.
+    private static var maxBatches: Int { 8 }
+    private static var maxAcceptedAtOnce: Int { 64 }
 
     private let wire: StreamProtocol
     private let key: Subkey?
@@ -77,15 +80,20 @@ public final class StreamLoop<Purpose> {
     /// Waits for news, for `wakeup`, or until `deadline`; accepts, reads, and ends what takes too long. Also reports what
     /// `events` has counted. Throws `failed` where waiting itself fails.
     public func wait(until deadline: ContinuousClock.Instant?) throws(TransportError) -> [News] {
-        let due = [deadline, timers.earliest(), events.reportDue].compactMap { $0 }.min()
-        let ready = try poller.wait(until: due)
-        wakeup.take()
+        var due = [deadline, timers.earliest(), events.reportDue].compactMap { $0 }.min()
         var news: [News] = []
-        for one in ready {
-            if one.tag == Self.listenerTag { acceptAll() } else { news += act(on: one.tag) { $0.handle(one) } }
+        // What has come is read before deadlines are judged: with a full batch there may be more. Not for ever, since peers
+        // that never stop sending would have no deadline then, nor would others.
+        for _ in 0..<Self.maxBatches {
+            let ready = try poller.wait(until: due)
+            wakeup.take()
+            for one in ready {
+                if one.tag == Self.listenerTag { acceptSome() } else { news += act(on: one.tag) { $0.handle(one) } }
+            }
+            guard ready.count == Poller.batch else { break }
+            due = .now
         }
-        // What has come is read before deadlines are judged: with a full batch there may be more.
-        while ready.count < Poller.batch, let tag = timers.popDue(at: .now) {
+        while let tag = timers.popDue(at: .now) {
             if tag == Self.listenerTag {
                 poller.change(acceptor.listener.descriptor, tag: tag, wantsWrite: false)
             } else {
@@ -153,21 +161,28 @@ public final class StreamLoop<Purpose> {
         for tag in table.entries.keys { act(on: tag) { $0.abort() }.forEach(take) }
     }
 
-    private func acceptAll() {
-        var isOutOfDescriptors = true
-        while let (socket, peer) = acceptor.listener.accept() {
-            isOutOfDescriptors = false
-            guard acceptor.count < acceptor.limit else {
-                events.refused(.tooManyExchanges, peer, isAnyPort: true)
-                _ = socket.write(wire.tooManyRefusal[...])
-                continue
+    private func acceptSome() {
+        for _ in 0..<Self.maxAcceptedAtOnce {
+            switch acceptor.listener.accept() {
+            case .connection(let socket, let peer): accept(socket, from: peer)
+            case .gone: continue
+            case .none: return
+            case .outOfDescriptors:
+                poller.change(
+                    acceptor.listener.descriptor, tag: Self.listenerTag, wantsRead: false, wantsWrite: false)
+                return timers.set(Self.listenerTag, at: .now + Self.retryInterval)
             }
-            // Without room in the poller the socket is closed.
-            _ = add(socket, peer, .acceptor, acceptor.purpose, nil, acceptor.limits)
         }
-        guard isOutOfDescriptors else { return }
-        poller.change(acceptor.listener.descriptor, tag: Self.listenerTag, wantsRead: false, wantsWrite: false)
-        timers.set(Self.listenerTag, at: .now + Self.retryInterval)
+    }
+
+    private func accept(_ socket: StreamSocket, from peer: PeerAddress) {
+        guard acceptor.count < acceptor.limit else {
+            events.refused(.tooManyExchanges, peer, isAnyPort: true)
+            _ = socket.write(wire.tooManyRefusal[...])
+            return
+        }
+        // Without room in the poller the socket is closed.
+        _ = add(socket, peer, .acceptor, acceptor.purpose, nil, acceptor.limits)
     }
 
     /// `nil` where the system has no memory for it.

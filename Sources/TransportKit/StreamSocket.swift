@@ -39,24 +39,43 @@ public final class StreamSocket: @unchecked Sendable {
         return (StreamSocket(descriptor), address.with(port: port))
     }
 
-    /// The next connection that waits at a listener, and where it comes from; `nil` when none waits, or the process is out
-    /// of descriptors.
-    public func accept() -> (socket: StreamSocket, peer: PeerAddress)? {
-        while true {
-            let accepted = cs_accept_stream(descriptor)
-            if accepted == -ECONNABORTED || accepted == -EINTR { continue }
-            guard accepted >= 0 else { return nil }
-            let socket = StreamSocket(accepted)
-            // Gone already where it has no address any more.
-            if let peer = socket.peerAddress { return (socket, peer) }
+    /// What a listener has.
+    public enum Accepted {
+        /// One that waited, and where it comes from.
+        case connection(StreamSocket, PeerAddress)
+        /// One that waited has gone already.
+        case gone
+        /// Nothing waits.
+        case none
+        /// One waits, which the process has no descriptor or memory for: until it has, the listener stays ready.
+        case outOfDescriptors
+    }
+
+    /// Takes the next connection that waits at a listener.
+    public func accept() -> Accepted {
+        let accepted = cs_accept_stream(descriptor)
+        guard accepted >= 0 else {
+            switch -accepted {
+            case EAGAIN: return .none
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .outOfDescriptors
+            default: return .gone
+            }
         }
+        let socket = StreamSocket(accepted)
+        return socket.peerAddress.map { .connection(socket, $0) } ?? .gone
     }
 
     /// Where a connection leads to; `nil` when it is gone.
-    public var peerAddress: PeerAddress? {
+    public var peerAddress: PeerAddress? { address(cs_peer_address) }
+
+    private var ownAddress: PeerAddress? { address(cs_own_address) }
+
+    private func address(
+        _ read: (CInt, UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt16>) -> CInt
+    ) -> PeerAddress? {
         var host = [UInt8](repeating: 0, count: 16)
         var port: UInt16 = 0
-        let length = cs_peer_address(descriptor, &host, &port)
+        let length = read(descriptor, &host, &port)
         return length > 0 ? PeerAddress(hostBytes: host[..<Int(length)], port: port) : nil
     }
 
@@ -82,7 +101,7 @@ public final class StreamSocket: @unchecked Sendable {
         let code = cs_take_error(descriptor)
         guard code == 0 else { return Self.dialError(code) }
         guard let peer = peerAddress else { return .noAnswer }
-        return peer.port == cs_own_port(descriptor) && peer.isLoopback ? .refused : nil
+        return peer == ownAddress ? .refused : nil
     }
 
     /// The errors of dialling are exact, since they decide how seeds are treated: only where the host itself says that

@@ -1,6 +1,6 @@
 import Testing
 import Transport
-import TransportKit
+@testable import TransportKit
 
 @Suite("Queues towards a peer")
 struct SendQueueTests {
@@ -39,5 +39,22 @@ struct SendQueueTests {
         #expect((0..<3).compactMap { _ in queue.popFirst()?.bytes } == [[3], [2], [4]])
         _ = queue.append(message([5]), replacing: "a")
         #expect(queue.popFirst()?.bytes == [5] && queue.isEmpty)
+    }
+
+    @Test("News that is replaced again and again takes no room")
+    func replacedOften() {
+        var queue = SendQueue(maxBytes: PerChannel(repeating: 10_000))
+        for number in 0..<10_000 {
+            if number.isMultiple(of: 1_000) { _ = queue.append(message([UInt8(number / 1_000)])) }
+            for key in ["a", "b"] { _ = queue.append(message([100, UInt8(number % 100)]), replacing: key) }
+        }
+        #expect(queue.waiting(on: .replication).messages == 12)
+        #expect(queue.placeCount < 100)
+        var rest: [[UInt8]] = []
+        while let message = queue.popFirst() { rest.append(message.bytes) }
+        #expect(rest == (0..<10).map { [$0] } + [[100, 99], [100, 99]])
+        _ = queue.append(message([1]), replacing: "a")
+        _ = queue.append(message([2]), replacing: "a")
+        #expect(queue.popFirst()?.bytes == [2] && queue.popFirst() == nil)
     }
 }

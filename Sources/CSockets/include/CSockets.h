@@ -83,6 +83,9 @@ void cs_limit_unacknowledged(int descriptor, unsigned milliseconds);
 /// The address of the other side of a TCP connection. Returns the length of the host, 0 when there is none.
 int cs_peer_address(int descriptor, uint8_t *host, uint16_t *port);
 
+/// The address of the own side of a TCP connection. Returns the length of the host, 0 when there is none.
+int cs_own_address(int descriptor, uint8_t *host, uint16_t *port);
+
 /// The port that this side of a connection has; 0 when the descriptor is no socket with one.
 uint16_t cs_own_port(int descriptor);
 

@@ -130,6 +130,7 @@ package final class TCPTransport: Transport, ExchangePipeOwner, @unchecked Senda
         for case .dial(let pipe, _, _) in takeOrders(isLast: true) { endDial(pipe, .closed) }
         drop(.unreachable, count: locked { $0.queues.giveUpAll() })
         inlets.finish()
+        listener.close()
         wakeup.close()
         try result.get()
     }
