@@ -12,7 +12,13 @@ struct Conversations<Talk: Sendable>: Sendable {
         /// Messages of the last step that are not handed over yet, and whether the own store is asked after them.
         var unsentCount = 0
         var asksStore = false
+        /// Time was added to this deadline.
+        var wasGranted = false
     }
+
+    /// A deadline that passed so long ago was not looked at in time.
+    private static var standstill: Duration { .seconds(1) }
+    private static var grace: Duration { .milliseconds(500) }
 
     /// Exchanges at once, of both directions. A plugin's own bound is lower.
     static var limit: Int { 1_024 }
@@ -66,6 +72,7 @@ struct Conversations<Talk: Sendable>: Sendable {
             entries.values[index].talk = talk
             entries.values[index].unsentCount = step.messages.count
             entries.values[index].asksStore = asksStore
+            entries.values[index].wasGranted = false
             entries.values[index].deadline = asksStore && step.messages.isEmpty ? nil : deadline
         }
         return .exchange(id, step)
@@ -81,8 +88,17 @@ struct Conversations<Talk: Sendable>: Sendable {
 
     mutating func remove(_ id: ExchangeID) { entries[id] = nil }
 
-    /// Exchanges whose peers have let their deadlines pass.
-    func due(at now: EngineInstant) -> [ExchangeID] {
-        entries.filter { entry in entry.value.deadline.map { $0 <= now } ?? false }.keys.sorted()
+    /// Exchanges whose peers have let their deadlines pass. Where that is long ago this node stood still itself, and what
+    /// came meanwhile has not been read yet: such an exchange gets some time for that, once.
+    mutating func takeDue(at now: EngineInstant) -> [ExchangeID] {
+        let due = entries.filter { entry in entry.value.deadline.map { $0 <= now } ?? false }.keys.sorted()
+        return due.filter { id in
+            guard let entry = entries[id], let deadline = entry.deadline, now - deadline >= Self.standstill,
+                !entry.wasGranted
+            else { return true }
+            entries[id]?.deadline = now + Self.grace
+            entries[id]?.wasGranted = true
+            return false
+        }
     }
 }

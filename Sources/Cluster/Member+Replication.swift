@@ -10,11 +10,15 @@ extension Member {
         return tag.utf8.contains(UInt8(ascii: "r")) ? .all : .membership
     }
 
+    /// A member that tells no versions speaks the first; one that tells them so that nobody understands it, none.
+    private var replicationVersions: ClosedRange<UInt8>? {
+        guard let tag = tags.values[MemberTags.Key.replication] else { return 1...1 }
+        return VersionChoice.versions(ofTag: tag)
+    }
+
     /// The member as a peer of replication; `nil` for one that does not replicate.
     var replicationPeer: ReplicationPeer? {
-        guard let nodeID, channels.has(.replication) else { return nil }
-        // A member that tells no versions speaks the first.
-        let versions = tags.values[MemberTags.Key.replication].flatMap { VersionChoice.versions(ofTag: $0) } ?? 1...1
+        guard let nodeID, channels.has(.replication), let versions = replicationVersions else { return nil }
         return ReplicationPeer(nodeID: nodeID, address: address, versions: versions)
     }
 }

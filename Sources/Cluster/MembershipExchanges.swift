@@ -81,7 +81,7 @@ struct MembershipExchanges: Sendable {
         _ engine: inout MembershipEngine, at now: EngineInstant, _ out: inout [NodeCore.Effect]
     ) -> [MembershipEngine.Effect] {
         var effects: [MembershipEngine.Effect] = []
-        for id in talks.due(at: now) {
+        for id in talks.takeDue(at: now) {
             out.append(.abandon(id))
             effects += end(id, .noAnswer, &engine, at: now, &out)
             talks.remove(id)

@@ -35,7 +35,8 @@ extension NodeCore {
         /// Open an exchange, then report `.opened` or `.ended`.
         case dial(ExchangeID, PeerAddress)
         case exchange(ExchangeID, ExchangeStep)
-        /// The peer has let its deadline pass: close at once, whatever is under way, and report `.ended`.
+        /// The exchange is over for this node: close it, whatever is under way, and give it no more steps. What was sent may
+        /// still arrive, and the peer sees a proper end.
         case abandon(ExchangeID)
         /// Merge the rows, leave out those stamped later than `latest`, and report `.merged` or `.mergeFailed`.
         case merge(ReplicationEngine.MergeToken, [EncodedRow], latest: HybridTime)

@@ -204,10 +204,16 @@ package struct NodeCore: Sendable {
 
     private mutating func changePeers(_ moment: Moment, _ out: inout [Effect]) {
         let living = membership.livingMembers
-        out.append(.setPeers(living.map { Peer(address: $0.address, channels: $0.channels) }))
         let effects = replication.setPeers(
             living.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete, summary: moment.summary,
             at: moment.time)
+        // Who replicates nothing with this node gets none of its changes.
+        let replicating = Set(replication.peers.map(\.address))
+        let peers = living.map { member in
+            Peer(
+                address: member.address, channels: replicating.contains(member.address) ? member.channels : .membership)
+        }
+        out.append(.setPeers(peers))
         carryOut(effects, moment, &out)
         saving.noteChange()
     }

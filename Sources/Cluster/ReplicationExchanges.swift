@@ -95,11 +95,18 @@ struct ReplicationExchanges: Sendable {
             }
             return []
         } catch {
-            let effects = end(id, error, isProper: false, &engine, moment, &out)
-            remove(id)
-            out.append(.abandon(id))
-            return effects
+            return abandon(id, error, &engine, moment, &out)
         }
+    }
+
+    private mutating func abandon(
+        _ id: ExchangeID, _ error: WalkError, _ engine: inout ReplicationEngine, _ moment: Moment,
+        _ out: inout [NodeCore.Effect]
+    ) -> [ReplicationEngine.Effect] {
+        let effects = end(id, error, isProper: false, &engine, moment, &out)
+        remove(id)
+        out.append(.abandon(id))
+        return effects
     }
 
     /// A merge of the engine is done. `false`: no exchange waited for it.
@@ -124,10 +131,8 @@ struct ReplicationExchanges: Sendable {
         _ engine: inout ReplicationEngine, _ moment: Moment, _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
         var effects: [ReplicationEngine.Effect] = []
-        for id in talks.due(at: moment.time) {
-            out.append(.abandon(id))
-            effects += end(id, .exchange(.noAnswer), isProper: false, &engine, moment, &out)
-            remove(id)
+        for id in talks.takeDue(at: moment.time) {
+            effects += abandon(id, .exchange(.noAnswer), &engine, moment, &out)
         }
         return effects
     }
@@ -167,15 +172,16 @@ struct ReplicationExchanges: Sendable {
                 talks.put(.pushing, id)
                 sendNextPush(id, at: moment.time, &out)
             case .serving:
-                switch try Self.decode(bytes) {
-                case .push(let push): return take(push, id, &engine, moment, &out)
-                case .open(let open):
-                    try serve(.open(open), id, from: peer, &engine, moment, latest: latest, &out)
+                let message = try Self.decode(bytes)
+                switch message {
+                case .push(let push): return take(push, talk, id, &engine, moment, &out)
+                case .open, .foreignOpen:
+                    try serve(message, id, from: peer, &engine, moment, latest: latest, &out)
                 case .sums, .digests, .rows, .wants, .finish, .done, .refusal: throw .malformed
                 }
             case .served:
                 guard case .push(let push) = try Self.decode(bytes) else { throw .malformed }
-                return take(push, id, &engine, moment, &out)
+                return take(push, talk, id, &engine, moment, &out)
             case .following(var walking):
                 let turn = try walking.received(Self.decode(bytes), latest: latest)
                 follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
@@ -239,16 +245,21 @@ struct ReplicationExchanges: Sendable {
         case .step(let step): follow(step, id, .following(walking), at: now, &out)
         case .finished(let messages, let outcome):
             close(id, sending: messages, at: now, &out)
+            if let refusal = outcome.refusal { return out.append(.emit(.serveFailed(peer, .refused(refusal)))) }
             engine.walkServed(outcome)
             out.append(.emit(.walkServed(peer, outcome)))
         }
     }
 
     private mutating func take(
-        _ push: WalkMessage.Push, _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
+        _ push: WalkMessage.Push, _ talk: Talk, _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
         _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
-        let effects = engine.receive(push, at: moment.time)
+        let (effects, error) = engine.receive(push, at: moment.time)
+        if let error {
+            talks.put(talk, id)
+            return effects + abandon(id, error, &engine, moment, &out)
+        }
         let token = effects.lazy.compactMap { effect -> ReplicationEngine.MergeToken? in
             if case .merge(let token, _) = effect { token } else { nil }
         }.first

@@ -85,4 +85,22 @@ struct NodeRulesTests {
         node.feed(.resolved("nowhere.invalid:1", []))
         #expect(node.effects.events.contains(.unresolved("nowhere.invalid:1")))
     }
+
+    @Test(
+        "A member that replicates in no version of this node, or says so that nobody understands it, gets no changes",
+        arguments: [("1-1", true), (nil, true), ("2-9", false), ("2-3-x", false)])
+    func versions(tag: String?, replicates: Bool) throws {
+        var node = try TestedCore()
+        let id = try node.dialSeed()
+        node.feed(.exchange(id, .opened))
+        var tags = MemberTags.node.values
+        tags[MemberTags.Key.replication] = tag
+        let other = try LocalMember(name: "node-2", nodeID: NodeID(2), address: peerAddress, tags: MemberTags(tags))
+        let engine = MembershipEngine(local: other, seed: 2)
+        node.feed(
+            .exchange(id, .received(MemberlistCodec.encodeStream(.pushPull(engine.localState(isJoin: false))))))
+        let peers = node.effects.peerLists.last
+        #expect(peers == [Peer(address: peerAddress, channels: replicates ? .all : .membership)])
+        #expect(node.core.replication.peers.isEmpty == !replicates)
+    }
 }

@@ -133,18 +133,67 @@ struct ReplicationExchangeTests {
         }
     }
 
-    @Test("What is neither a walk nor a push ends the exchange")
-    func hostile() throws {
+    @Test(
+        "What is neither a walk nor a push ends the exchange",
+        arguments: [
+            ([0xff, 1], WalkError.malformed), ([1, 0xff], .malformed), (WalkMessage.finish.encoded(), .malformed),
+            ([], .malformed), ([2, 9, 1], .refused(.otherVersion)),
+        ] as [([UInt8], WalkError)])
+    func hostile(message: [UInt8], error: WalkError) throws {
         var node = try open()
-        for (number, message) in [[0xff, 1], WalkMessage.finish.encoded(), []].enumerated() {
-            let id = ExchangeID.accepted(UInt64(number), on: .replication)
-            node.feed(.accepted(id, from: peerAddress))
-            check(node.feed(.exchange(id, .received(message))).abandoned == [id])
-            #expect(node.effects.events == [.serveFailed(peerAddress, .malformed)])
-        }
+        let id = ExchangeID.accepted(1, on: .replication)
+        node.feed(.accepted(id, from: peerAddress))
+        check(node.feed(.exchange(id, .received(message))).abandoned == [id])
+        #expect(node.effects.events == [.serveFailed(peerAddress, error)])
+    }
+
+    @Test("A peer that opens and says nothing is left after 10 s")
+    func silentPeer() throws {
+        var node = try open()
         let silent = ExchangeID.accepted(9, on: .replication)
         node.feed(.accepted(silent, from: peerAddress))
         check(node.pass(.seconds(10)).abandoned.contains(silent))
+    }
+
+    @Test("After a stop of this node what came meanwhile is read before deadlines are judged, but not for long")
+    func standstill() throws {
+        for isThere in [true, false] {
+            var node = try open()
+            let id = ExchangeID.accepted(1, on: .replication)
+            node.feed(.accepted(id, from: peerAddress))
+            node.now = node.now + .seconds(60)
+            check(!node.feed(.tick).abandoned.contains(id))
+            node.now = node.now + .milliseconds(100)
+            if isThere { node.feed(.exchange(id, .received(push([row("k")], sequence: 1)))) }
+            check(node.pass(.seconds(1)).abandoned.contains(id) == !isThere)
+        }
+    }
+
+    @Test("A push that cannot be read is not said to be here", arguments: [[1, 9], [2, 1], [1, 1, 3]] as [[UInt8]])
+    func unreadablePush(changes: [UInt8]) throws {
+        var node = try open()
+        let id = ExchangeID.accepted(1, on: .replication)
+        node.feed(.accepted(id, from: peerAddress))
+        let push = WalkMessage.Push(reachedEveryone: true, sender: NodeID(2), changes: changes)
+        let effects = node.feed(.exchange(id, .received(WalkMessage.push(push).encoded())))
+        check(effects.abandoned == [id] && effects.steps.isEmpty)
+        #expect(effects.events.contains { if case .serveFailed(peerAddress, _) = $0 { true } else { false } })
+        #expect(node.core.replication.stats.malformedMessages == 1)
+    }
+
+    @Test("A walk that was refused was not served", arguments: [(2, NodeID(2)), (1, NodeID(1))] as [(UInt8, NodeID)])
+    func refusedWalk(version: UInt8, sender: NodeID) throws {
+        var node = try open()
+        let id = ExchangeID.accepted(1, on: .replication)
+        node.feed(.accepted(id, from: peerAddress))
+        let open = WalkMessage.Open(
+            lowestVersion: version, highestVersion: 2, node: sender, summary: .empty, topSums: [])
+        let refusal = version == 2 ? WalkMessage.Refusal.otherVersion : .sameNode
+        let effects = node.feed(.exchange(id, .received(WalkMessage.open(open).encoded())))
+        #expect(
+            effects.steps.first?.1 == ExchangeStep(sending: [WalkMessage.refusal(refusal).encoded()], then: .close))
+        #expect(effects.events == [.serveFailed(peerAddress, .refused(refusal))])
+        #expect(node.core.replication.stats.servedWalks == 0)
     }
 
     // MARK: - Pushes
@@ -168,7 +217,7 @@ struct ReplicationExchangeTests {
         #expect(keys == ["a", "b"])
         #expect(node.effects.steps.first?.1 == ExchangeStep(then: .close), "nothing waits any more")
         #expect(node.core.traffic.sentBytes - before.sentBytes > 10_000)
-        #expect(node.core.traffic.receivedBytes - before.receivedBytes == 4)
+        #expect(node.core.traffic.receivedBytes - before.receivedBytes == 6)
         node.feed(.exchange(id, .ended(nil)))
         check(node.feed(.committed([row("c", bytes: 5_000)])).dials.count == 1, "the next needs one anew")
     }

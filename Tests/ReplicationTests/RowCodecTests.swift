@@ -41,7 +41,7 @@ struct RowCodecTests {
             #expect(throws: RowCodec.Failure.unknownKind) { try RowCodec.decode(from: &reader) }
             let message = changes(from: 2, sequence: 1, rows: [row("a")]) + bytes
             #expect(throws: ReplicationMessage.Failure.unknownRecord) { try ReplicationMessage.decode(message[...]) }
-            #expect(throws: WalkMessage.Failure.unknownRecord) { try WalkMessage.decode([4] + bytes) }
+            #expect(throws: WalkMessage.Failure.unknownRecord) { try WalkMessage.decode([1, 4] + bytes) }
         }
         var empty = ByteReader([])
         #expect(throws: RowCodec.Failure.truncated) { try RowCodec.decode(from: &empty) }

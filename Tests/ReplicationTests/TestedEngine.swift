@@ -45,7 +45,7 @@ struct TestedEngine {
     }
 
     mutating func receive(_ push: WalkMessage.Push, at now: EngineInstant) -> [Effect] {
-        engine.receive(push, at: now)
+        engine.receive(push, at: now).effects
     }
 
     mutating func merged(

@@ -49,6 +49,26 @@ struct VersionTests {
         #expect(sent.map { $0.prefix(2) } == [[1, 2], [1, 2], [1, 1]])
         let stream = StreamID(origin: NodeID(1), start: 1)
         #expect(ReplicationMessage.encode(.init(stream: stream, ranges: [1...1])).prefix(2) == [1, 3])
+        let walk: [WalkMessage] = [
+            .open(.init(lowestVersion: 1, highestVersion: 1, node: NodeID(1), summary: .empty, topSums: [])),
+            .sums([]), .digests([]), .rows([]), .wants([]), .finish, .done(isSynced: true), .refusal(.busy),
+            .push(.init(reachedEveryone: true, sender: NodeID(1), changes: [])),
+        ]
+        #expect(walk.map { Array($0.encoded().prefix(2)) } == (1...9).map { [1, $0] })
+        #expect(WalkMessage.rowMessages([EncodedRow(row("k"))]).map { Array($0.prefix(2)) } == [[1, 4]])
+    }
+
+    @Test(
+        "of exchanges in another version only what opens and what refuses is read, and of that no more than is needed")
+    func otherVersions() throws {
+        for kind: UInt8 in 2...9 where kind != 8 {
+            #expect(throws: WalkMessage.Failure.unknownVersion(7)) { try WalkMessage.decode([7, kind, 1, 2, 3]) }
+        }
+        #expect(try WalkMessage.decode([7, 8, 2]) == .refusal(.otherVersion))
+        #expect(try WalkMessage.decode([7, 1, 7, 9, 1, 2, 3]) == .foreignOpen(7...9))
+        for bytes: [UInt8] in [[7, 1], [7, 1, 9, 7], [7, 1, 8, 9], [1], []] {
+            #expect(throws: WalkMessage.Failure.malformed) { try WalkMessage.decode(bytes) }
+        }
     }
 
     @Test("a message of a version that is not known is counted, told of once a version, and changes nothing else")
@@ -89,7 +109,7 @@ struct VersionTests {
         var engine = TestedEngine(nodeID: NodeID(1))
         let stranger = peer(3, 2...4)
         func told(_ effects: [ReplicationEngine.Effect]) -> Int {
-            effects.count { $0 == .emit(.noCommonVersion(stranger)) }
+            effects.count { $0 == .emit(.versionLeftOut(stranger)) }
         }
         #expect(told(engine.setPeers([peer(2, 1...1), stranger], at: .zero)) == 1)
         #expect(engine.peers == [peer(2, 1...1)])

@@ -9,15 +9,12 @@ struct WalkTests {
     func refusals() throws {
         var responder = WalkResponder(node: NodeID(1), isSynced: true)
         _ = responder.begin()
-        var open = WalkMessage.Open(
+        let open = WalkMessage.Open(
             lowestVersion: 1, highestVersion: 1, node: NodeID(1), summary: .empty, topSums: [])
         let same = try responder.received(.open(open), latest: .max)
         #expect(same.messages == [WalkMessage.refusal(.sameNode).encoded()])
-        open.node = NodeID(2)
-        open.lowestVersion = 9
-        open.highestVersion = 12
         var other = WalkResponder(node: NodeID(1), isSynced: true)
-        let refused = try other.received(.open(open), latest: .max)
+        let refused = try other.received(.foreignOpen(9...12), latest: .max)
         #expect(refused.messages == [WalkMessage.refusal(.otherVersion).encoded()])
         var initiator = WalkInitiator(node: NodeID(2))
         #expect(throws: WalkFailure.refused(.busy)) { _ = try initiator.received(.refusal(.busy), latest: .max) }
@@ -55,6 +52,7 @@ enum WalkMessageSamples {
                     lowestVersion: 1, highestVersion: 3, node: NodeID(7), summary: TreeSummary(root: 99, count: 3),
                     topSums: sums)),
             .open(.init(lowestVersion: 1, highestVersion: 1, node: NodeID(7), summary: .empty, topSums: [])),
+            .foreignOpen(2...9),
             .sums([.init(top: 3, sums: sums), .init(top: 255, sums: sums)]), .sums([]),
             .digests([BucketDigests(bucket: 65_535, entries: [.init(keyHash: 1, rowHash: .max)])]),
             .rows((0..<20).map { EncodedRow(random.row(key: ByteString("k\($0)"))) }), .rows([]),

@@ -117,10 +117,22 @@ actor NodeDriver {
             armedDeadline = core.nextDeadline
             await alarm.wait(until: armedDeadline)
             guard !Task.isCancelled else { return }
-            // What came in while this process did not run is handled before timers that ran out meanwhile.
-            let waiting = transport.arrivals(on: .membership).takeNow()
-            if !waiting.isEmpty { await feed(.arrived(waiting, on: .membership)) }
+            await takeWaiting()
             await feed(.tick)
+        }
+    }
+
+    /// What came in while this process did not run is handled before timers that ran out meanwhile: what waits now, and in
+    /// parts, so that other inputs have their turns.
+    private func takeWaiting() async {
+        let arrivals = transport.arrivals(on: .membership)
+        var count = arrivals.waiting.count
+        while count > 0, !Task.isCancelled {
+            let batch = arrivals.takeNow(limit: min(count, core.wantedArrivals(on: .membership)))
+            guard !batch.isEmpty else { return }
+            await feed(.arrived(batch, on: .membership))
+            count -= batch.count
+            await Task.yield()
         }
     }
 

@@ -59,9 +59,10 @@ struct ReplicationLog {
             logger.log(
                 .warning, "Changes come in a version that this node does not know; a later program understands them",
                 [.peerAddress: peer.map { "\($0)" } ?? "unknown", .reason: "version \(version)"])
-        case .noCommonVersion(let peer):
+        case .versionLeftOut(let peer):
             logger.log(
-                .warning, "A peer speaks no version that this node does; they exchange nothing",
+                .warning,
+                "A peer does not speak the version that most of the others do: it gets no changes as they are made, only by its own comparisons",
                 [.peerAddress: peer.address, .peerID: peer.nodeID, .reason: "versions \(peer.versions)"])
         }
     }

@@ -32,8 +32,8 @@ struct PeerTable: Sendable {
     struct Change {
         /// Peers that have the id of this node or of another peer: a database was copied. They are left out.
         var copies: [ReplicationPeer] = []
-        /// Peers that have no version in common with this node, and had not been noted before. They are left out.
-        var unspeakable: [ReplicationPeer] = []
+        /// Peers that do not speak the version that is spoken, and had not been noted before. They are left out.
+        var leftOut: [ReplicationPeer] = []
         var gone: Set<NodeID> = []
         /// In order.
         var newcomers: [NodeID] = []
@@ -71,7 +71,7 @@ struct PeerTable: Sendable {
                 originals.append(peer)
             }
         }
-        (peers, change.unspeakable) = versions.choose(among: originals)
+        (peers, change.leftOut) = versions.choose(among: originals)
         self.areComplete = areComplete
         since = peers.isEmpty ? nil : since ?? now
         let current = Set(peers.map(\.nodeID))

@@ -37,8 +37,11 @@ extension ReplicationEngine {
         return effects + merge(batch)
     }
 
-    /// Changes that came by exchange, since they are too large to be broadcast.
-    package mutating func receive(_ push: WalkMessage.Push, at now: EngineInstant) -> [Effect] {
+    /// Changes that came by exchange, since they are too large to be broadcast. `error`: they cannot be read, and the sender
+    /// must not be told that they are here.
+    package mutating func receive(
+        _ push: WalkMessage.Push, at now: EngineInstant
+    ) -> (effects: [Effect], error: WalkError?) {
         var batch = MergeLedger.Batch()
         let sender = table[push.sender]?.address
         do throws(ReplicationMessage.Failure) {
@@ -47,8 +50,8 @@ extension ReplicationEngine {
             }
             collect(
                 changes, relayed: push.reachedEveryone ? nil : push.changes, from: sender, at: now, into: &batch)
-        } catch { return note(error, from: sender) }
-        return merge(batch)
+        } catch { return (note(error, from: sender), WalkError(error)) }
+        return (merge(batch), nil)
     }
 
     /// A message could not be read.

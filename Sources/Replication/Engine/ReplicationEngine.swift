@@ -88,7 +88,7 @@ package struct ReplicationEngine: Sendable {
     ) -> [Effect] {
         let change = table.replace(with: newPeers, own: own.id.origin, areComplete: areComplete, at: now)
         var effects: [Effect] = change.copies.map { .emit(.sameNode($0)) }
-        effects += change.unspeakable.map { .emit(.noCommonVersion($0)) }
+        effects += change.leftOut.map { .emit(.versionLeftOut($0)) }
         readiness.update { $0.lost(change.gone) }
         for node in change.newcomers { noteGap(node, at: now) }
         // A newcomer learns our head and root at once rather than at the next tick.

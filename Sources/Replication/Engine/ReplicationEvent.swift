@@ -16,5 +16,5 @@ package enum ReplicationEvent: Hashable, Sendable {
     /// Messages come in a version of the replication channel that this node does not know; told once for each version.
     case unknownVersion(UInt8, from: PeerAddress?)
     /// The peer speaks no version that this node speaks to the others: it is left out. Told once while it is there.
-    case noCommonVersion(ReplicationPeer)
+    case versionLeftOut(ReplicationPeer)
 }

@@ -11,9 +11,18 @@ package enum WalkError: Error, Hashable, Sendable {
     /// Our own store failed.
     case store
 
+    init(_ failure: ReplicationMessage.Failure) {
+        switch failure {
+        case .malformed, .unknownKind: self = .malformed
+        case .unknownRecord: self = .unknownRecord
+        case .unknownVersion: self = .refused(.otherVersion)
+        }
+    }
+
     package init(_ failure: WalkMessage.Failure) {
         switch failure {
         case .malformed: self = .malformed
+        case .unknownVersion: self = .refused(.otherVersion)
         case .unknownRecord: self = .unknownRecord
         }
     }

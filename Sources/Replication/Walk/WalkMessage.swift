@@ -1,16 +1,21 @@
 package import Transport
 
-/// Messages of a walk: the exchange in which two replicas find and repair where they differ. Integers are big-endian.
+/// Messages of a walk: the exchange in which two replicas find and repair where they differ. Integers are big-endian. All
+/// begin with the version u8, and then the kind u8:
 ///
-///     open      u8 1, lowest version u8, highest version u8, node u64, root u128, count u64, 256 x u64 sums if count > 0
-///     sums      u8 2, then per differing top: top u8, 256 x u64
-///     digests   u8 3, then per bucket: bucket u16, count u32, count x (key hash u64, row hash u64)
-///     rows      u8 4, rows to the end
-///     wants     u8 5, then per bucket: bucket u16, count u32, count x key hash u64
-///     finish    u8 6
-///     done      u8 7, flags u8 (bit 0 the donor is synced)
-///     refusal   u8 8, reason u8
-///     push      u8 9, flags u8 (bit 0 reached everyone), sender u64, a changes message
+///     open      1, lowest version u8, highest version u8, node u64, root u128, count u64, 256 x u64 sums if count > 0
+///     sums      2, then per differing top: top u8, 256 x u64
+///     digests   3, then per bucket: bucket u16, count u32, count x (key hash u64, row hash u64)
+///     rows      4, rows to the end
+///     wants     5, then per bucket: bucket u16, count u32, count x key hash u64
+///     finish    6
+///     done      7, flags u8 (bit 0 the donor is synced)
+///     refusal   8, reason u8
+///     push      9, flags u8 (bit 0 reached everyone), sender u64, a changes message
+///
+/// The version of `open` is the lowest that its sender speaks. `open` up to its highest version, and `refusal`, are laid out
+/// so in every version. The acceptor chooses the highest that both speak; the version of its answers tells which. A push has
+/// the version that is spoken among all peers (`VersionChoice`).
 ///
 /// The initiator opens. Equal roots: done. An empty initiator gets all rows in key order, then done. Otherwise the donor
 /// sends sums for every top that differs, ended by an empty sums message; then, until the initiator finishes: digests
@@ -18,6 +23,8 @@ package import Transport
 /// push is no walk: changes that are too large to be broadcast, from a peer that waits for done.
 package enum WalkMessage: Hashable, Sendable {
     case open(Open)
+    /// The opening of a node that speaks none of this node's versions; no more of it is read.
+    case foreignOpen(ClosedRange<UInt8>)
     case sums([TopSums])
     case digests([BucketDigests])
     case rows([EncodedRow])
@@ -63,28 +70,30 @@ package enum WalkMessage: Hashable, Sendable {
 
     package enum Failure: Error, Hashable, Sendable {
         case malformed
+        case unknownVersion(UInt8)
         /// Rows of a kind that is not known here.
         case unknownRecord
     }
 
-    /// The versions of this protocol that this node speaks.
-    package static let versions: ClosedRange<UInt8> = 1...1
+    /// The versions of this protocol that this node speaks: those of the channel.
+    package static let versions = ReplicationMessage.versions
     /// Rows and digests are sent in messages of about this size.
     package static let targetBytes = 64 * 1024
 
     package func encoded() -> [UInt8] {
         switch self {
         case .open(let open): return Self.encode(open)
+        case .foreignOpen(let versions): return Self.openHeader(versions.lowerBound, versions.upperBound)
         case .sums(let tops):
-            var bytes: [UInt8] = [2]
-            bytes.reserveCapacity(1 + tops.count * (1 + HashTree.fanOut * 8))
+            var bytes = Self.header(2)
+            bytes.reserveCapacity(2 + tops.count * (1 + HashTree.fanOut * 8))
             for top in tops {
                 bytes.append(top.top)
                 for sum in top.sums { bytes.append(bigEndian: sum) }
             }
             return bytes
         case .digests(let buckets):
-            var bytes: [UInt8] = [3]
+            var bytes = Self.header(3)
             for bucket in buckets {
                 bytes.append(bigEndian: bucket.bucket)
                 bytes.append(bigEndian: UInt32(bucket.entries.count))
@@ -95,22 +104,22 @@ package enum WalkMessage: Hashable, Sendable {
             }
             return bytes
         case .rows(let rows):
-            var bytes: [UInt8] = [4]
+            var bytes = Self.header(4)
             for row in rows { bytes += row.bytes }
             return bytes
         case .wants(let wants):
-            var bytes: [UInt8] = [5]
+            var bytes = Self.header(5)
             for want in wants {
                 bytes.append(bigEndian: want.bucket)
                 bytes.append(bigEndian: UInt32(want.keyHashes.count))
                 for hash in want.keyHashes { bytes.append(bigEndian: hash) }
             }
             return bytes
-        case .finish: return [6]
-        case .done(let isSynced): return [7, isSynced ? 1 : 0]
-        case .refusal(let refusal): return [8, refusal.rawValue]
+        case .finish: return Self.header(6)
+        case .done(let isSynced): return Self.header(7) + [isSynced ? 1 : 0]
+        case .refusal(let refusal): return Self.header(8) + [refusal.rawValue]
         case .push(let push):
-            var bytes: [UInt8] = [9, push.reachedEveryone ? 1 : 0]
+            var bytes = Self.header(9) + [push.reachedEveryone ? 1 : 0]
             bytes.append(bigEndian: push.sender.rawValue)
             return bytes + push.changes
         }
@@ -119,20 +128,27 @@ package enum WalkMessage: Hashable, Sendable {
     /// `rows` as messages of about `targetBytes` each; none for no rows.
     package static func rowMessages(_ rows: [EncodedRow]) -> [[UInt8]] {
         var messages: [[UInt8]] = []
-        var current: [UInt8] = [4]
+        var current = header(4)
         for row in rows {
-            if current.count > 1 && current.count + row.bytes.count > targetBytes {
+            if current.count > headerBytes && current.count + row.bytes.count > targetBytes {
                 messages.append(current)
-                current = [4]
+                current = header(4)
             }
             current += row.bytes
         }
-        if current.count > 1 { messages.append(current) }
+        if current.count > headerBytes { messages.append(current) }
         return messages
     }
 
+    private static let headerBytes = 2
+
+    /// There is only one version so far.
+    private static func header(_ kind: UInt8) -> [UInt8] { [versions.upperBound, kind] }
+
+    private static func openHeader(_ lowest: UInt8, _ highest: UInt8) -> [UInt8] { [lowest, 1, lowest, highest] }
+
     private static func encode(_ open: Open) -> [UInt8] {
-        var bytes: [UInt8] = [1, open.lowestVersion, open.highestVersion]
+        var bytes = openHeader(open.lowestVersion, open.highestVersion)
         bytes.append(bigEndian: open.node.rawValue)
         bytes.append(bigEndian: open.summary.root)
         bytes.append(bigEndian: open.summary.count)
@@ -147,6 +163,8 @@ extension WalkMessage {
             return try read(ByteReader(bytes))
         } catch RowCodec.Failure.unknownKind {
             throw .unknownRecord
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw .malformed
         }
@@ -154,7 +172,11 @@ extension WalkMessage {
 
     private static func read(_ initial: ByteReader) throws -> Self {
         var reader = initial
+        let version = try reader.integer(UInt8.self)
         let kind = try reader.integer(UInt8.self)
+        // These two are laid out so in every version.
+        guard versions.contains(version) || kind == 1 || kind == 8 else { throw Failure.unknownVersion(version) }
+        if kind == 1 { return try readOpen(version: version, &reader) }
         if kind == 9 {
             let flags = try reader.integer(UInt8.self)
             let sender = NodeID(try reader.integer())
@@ -162,7 +184,6 @@ extension WalkMessage {
         }
         let message: Self
         switch kind {
-        case 1: message = .open(try readOpen(&reader))
         case 2:
             var tops: [TopSums] = []
             while !reader.isAtEnd {
@@ -204,16 +225,21 @@ extension WalkMessage {
         return message
     }
 
-    private static func readOpen(_ reader: inout ByteReader) throws -> Open {
+    private static func readOpen(version: UInt8, _ reader: inout ByteReader) throws -> Self {
         let lowest = try reader.integer(UInt8.self)
         let highest = try reader.integer(UInt8.self)
+        guard lowest <= highest, version == lowest else { throw Failure.malformed }
+        // What follows may be laid out otherwise.
+        guard versions.overlaps(lowest...highest) else { return .foreignOpen(lowest...highest) }
         let node = NodeID(try reader.integer())
         let root = try reader.integer(UInt128.self)
         let count = try reader.integer(UInt64.self)
         let sums = count > 0 ? try readSums(&reader) : []
-        return Open(
-            lowestVersion: lowest, highestVersion: highest, node: node,
-            summary: TreeSummary(root: root, count: count), topSums: sums)
+        guard reader.isAtEnd else { throw Failure.malformed }
+        return .open(
+            Open(
+                lowestVersion: lowest, highestVersion: highest, node: node,
+                summary: TreeSummary(root: root, count: count), topSums: sums))
     }
 
     private static func readSums(_ reader: inout ByteReader) throws -> [UInt64] {

@@ -33,12 +33,10 @@ package struct WalkResponder: Walk {
     package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn {
         switch (state, message) {
         case (.waiting, .open(let open)):
-            guard open.lowestVersion <= WalkMessage.versions.upperBound,
-                open.highestVersion >= WalkMessage.versions.lowerBound
-            else { return refuse(.otherVersion) }
             guard open.node != node else { return refuse(.sameNode) }
             state = .summing(open)
             return WalkTurn(then: .ask(.topSums))
+        case (.waiting, .foreignOpen): return refuse(.otherVersion)
         case (.serving, .digests(let buckets)):
             // Ascending and few, so that no peer can make us load everything, or the same again and again.
             guard buckets.count <= WalkInitiator.maxBatchBuckets,
@@ -109,6 +107,7 @@ package struct WalkResponder: Walk {
 
     private mutating func refuse(_ refusal: WalkMessage.Refusal) -> WalkTurn {
         state = .over
+        outcome.refusal = refusal
         return WalkTurn(sending: [WalkMessage.refusal(refusal).encoded()], then: .finished(outcome))
     }
 }

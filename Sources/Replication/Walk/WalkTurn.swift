@@ -38,6 +38,8 @@ package enum WalkFailure: Error, Hashable, Sendable {
 package struct WalkOutcome: Hashable, Sendable {
     /// The other side says that it has everything (donor only).
     package var isPeerSynced = false
+    /// Why there was none: the other side was told.
+    package var refusal: WalkMessage.Refusal?
     /// Rows that were news here.
     package var mergedCount = 0
     /// Rows that came, news or not.

@@ -38,7 +38,7 @@ extension ReplicationEvent {
         case .clockAhead(let count, _): "\(count) rows are ahead of its clock"
         case .sameNode(let peer): "\(peer.address) has an id that is taken"
         case .unknownVersion(let version, let peer): "version \(version) from \(peer.map { "\($0)" } ?? "somebody")"
-        case .noCommonVersion(let peer): "no version in common with \(peer.nodeID)"
+        case .versionLeftOut(let peer): "\(peer.nodeID) does not speak the version that is spoken"
         }
     }
 }

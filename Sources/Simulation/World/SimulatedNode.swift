@@ -63,6 +63,8 @@ final class SimulatedProcess {
     var transport: any TransportModel
     /// Inputs that wait while effects of an earlier one are carried out.
     var inputs = Deque<NodeCore.Input>()
+    /// Inputs that came while it stood still.
+    var held: [NodeCore.Input] = []
     var isBusy = false
     /// Its exchanges: their numbers in the world, and which side it is.
     var exchanges: [ExchangeID: (number: Int, side: Int)] = [:]

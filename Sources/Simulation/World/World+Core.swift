@@ -12,10 +12,27 @@ extension World {
     }
 
     /// Hands one input to the core of a node. An input that comes while effects of an earlier one are carried out waits
-    /// for its turn.
+    /// for its turn. What comes to a process that stands still waits until it goes on, and then for what came before.
     func feed(_ input: NodeCore.Input, to index: Int) {
         guard let process = nodes[index].process else { return }
+        if process.isPaused || !process.held.isEmpty, !Self.isTick(input) { return process.held.append(input) }
         process.inputs.append(input)
+        run(process, index)
+    }
+
+    private static func isTick(_ input: NodeCore.Input) -> Bool { if case .tick = input { true } else { false } }
+
+    /// Hands over what came while the process stood still.
+    func feedHeld(_ index: Int) {
+        guard let process = nodes[index].process, !process.isPaused, !process.held.isEmpty else { return }
+        process.inputs += process.held
+        process.held = []
+        run(process, index)
+        takeChanges(index)
+        settle(index)
+    }
+
+    private func run(_ process: SimulatedProcess, _ index: Int) {
         guard !process.isBusy else { return }
         process.isBusy = true
         while let next = process.inputs.popFirst() {
@@ -49,7 +66,7 @@ extension World {
     func takeChanges(_ index: Int) {
         while let process = nodes[index].process, !process.inbox.isEmpty {
             let wanted = process.core.wantedArrivals(on: .replication)
-            guard wanted > 0, !process.isBusy else { return }
+            guard wanted > 0, !process.isBusy, process.held.isEmpty else { return }
             feed(.arrived(process.inbox.take(limit: wanted), on: .replication), to: index)
         }
     }

@@ -163,7 +163,12 @@ extension World {
     /// A core has lost its patience.
     func abandon(_ id: ExchangeID, on index: Int) {
         guard let (number, side) = nodes[index].process?.exchanges[id] else { return }
-        breakExchange(number, side: side, seen: .closed)
+        // As a driver does it: what was sent still arrives, and then a proper end.
+        if exchanges[number]?.isOpen == true {
+            close(number, side)
+        } else {
+            breakExchange(number, side: side, seen: .closed)
+        }
     }
 
     /// The connection is gone: this side sees `error`, the other one that it ended.

@@ -114,6 +114,7 @@ extension World {
 
     /// Hands over what arrived while the process stood still.
     func readUnread(_ index: Int) {
+        feedHeld(index)
         let unread = nodes[index].process?.unread ?? []
         nodes[index].process?.unread = []
         for event in unread {

@@ -82,7 +82,7 @@ extension RandomValues {
             let summary = TreeSummary(root: number(), count: number())
             return .open(
                 .init(
-                    lowestVersion: number(), highestVersion: number(), node: NodeID(number()), summary: summary,
+                    lowestVersion: 1, highestVersion: max(1, number()), node: NodeID(number()), summary: summary,
                     topSums: summary.count == 0 ? [] : sums))
         case 1: return .sums((0..<int(3)).map { _ in .init(top: number(), sums: sums) })
         case 2:
