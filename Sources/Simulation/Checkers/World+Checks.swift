@@ -172,7 +172,7 @@ extension World {
                 donor.index != node.index && !donor.isCopy && donor.hasBeenWell(since: since)
                     && donor.process?.openSince.map { $0 <= since } == true
                     && network.hasConnected(node.index, donor.index, since: since)
-                    && (donor.index < Self.seedCount || node.process?.core.membership.member(named: donor.name) != nil)
+                    && (isSeed(donor.index) || node.process?.core.membership.member(named: donor.name) != nil)
             }
             guard let donor else { continue }
             violate(.lateStart, "\(node.name) is not open, with \(donor.name) in reach")

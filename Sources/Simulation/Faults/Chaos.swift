@@ -17,6 +17,11 @@ struct Chaos {
         for fault in all where fault.perMinute > 0 { plan(fault, in: world) }
     }
 
+    /// What is wrong before the first node starts.
+    func beginEarly(in world: World) {
+        if world.chance(faults.earlySplits) { split(world) }
+    }
+
     /// The time to the next is exponential: faults come together as readily as apart.
     private func plan(_ fault: Fault, in world: World) {
         let uniform = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &world.generator)

@@ -21,6 +21,11 @@ package struct Faults: Hashable, Sendable {
     package var bridgeCuts = 0.0
     /// The cluster falls into two parts.
     package var splits = 0.0
+    /// The cluster begins in two parts, of each run: nobody has ever met those of the other.
+    package var earlySplits = 0.0
+    /// Seeds are one host name with the addresses of all nodes, whether they run or not, of each run. Else they are the
+    /// addresses of the first three.
+    package var hostNames = 0.0
     /// How long a cut lasts.
     package var cutTime: ClosedRange<Duration> = .milliseconds(500)...(.seconds(25))
 
@@ -83,7 +88,7 @@ package struct Faults: Hashable, Sendable {
     package static let presets: [String: Faults] = [
         "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,
         "pauses": pauses, "distant": distant, "clocks": clocks, "donors": donors, "bridges": bridges,
-        "disks": disks, "chaos": chaos,
+        "disks": disks, "names": names, "chaos": chaos,
     ]
 
     /// Faults whose rate can be set by name.
@@ -94,10 +99,13 @@ package struct Faults: Hashable, Sendable {
         "donor-deaths": \.donorDeaths, "clock-jumps": \.clockJumps, "clock-freezes": \.clockFreezes,
         "slow-disks": \.slowDisks, "full-disks": \.fullDisks, "copied-databases": \.copiedDatabases,
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
+        "early-splits": \.earlySplits, "host-names": \.hostNames,
     ]
 
     /// Rates that are shares, of packets or of starts; the others are per minute and cluster.
-    package static let shares: Set<String> = ["loss", "duplication", "corruption", "tails", "donor-deaths"]
+    package static let shares: Set<String> = [
+        "loss", "duplication", "corruption", "tails", "donor-deaths", "early-splits", "host-names",
+    ]
 
     private static let loss = Faults {
         $0.loss = 0.05
@@ -149,6 +157,13 @@ package struct Faults: Hashable, Sendable {
         $0.copiedDatabases = 0.3
         $0.restoredBackups = 0.3
         $0.crashes = 2
+    }
+
+    /// Hardly anything else, since whoever is started anew looks for everybody.
+    private static let names = Faults {
+        $0.hostNames = 1
+        $0.earlySplits = 0.7
+        $0.splits = 0.2
     }
 
     private static let chaos = Faults {

@@ -56,6 +56,7 @@ package struct Run {
     }
 
     private mutating func run() -> Result {
+        Chaos(faults: plan.options.faults, end: .zero + .seconds(3) + plan.chaosTime).beginEarly(in: world)
         for index in world.nodes.indices {
             world.perform(in: world.generator.duration(in: .zero...(.milliseconds(500)))) { $0.start(index) }
         }

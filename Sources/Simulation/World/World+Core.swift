@@ -84,11 +84,27 @@ extension World {
         case .exchange(let id, let step): follow(step, id, on: index)
         case .abandon(let id): abandon(id, on: index)
         case .merge(let token, let rows, let latest): commit(.merge(token, rows, latest: latest), on: index)
-        case .resolve(let seed): feed(.resolved(seed, PeerAddress(seed).map { [$0] } ?? []), to: index)
+        case .resolve(let seed): resolve(seed, for: index)
         case .saveMembers(let members): node.knownMembers = members
         case .openAPI: open(index)
         case .emit(let event): note(event, of: index)
         }
+    }
+
+    private func resolve(_ seed: String, for index: Int) {
+        let time = generator.duration(in: .milliseconds(1)...(.milliseconds(30)))
+        schedule(.resolved(seed, by: index, epoch: nodes[index].epoch), in: time)
+    }
+
+    /// The name service knows all nodes, in any order, and does not always answer.
+    func finishResolving(_ seed: String, by index: Int) {
+        if nodes[index].isPausedNow {
+            return schedule(.resolved(seed, by: index, epoch: nodes[index].epoch), in: .milliseconds(50))
+        }
+        let isSilent = !isMended && chance(0.05)
+        let addresses = isSilent ? [] : nodes.map(\.address).shuffled(using: &generator)
+        feed(.resolved(seed, addresses), to: index)
+        settle(index)
     }
 
     private func open(_ index: Int) {

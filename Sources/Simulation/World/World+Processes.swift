@@ -14,11 +14,10 @@ extension World {
         node.process = start
         node.process?.promised = heldByAllOpen(besides: index)
         node.process?.promisers = openNodes(besides: index).map(\.index).filter { other in
-            other < Self.seedCount || node.knownMembers.contains { $0.address == nodes[other].address }
+            isSeed(other) || node.knownMembers.contains { $0.address == nodes[other].address }
         }
         trace.note(1, UInt64(index), now.nanoseconds)
         say("\(node.name) starts")
-        let seeds = (0..<min(Self.seedCount, nodes.count)).map { "\(SimulatedNode.address($0))" }
         feed(.begin(seeds: seeds, knownMembers: node.knownMembers), to: index)
         settle(index)
     }

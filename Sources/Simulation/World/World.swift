@@ -28,11 +28,14 @@ package final class World {
         case connection(from: Int, to: Int)
         case resume(Int, epoch: Int)
         case unread(Int, epoch: Int)
+        case resolved(String, by: Int, epoch: Int)
         case action(Int)
     }
 
-    /// The first nodes are everybody's seeds.
+    /// Where seeds are addresses, they are those of the first nodes.
     static let seedCount = 3
+    /// Where seeds are a name.
+    static let hostName = "cluster.test:7946"
 
     let options: WorldOptions
     package private(set) var now = EngineInstant.zero
@@ -69,6 +72,7 @@ package final class World {
     /// What faults and clients do later, by number.
     private var actions: [Int: (World) -> Void] = [:]
     private var actionCount = 0
+    private(set) var hasHostName = false
 
     package init(_ options: WorldOptions, seed: UInt64, watch: ((String) -> Void)? = nil) {
         self.watch = watch
@@ -83,7 +87,16 @@ package final class World {
             node.clock.drift = drift > 0 ? Int.random(in: -drift...drift, using: &generator) : 0
             nodes.append(node)
         }
+        hasHostName = chance(options.faults.hostNames)
     }
+
+    /// What each node is told to look for.
+    var seeds: [String] {
+        if hasHostName { return [Self.hostName] }
+        return nodes.indices.filter(isSeed).map { "\(SimulatedNode.address($0))" }
+    }
+
+    func isSeed(_ index: Int) -> Bool { hasHostName || index < Self.seedCount }
 
     func say(_ text: @autoclosure () -> String) {
         guard let watch else { return }
@@ -144,6 +157,8 @@ package final class World {
             if nodes[index].epoch == epoch { resume(index) }
         case .unread(let index, let epoch):
             if nodes[index].epoch == epoch { readUnread(index) }
+        case .resolved(let seed, let index, let epoch):
+            if nodes[index].epoch == epoch { finishResolving(seed, by: index) }
         case .action(let number):
             let action = actions.removeValue(forKey: number)
             action?(self)
