@@ -65,13 +65,19 @@ struct JoinTarget: Sendable {
         return addresses.map { .pushPull($0) }
     }
 
-    /// The name service has told these; those that are not living are asked.
-    mutating func resolved(_ addresses: [PeerAddress], isLiving: (PeerAddress) -> Bool) -> [SeedJoiner.Step] {
+    /// The name service has told `addresses`; `missing` are those of them where no member lives, or some where there are
+    /// many: they are asked. Where others live the name has led to the cluster, whatever comes of these.
+    mutating func resolved(_ addresses: [PeerAddress], missing: [PeerAddress]) -> [SeedJoiner.Step] {
         isResolving = false
         self.addresses = addresses
-        pending = addresses.filter { !isLiving($0) }
+        pending = missing
+        if missing.count < addresses.count { outcomes = [.joined] }
         return pending.map { .pushPull($0) }
     }
+
+    /// Whether there is no need to try it now. A name is tried for ever: behind it may be some that have never met those
+    /// that live.
+    func isSettled(isLiving: (PeerAddress) -> Bool) -> Bool { !isHostName && addresses.contains(where: isLiving) }
 
     /// Returns what came of the try when nobody else is awaited.
     mutating func answered(_ outcome: SeedJoiner.Outcome, from address: PeerAddress) -> SeedJoiner.Outcome? {

@@ -33,6 +33,9 @@ package struct SeedJoiner: Sendable {
         case pushPull(PeerAddress)
     }
 
+    /// Most addresses of one name.
+    private static let maxAddressesKept = 256
+
     private let configuration: JoinConfiguration
     private let isOwn: @Sendable (PeerAddress) -> Bool
     private var targets: [JoinTarget] = []
@@ -105,7 +108,7 @@ package struct SeedJoiner: Sendable {
                 // Set to the limit when the try began.
                 endTry(index, .noAnswer, at: now, using: &generator)
                 underWay -= 1
-            } else if targets[index].addresses.contains(where: isLiving) {
+            } else if targets[index].isSettled(isLiving: isLiving) {
                 targets[index].nextTry = now + longestBackOff(targets[index], at: now)
             } else if keepsDistance(targets[index]) {
                 late.append(index)
@@ -139,9 +142,20 @@ package struct SeedJoiner: Sendable {
             endTry(index, .resolutionFailed, at: now, using: &generator)
             return []
         }
-        let others = Self.unique(addresses).filter { !isOwn($0) }.prefix(configuration.maxAddressesPerSeed)
-        let steps = targets[index].resolved(Array(others), isLiving: isLiving)
-        if steps.isEmpty { endTry(index, others.isEmpty ? .ownAddress : .joined, at: now, using: &generator) }
+        let others = Array(Self.unique(addresses).filter { !isOwn($0) }.prefix(Self.maxAddressesKept))
+        var missing = others.filter { !isLiving($0) }
+        if missing.count > configuration.maxAddressesPerSeed {
+            // Others each time, so that each has its turn.
+            missing = Array(missing.shuffled(using: &generator).prefix(configuration.maxAddressesPerSeed))
+        }
+        let steps = targets[index].resolved(others, missing: missing)
+        if steps.isEmpty {
+            endTry(index, others.isEmpty ? .ownAddress : .joined, at: now, using: &generator)
+            // All live: it is asked now and then, since there may be new ones.
+            if !others.isEmpty {
+                targets[index].nextTry = now + generator.duration(in: around(configuration.slowBackOff))
+            }
+        }
         return steps
     }
 
@@ -219,7 +233,7 @@ package struct SeedJoiner: Sendable {
             targets[index].backOff = min(wait * 2, longest)
         default: break
         }
-        var next = now + generator.duration(in: wait * 3 / 4...wait * 5 / 4)
+        var next = now + generator.duration(in: around(wait))
         if startDeadline != nil, let since = targets[index].refusingSince {
             // The refusal that ends the period should come at its end, not one back-off later.
             let periodEnd = since + configuration.refusalPeriod
@@ -244,6 +258,8 @@ package struct SeedJoiner: Sendable {
         }
         return min(max(usual, configuration.retryDistance * clusterSize), configuration.slowBackOff)
     }
+
+    private func around(_ wait: Duration) -> ClosedRange<Duration> { wait * 3 / 4...wait * 5 / 4 }
 
     /// The one that is late by most of its longest back-off.
     private func mostOverdue(_ late: [Int], at now: EngineInstant) -> Int? {

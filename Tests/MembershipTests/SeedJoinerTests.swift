@@ -6,7 +6,7 @@ import Transport
 struct SeedJoinerTests {
     /// Lets every try end with what `outcome` says, and returns the instants of the tries and the start.
     func run(
-        _ engine: inout MembershipEngine, first: [Effect], to end: EngineInstant,
+        _ engine: inout MembershipEngine, first: [Effect], to end: EngineInstant, names: [PeerAddress] = [],
         _ outcome: @escaping (PeerAddress, EngineInstant) -> SeedJoiner.Outcome?
     ) -> (tries: [EngineInstant], start: (decision: StartDecision, at: EngineInstant)?) {
         var tries: [EngineInstant] = []
@@ -26,6 +26,8 @@ struct SeedJoinerTests {
                     return engine.merge(list, from: peer, weDialled: true, at: now)
                 }
                 return engine.pushPullFailed(with: peer, outcome, at: now)
+            case .resolveSeed(let seed) where !names.isEmpty:
+                return engine.seedResolved(seed, addresses: names, at: now)
             case .resolveSeed, .send, .broadcast, .pushPull, .streamPing, .emit:
                 return answering()(effect, &engine, now)
             }
@@ -190,6 +192,36 @@ struct SeedJoinerTests {
         #expect(engine.pushPullFailed(with: address(of: "b"), .refused, at: .zero) == [.emit(.everyoneAsked)])
         let trace = engine.run(to: milliseconds(126))
         #expect(trace.contains { $0.effect == .resolveSeed("cluster:7946") })
+    }
+
+    @Test("An address of a name is tried for ever, though others of that name live")
+    func someOfAName() {
+        var engine = MembershipEngine.alone("a")
+        let (b, c) = (address(of: "b"), address(of: "c"))
+        var tries: [EngineInstant] = []
+        let first = engine.join(seeds: ["cluster:7946"], at: .zero)
+        _ = run(&engine, first: first, to: milliseconds(600_000), names: [b, c]) { peer, now in
+            if peer == c { tries.append(now) }
+            return peer == b ? .joined : .noAnswer
+        }
+        #expect(engine.status(of: "b") == .alive)
+        // Every 10 s, give or take a quarter.
+        #expect((45...85).contains(tries.count), "\(tries.count) tries")
+        #expect(tries.last.map { $0 > milliseconds(580_000) } == true)
+    }
+
+    @Test("A name with more addresses than are tried at once has each of them tried in turn")
+    func manyOfAName() {
+        var engine = MembershipEngine.alone("a")
+        let all = (100..<140 as Range<UInt32>).map { address($0) }
+        var tried: [PeerAddress: Int] = [:]
+        let first = engine.join(seeds: ["cluster:7946"], at: .zero)
+        let (tries, _) = run(&engine, first: first, to: milliseconds(300_000), names: all) { peer, _ in
+            tried[peer, default: 0] += 1
+            return .refused
+        }
+        #expect(tries.count.isMultiple(of: 16))
+        #expect(tried.count == 40)
     }
 
     @Test("A name that leads to this node only makes it the first; one that does not resolve does not")
