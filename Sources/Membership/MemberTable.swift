@@ -21,6 +21,8 @@ struct MemberRecord: Sendable {
     var unansweredPings = 0
     var lastSeen: EngineInstant?
     var statusChangedAt: EngineInstant
+    /// Since when it has been here, as far as can be told: when it was confirmed, came back, or was started anew.
+    var cameAt: EngineInstant
     fileprivate(set) var list = MemberTable.List.plain
     fileprivate(set) var place = 0
 
@@ -32,6 +34,7 @@ struct MemberRecord: Sendable {
         self.versions = versions
         incarnation = alive.incarnation
         statusChangedAt = now
+        cameAt = now
     }
 
     private static func read(_ meta: [UInt8]?) -> (MemberTags, NodeID?) {

@@ -62,6 +62,7 @@ extension MembershipEngine {
             record.isConfirmed = true
             record.lastSeen = now
             record.statusChangedAt = now
+            record.cameAt = now
         }
         table.move(slot, to: .live, using: &generator)
         joiner.memberSettled(table[slot].name)

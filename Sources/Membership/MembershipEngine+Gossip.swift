@@ -124,8 +124,10 @@ extension MembershipEngine {
     /// After a confirmed member showed that it lives: ends its suspicion, relists it, and tells everyone.
     private mutating func announceAlive(_ slot: Int, before: MemberRecord) {
         suspicions.end(before.name)
+        let now = clock.time
+        // A suspect has only been silent; any other that says more than it has to was gone, or is started anew.
+        if before.status != .suspect { table.update(slot) { $0.cameAt = now } }
         if before.status != .alive {
-            let now = clock.time
             table.update(slot) { record in
                 record.status = .alive
                 record.statusChangedAt = now
@@ -166,7 +168,7 @@ extension MembershipEngine {
             record.status = .suspect
             record.statusChangedAt = now
         }
-        let suspicion = newSuspicion(by: body.from)
+        let suspicion = newSuspicion(of: table[slot], by: body.from)
         suspicions.begin(suspicion, of: body.node)
         stats.suspicions += 1
         clock.add(.suspicion(body.node), at: suspicion.deadline)
@@ -186,9 +188,15 @@ extension MembershipEngine {
 
     /// Confirmations that a suspicion needs. The N is this node, those alive, and one suspect: counting all of them,
     /// several crashes at once would wait for each other.
-    private func neededConfirmations(suspectCount: Int) -> Int {
+    private func neededConfirmations(suspectCount: Int, newcomerCount: Int = 0) -> Int {
         Formulas.neededConfirmations(
-            multiplier: configuration.suspicionMultiplier, memberCount: clusterSize - suspectCount + 1)
+            multiplier: configuration.suspicionMultiplier, memberCount: clusterSize - suspectCount - newcomerCount + 1)
+    }
+
+    /// Members that came after the suspect was last seen: where it was dead by then they never knew it, and confirm nothing.
+    private func newcomerCount(after suspect: MemberRecord) -> Int {
+        let lastSeen = suspect.lastSeen ?? suspect.cameAt
+        return table[.live].count { table[$0].status == .alive && table[$0].cameAt > lastSeen }
     }
 
     /// After one less can confirm.
@@ -197,14 +205,16 @@ extension MembershipEngine {
         for (name, deadline) in suspicions.lower(toNeeded: needed) { clock.add(.suspicion(name), at: deadline) }
     }
 
-    private func newSuspicion(by accuser: String) -> Suspicion {
+    private func newSuspicion(of suspect: MemberRecord, by accuser: String) -> Suspicion {
         let minimum = max(
             configuration.minimumSuspicion,
             Formulas.minimumSuspicion(
                 multiplier: configuration.suspicionMultiplier, memberCount: clusterSize,
                 interval: configuration.probeInterval))
+        let needed = neededConfirmations(
+            suspectCount: suspicions.count + 1, newcomerCount: newcomerCount(after: suspect))
         return Suspicion(
-            accuser: accuser, needed: neededConfirmations(suspectCount: suspicions.count + 1), minimum: minimum,
+            accuser: accuser, needed: needed, minimum: minimum,
             maximum: minimum * configuration.suspicionMaximumMultiplier, at: clock.time)
     }
 

@@ -192,6 +192,22 @@ struct ProbingTests {
         #expect(engine.status(of: "e") == .failed)
     }
 
+    @Test("A member that came after the suspect was last seen is not waited for: it never knew the suspect")
+    func newcomerDuringDetection() {
+        for hasCome in [false, true] {
+            var engine = MembershipEngine.joined(["b", "c"])
+            let list = PushPull(isJoin: false, nodes: [PushPullNode(member: alive("d"), state: .alive)])
+            if !hasCome { _ = engine.merge(list, from: address(of: "d"), weDialled: true, at: .zero) }
+            // c answers until 5 s, and dies.
+            _ = engine.run(to: milliseconds(5_000), respond: answering())
+            if hasCome { _ = engine.merge(list, from: address(of: "d"), weDialled: true, at: milliseconds(5_500)) }
+            let trace = engine.run(to: milliseconds(30_000), respond: answering(except: ["c"]))
+            let failed = trace.first { $0.effect.isEvent { if case .memberFailed = $0 { true } else { false } } }
+            #expect(
+                failed.map { hasCome == ($0.at <= milliseconds(10_000)) } == true, "\(String(describing: failed?.at))")
+        }
+    }
+
     @Test("After a pause of its own a node waits for what lies unread, and accuses nobody")
     func ownPause() {
         var engine = MembershipEngine.joined(["b", "c"])
