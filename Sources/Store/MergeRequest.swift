@@ -35,7 +35,9 @@ final class MergeRequest {
                 part.furthestAhead = max(part.furthestAhead ?? stamp, stamp)
                 part.isNews.append(false)
             } else {
-                part.isNews.append(try writer.merge(rows[index]))
+                let merged = try writer.merge(rows[index])
+                part.isNews.append(merged == .news)
+                if merged == .passedOver { part.passedOverCount += 1 }
             }
         }
     }
@@ -44,6 +46,7 @@ final class MergeRequest {
     func answer() {
         outcome.isNews += part.isNews
         outcome.aheadCount += part.aheadCount
+        outcome.passedOverCount += part.passedOverCount
         outcome.furthestAhead = [outcome.furthestAhead, part.furthestAhead].compactMap { $0 }.max()
         guard doneCount == rows.count else { return }
         isFinished = true

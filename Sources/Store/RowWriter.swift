@@ -95,18 +95,21 @@ final class RowWriter {
 
     // MARK: Merges
 
-    /// Whether the row was news. A spoilt row is left to whoever spoilt it.
-    func merge(_ encoded: EncodedRow) throws(StoreError) -> Bool {
+    /// What came of a row.
+    enum Merged { case news, known, passedOver }
+
+    /// A spoilt row is left to whoever spoilt it.
+    func merge(_ encoded: EncodedRow) throws(StoreError) -> Merged {
         let row = encoded.row
-        guard row.isValid else { return false }
+        guard row.isValid else { return .passedOver }
         let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
-        guard let old = found else { return false }
+        guard let old = found else { return .passedOver }
         let merged = old?.row.merged(with: row) ?? row
-        guard merged != old?.row else { return false }
+        guard merged != old?.row else { return .known }
         clock.observe(row.latestStamp.time)
         // The bytes that came are mostly the ones that stay.
         try write(merged == row ? encoded : EncodedRow(merged), over: old)
-        return true
+        return .news
     }
 
     // MARK: Rows

@@ -231,15 +231,17 @@ struct FirstSyncTests {
         #expect(engine.isSynced)
     }
 
-    @Test("a first sync that had to leave rows out, since they are ahead of this node's clock, leaves it unsynced")
-    func aheadRows() {
+    @Test(
+        "a first sync that had to leave rows out, since they are ahead of this node's clock or spoilt here, leaves it unsynced",
+        arguments: [true, false])
+    func missedRows(areAhead: Bool) {
         var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
         _ = engine.setPeers([peer(2)], at: .zero)
         _ = engine.receive([heartbeat(from: 2)], at: .zero)
         _ = engine.beginFirstSync(at: .zero)
         var outcome = WalkOutcome()
         outcome.isPeerSynced = true
-        outcome.aheadCount = 1
+        if areAhead { outcome.aheadCount = 1 } else { outcome.passedOverCount = 1 }
         let effects = engine.walkFinished(with: NodeID(2), outcome, at: milliseconds(10))
         #expect(effects.contains(.emit(.becameReady(isSynced: false))))
     }

@@ -15,10 +15,10 @@ func row(_ key: ByteString, text: String = "t") -> Row {
     return .created(key: key, text: ByteString(text), atMilliseconds: 1, stamp: stamp)
 }
 
-/// A changes message of a node's first start.
-func changes(from node: UInt64, sequence: UInt64, rows: [Row]) -> [UInt8] {
+/// A changes message of a node's first start, or another.
+func changes(from node: UInt64, start: UInt64 = 1, sequence: UInt64, rows: [Row]) -> [UInt8] {
     var bytes = ReplicationMessage.changesHeader(
-        stream: StreamID(origin: NodeID(node), start: 1), sequence: sequence)
+        stream: StreamID(origin: NodeID(node), start: start), sequence: sequence)
     for row in rows { bytes += RowCodec.encode(row) }
     return bytes
 }

@@ -123,6 +123,62 @@ struct ReplicationEngineTests {
         }
     }
 
+    @Test("what a walk has repaired counts for the stream that it began with, not for that of a peer's next start")
+    func walkOfAnEarlierStream() {
+        var engine = readyEngine(node: 2, peers: [1])
+        _ = engine.receive([heartbeat(from: 1, head: 0, root: 0)], at: .zero)
+        _ = engine.receive([heartbeat(from: 1, head: 3_000, root: 6)], at: milliseconds(10))
+        #expect(runUntil(milliseconds(900), &engine).contains(.walk(peer(1))))
+        // The peer is started anew, and has sent five messages, before the walk's last message is read.
+        _ = engine.receive([heartbeat(from: 1, start: 2, head: 5, root: 6)], at: milliseconds(910))
+        _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(920))
+        let arrival = Arrival(
+            message: changes(from: 1, start: 2, sequence: 6, rows: [row("k")]), sender: address(1),
+            delivery: .broadcast(reachedEveryone: true))
+        #expect(
+            engine.receive([arrival], at: milliseconds(930)).contains { if case .merge = $0 { true } else { false } })
+    }
+
+    @Test("a peer that is heard of no more is walked with every few seconds, and its lag grows")
+    func silence() throws {
+        for isHeard in [false, true] {
+            var engine = readyEngine(node: 2, peers: [1])
+            if isHeard { _ = engine.receive([heartbeat(from: 1, head: 0, root: 0)], at: .zero) }
+            var walks: [Int] = []
+            for tenth in 0..<600 {
+                let effects = engine.advance(to: milliseconds(tenth * 100))
+                for effect in effects where isWalk(effect) {
+                    walks.append(tenth)
+                    _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(tenth * 100))
+                }
+            }
+            #expect(walks.first.map { (100...125).contains($0) } == true)
+            #expect((8...11).contains(walks.count), "\(walks)")
+            let lag = try #require(engine.engine.peerStatus(at: milliseconds(60_000)).first?.lag)
+            #expect(lag == .seconds(60))
+            #expect(engine.engine.peerStatus(at: milliseconds(9_000)).first?.lag == (isHeard ? .zero : nil))
+        }
+    }
+
+    @Test("a walk that had to leave rows out does not end the lag")
+    func lagOfHeldBackRows() {
+        for isWhole in [false, true] {
+            var engine = readyEngine(node: 1, peers: [2])
+            engine.summary = TreeSummary(root: 5, count: 1)
+            var outcome = WalkOutcome()
+            if !isWhole { outcome.aheadCount = 3 }
+            for tenth in 0..<300 {
+                let now = milliseconds(tenth * 100)
+                if tenth % 10 == 0 { _ = engine.receive([heartbeat(from: 2, head: 0, root: 9)], at: now) }
+                for effect in engine.advance(to: now) where isWalk(effect) {
+                    _ = engine.walkFinished(with: NodeID(2), outcome, at: now)
+                }
+            }
+            let lag = engine.engine.peerStatus(at: milliseconds(30_000)).first?.lag
+            #expect(lag == (isWhole ? .zero : .seconds(30)))
+        }
+    }
+
     @Test("walks that find nothing become rarer, down to one in five seconds")
     func backsOff() {
         var engine = readyEngine(node: 1, peers: [2])

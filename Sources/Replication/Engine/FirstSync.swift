@@ -93,11 +93,11 @@ struct FirstSync: Hashable, Sendable {
     mutating func walkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> WalkEnd {
         guard donor == node else { return .nothing }
         // Rows that are ahead of this node's clock are not here yet.
-        if outcome.isPeerSynced { return .open(isSynced: outcome.aheadCount == 0) }
+        if outcome.isPeerSynced { return .open(isSynced: outcome.isWhole) }
         donor = nil
         lastProgress = now
         unsyncedDonors.insert(node)
-        hasMissedRows = hasMissedRows || outcome.aheadCount > 0
+        hasMissedRows = hasMissedRows || !outcome.isWhole
         return .goesOn
     }
 

@@ -73,9 +73,9 @@ struct FollowedStream: Hashable, Sendable {
     /// All that there is up to `sequence` is here, whatever was lost on the way.
     mutating func noteEqual(upTo sequence: UInt64) { window.repaired(upTo: sequence, lossCount: window.lossCount) }
 
-    /// A walk with the origin has ended well.
+    /// A walk with the origin has ended well. What it repaired is of the stream that it began with.
     mutating func walkEnded(_ walk: WalkUnderWay) {
-        if let end = walk.end {
+        if let end = walk.end, walk.start == start {
             window.repaired(upTo: end, lossCount: walk.lossCount)
             pulls = 0
         }

@@ -7,6 +7,8 @@ struct PeerReport: Hashable, Sendable {
     private static let maxContradictions = 3
 
     private(set) var isHeard = false
+    /// When its last heartbeat came, or it became a peer.
+    private var lastSign: EngineInstant?
     private(set) var summary: TreeSummary?
     private(set) var isReady = false
     private(set) var isSynced = false
@@ -17,11 +19,18 @@ struct PeerReport: Hashable, Sendable {
     private var lastHead: UInt64?
     private var contradictions = 0
 
+    /// It is a peer from now on.
+    mutating func began(at now: EngineInstant) { lastSign = now }
+
+    /// How long nothing has been heard of it.
+    func silence(at now: EngineInstant) -> Duration { lastSign.map { now - $0 } ?? .zero }
+
     /// `isUpToDate`: all that it has sent is here and merged.
     mutating func note(
         _ heartbeat: ReplicationMessage.Heartbeat, own: TreeSummary, isUpToDate: Bool, at now: EngineInstant
     ) {
         isHeard = true
+        lastSign = now
         summary = heartbeat.summary
         (isReady, isSynced) = (heartbeat.isReady, heartbeat.isSynced)
         if heartbeat.summary == own {
@@ -33,10 +42,11 @@ struct PeerReport: Hashable, Sendable {
         }
     }
 
-    /// A walk with the peer has ended well. `isComplete`: everything that it had is here.
+    /// A walk with the peer has ended well. `isComplete`: everything that it had is here; else both still differ.
     mutating func walkEnded(isComplete: Bool) {
+        guard isComplete else { return }
         differsSince = nil
-        if isComplete { hasMatched = true }
+        hasMatched = true
     }
 
     /// Holds a heartbeat against what is believed of the peer's stream: `true` when the stream has to be followed anew. A

@@ -3,6 +3,7 @@ internal import Transport
 /// Heartbeats: they tell the head of a stream, the root of a tree and how a node stands.
 extension ReplicationEngine {
     mutating func heartbeat(_ summary: TreeSummary, at now: EngineInstant) -> Effect {
+        compareWithSilent(at: now)
         own.heartbeatSent(next: now + configuration.heartbeatInterval)
         let others = streams.movedHeads(
             within: configuration.headsInterval, limit: configuration.maxHeads, using: &generator, at: now)
@@ -11,6 +12,14 @@ extension ReplicationEngine {
                 stream: own.id, head: own.head, summary: summary, isReady: isReady, isSynced: isSynced, others: others),
             version: table.versions.spoken)
         return .broadcast(message, BroadcastOptions(replacing: "heartbeat", isRepeated: false))
+    }
+
+    /// A member that lives, though no heartbeat of it arrives, is compared with all the same: its messages may be lost on
+    /// a way that exchanges do not take.
+    private mutating func compareWithSilent(at now: EngineInstant) {
+        for peer in peers where isSilent(peer.nodeID, at: now) {
+            wantWalk(with: peer.nodeID, notBefore: table.state(peer.nodeID).plan.notBeforeForRoot, at: now)
+        }
     }
 
     mutating func receive(

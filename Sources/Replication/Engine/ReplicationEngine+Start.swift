@@ -34,7 +34,7 @@ extension ReplicationEngine {
     ) -> [Effect] {
         switch readiness.update({ $0.walkFinished(with: node, outcome, at: now) }) {
         case nil:
-            let isComplete = outcome.aheadCount == 0 && (outcome.isPeerSynced || haveAllMatched)
+            let isComplete = outcome.isWhole && (outcome.isPeerSynced || haveAllMatched)
             return isComplete ? noteSynced() : []
         case .nothing: return []
         case .goesOn: return advanceSync(summary, at: now)

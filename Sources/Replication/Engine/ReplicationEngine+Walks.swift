@@ -12,7 +12,7 @@ extension ReplicationEngine {
         streams.update(node) { $0.walkEnded(walk) }
         count(outcome)
         table.update(node) {
-            $0.report.walkEnded(isComplete: outcome.aheadCount == 0)
+            $0.report.walkEnded(isComplete: outcome.isWhole)
             $0.plan.noteEnd(isProductive: outcome.isProductive, configuration, at: now)
         }
         var effects: [Effect] = []
@@ -84,7 +84,9 @@ extension ReplicationEngine {
             return nil
         }
         table.update(node) { $0.plan.settle() }
-        let isNeeded = table.state(node).report.summary != summary || streams[node]?.window.hasGap == true
+        let isNeeded =
+            table.state(node).report.summary != summary || streams[node]?.window.hasGap == true
+            || isSilent(node, at: now)
         guard isNeeded, let peer = table[node] else { return nil }
         return beginWalk(with: peer)
     }

@@ -90,7 +90,10 @@ package struct ReplicationEngine: Sendable {
         var effects: [Effect] = change.copies.map { .emit(.sameNode($0)) }
         effects += change.leftOut.map { .emit(.versionLeftOut($0)) }
         readiness.update { $0.lost(change.gone) }
-        for node in change.newcomers { noteGap(node, at: now) }
+        for node in change.newcomers {
+            table.update(node) { $0.report.began(at: now) }
+            noteGap(node, at: now)
+        }
         // A newcomer learns our head and root at once rather than at the next tick.
         if !change.newcomers.isEmpty { effects.append(heartbeat(summary, at: now)) }
         return effects + advanceSync(summary, at: now)
@@ -107,14 +110,20 @@ package struct ReplicationEngine: Sendable {
         peers.map { PeerReplicationStatus(nodeID: $0.nodeID, lag: lag(of: $0.nodeID, at: now)) }
     }
 
-    /// Roots differ for moments whenever somebody writes; only beyond this do they show that something is missing.
+    /// Roots differ for moments whenever somebody writes, and heartbeats are lost; only beyond this do they show that
+    /// something is missing.
     private static let usualDifference: Duration = .seconds(10)
+
+    /// Whether nothing tells any more what this peer has.
+    func isSilent(_ node: NodeID, at now: EngineInstant) -> Bool {
+        table.state(node).report.silence(at: now) > Self.usualDifference
+    }
 
     private func lag(of node: NodeID, at now: EngineInstant) -> Duration? {
         let report = table.state(node).report
-        guard report.isHeard else { return nil }
-        if let since = streams[node]?.gapSince { return now - since }
-        guard let since = report.differsSince, now - since > Self.usualDifference else { return .zero }
-        return now - since
+        var lag = isSilent(node, at: now) ? report.silence(at: now) : .zero
+        if let since = streams[node]?.gapSince { lag = max(lag, now - since) }
+        if let since = report.differsSince, now - since > Self.usualDifference { lag = max(lag, now - since) }
+        return report.isHeard || lag > .zero ? lag : nil
     }
 }

@@ -28,11 +28,14 @@ package struct MergeOutcome: Hashable, Sendable {
     package var aheadCount: Int
     /// The greatest stamp among those left out: whose clock it is.
     package var furthestAhead: Stamp?
+    /// Rows left out for another reason: they break a rule of the table, or another program has spoilt the row here.
+    package var passedOverCount: Int
 
-    package init(isNews: [Bool], aheadCount: Int = 0, furthestAhead: Stamp? = nil) {
+    package init(isNews: [Bool], aheadCount: Int = 0, furthestAhead: Stamp? = nil, passedOverCount: Int = 0) {
         self.isNews = isNews
         self.aheadCount = aheadCount
         self.furthestAhead = furthestAhead
+        self.passedOverCount = passedOverCount
     }
 }
 

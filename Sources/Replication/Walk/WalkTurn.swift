@@ -48,18 +48,24 @@ package struct WalkOutcome: Hashable, Sendable {
     /// Rows not merged, since their stamps are too far ahead of this node's clock.
     package var aheadCount = 0
     package var furthestAhead: Stamp?
+    /// Rows not merged for another reason.
+    package var passedOverCount = 0
     /// How often this side spoke and then waited for the other. Whoever carries out the turns counts them.
     package var roundTrips = 0
 
     package init() {}
 
-    /// Something differed and was repaired. A row that is held back is sent in vain, since the peer has a later one.
-    package var isProductive: Bool { mergedCount > 0 || sentCount > aheadCount }
+    /// Everything that came is here.
+    package var isWhole: Bool { aheadCount == 0 && passedOverCount == 0 }
+
+    /// Something differed and was repaired. A row that is left out is sent in vain, since the peer has a later one.
+    package var isProductive: Bool { mergedCount > 0 || sentCount > aheadCount + passedOverCount }
 
     package mutating func note(_ merge: MergeOutcome) {
         receivedCount += merge.isNews.count
         mergedCount += merge.isNews.count { $0 }
         aheadCount += merge.aheadCount
+        passedOverCount += merge.passedOverCount
         if let stamp = merge.furthestAhead { furthestAhead = max(furthestAhead ?? stamp, stamp) }
     }
 }
