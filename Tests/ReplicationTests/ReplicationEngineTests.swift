@@ -160,6 +160,18 @@ struct ReplicationEngineTests {
         }
     }
 
+    @Test("in a cluster where heartbeats go to some peers only, silence says nothing")
+    func silenceInLargeClusters() {
+        for count: UInt64 in [30, 31] {
+            var engine = readyEngine(node: 100, peers: Array(1...count))
+            var walks = 0
+            for tenth in 0..<300 { walks += engine.advance(to: milliseconds(tenth * 100)).count(where: isWalk) }
+            #expect((walks > 0) == (count == 30))
+            let lags = engine.engine.peerStatus(at: milliseconds(30_000)).map(\.lag)
+            #expect(lags.allSatisfy { $0 == (count == 30 ? .seconds(30) : nil) })
+        }
+    }
+
     @Test("a walk that had to leave rows out does not end the lag")
     func lagOfHeldBackRows() {
         for isWhole in [false, true] {

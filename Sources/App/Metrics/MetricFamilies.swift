@@ -191,8 +191,8 @@ extension MetricFamilies {
             MetricName.lag, .gauge, unit: .seconds, labels: [.init("peer")],
             help:
                 "For how long something that the peer has has been missing here; 0 when nothing is, as far as its heartbeats "
-                + "and the numbers of its messages tell; the time since its last heartbeat, where none has come for 10 s. "
-                + "No series for a peer that has just appeared, before its first heartbeat, and for one that is gone."
+                + "and the numbers of its messages tell; the time since its last heartbeat, where none has come for 10 s "
+                + "(with up to 30 peers). No series for a peer that has just appeared, before its first heartbeat, and for one that is gone."
         ),
     ]
 

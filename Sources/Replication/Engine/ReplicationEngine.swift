@@ -114,9 +114,13 @@ package struct ReplicationEngine: Sendable {
     /// something is missing.
     private static let usualDifference: Duration = .seconds(10)
 
+    /// Peers up to which each heartbeat goes to all of them. In a larger cluster it goes to a few, and who hears nothing of
+    /// one peer for a while learns nothing from that.
+    private static let maxHeardPeers = 30
+
     /// Whether nothing tells any more what this peer has.
     func isSilent(_ node: NodeID, at now: EngineInstant) -> Bool {
-        table.state(node).report.silence(at: now) > Self.usualDifference
+        table.count <= Self.maxHeardPeers && table.state(node).report.silence(at: now) > Self.usualDifference
     }
 
     private func lag(of node: NodeID, at now: EngineInstant) -> Duration? {
