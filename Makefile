@@ -10,7 +10,7 @@ run: build
 test: install-for-tests
 	scripts/check
 
-soak: build
+soak: install
 	scripts/soak
 
 fuzz: install-for-tests

@@ -16,6 +16,8 @@ let package = Package(
     name: "auto-cluster-sync",
     products: [
         .executable(name: "auto-cluster-sync", targets: ["Executable"]),
+        // The simulator alone, for scripts.
+        .executable(name: "simulator", targets: ["Simulator"]),
         // For transports that live elsewhere: docs/writing-a-transport.md.
         .library(name: "AutoClusterSync", targets: ["AutoClusterSync"]),
         .library(name: "Transport", targets: ["Keys", "Transport", "TransportKit"]),
@@ -96,6 +98,16 @@ let package = Package(
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict),
         .target(
+            name: "Commands",
+            dependencies: [
+                "Reports", "Runtime", "Simulation", "Transport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], exclude: ["DESIGN.md"], swiftSettings: strict),
+        .executableTarget(
+            name: "Simulator",
+            dependencies: ["Commands", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+        .target(
             name: "Benchmarks",
             dependencies: [
                 "CRawLimits", "CSockets", "Replication", "Reports", "Runtime", "Store", "Transport",
@@ -103,8 +115,8 @@ let package = Package(
         .target(
             name: "AutoClusterSync",
             dependencies: [
-                "Benchmarks", "Cluster", "CSodium", "Keys", "Membership", "Prometheus", "Replication", "Reports",
-                "Runtime", "Simulation", "Store", "Transport", "TransportKit", deques,
+                "Benchmarks", "Cluster", "Commands", "CSodium", "Keys", "Membership", "Prometheus", "Replication",
+                "Reports", "Runtime", "Store", "Transport", "TransportKit", deques,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

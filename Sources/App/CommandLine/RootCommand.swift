@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Glibc
 
 /// `auto-cluster-sync`: what it runs when no subcommand is named is `ServeCommand`.
@@ -10,15 +11,6 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [ServeCommand.self, SimulateCommand.self, BenchCommand.self],
         defaultSubcommand: ServeCommand.self,
         helpNames: CommandLineNames.help)
-}
-
-enum CommandLineNames {
-    /// `-name` and `--name`.
-    static func both(_ names: String...) -> NameSpecification {
-        NameSpecification(names.flatMap { [.customLong($0, withSingleDash: true), .customLong($0)] })
-    }
-
-    static let help = NameSpecification([.short, .customLong("help", withSingleDash: true), .long])
 }
 
 extension RootCommand {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Keys
 internal import Runtime
 internal import TransportKit

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import TransportKit
 
 /// The flags of the transports' own settings: which they are is known when the program runs.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Foundation
 internal import Hummingbird
 internal import Logging

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Benchmarks
 internal import Foundation
 internal import Keys

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Benchmarks
 internal import Glibc
 internal import UnixSignals

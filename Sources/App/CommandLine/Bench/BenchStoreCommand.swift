@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Commands
 internal import Benchmarks
 
 /// How fast the store is beside SQLite and the disk alone.

@@ -1,8 +1,8 @@
-internal import ArgumentParser
+package import ArgumentParser
 internal import Simulation
 
 /// Clusters in virtual time: to look for broken promises, and to plan.
-struct SimulateCommand: AsyncParsableCommand {
+package struct SimulateCommand: AsyncParsableCommand {
     private static let examples = """
         Examples:
           auto-cluster-sync simulate --seed 7
@@ -26,7 +26,7 @@ struct SimulateCommand: AsyncParsableCommand {
         broken; the last line says how to see it again.
         """
 
-    static let configuration = CommandConfiguration(
+    package static let configuration = CommandConfiguration(
         commandName: "simulate", abstract: "Run clusters in virtual time, with faults, and check every promise.",
         discussion: examples,
         subcommands: [
@@ -34,6 +34,8 @@ struct SimulateCommand: AsyncParsableCommand {
             SimulateMutationsCommand.self, SimulateTransportsCommand.self,
         ],
         defaultSubcommand: SimulateRunCommand.self, helpNames: CommandLineNames.help)
+
+    package init() {}
 
     static func mechanisms(_ names: [String]) throws -> Set<Mechanism> {
         var mechanisms: Set<Mechanism> = []

@@ -2,21 +2,22 @@ internal import ArgumentParser
 internal import Foundation
 
 /// A file that a command was asked to write its findings to.
-struct OutputFile {
+package struct OutputFile {
     private let path: String
     private let option: String
 
     /// Throws when it cannot be written: better before the work than after it. `nil` without a path.
-    init?(_ path: String?, option: String) throws {
+    package init?(_ path: String?, option: String) throws {
         guard let path else { return nil }
         (self.path, self.option) = (path, option)
         guard let file = fopen(path, "a"), fclose(file) == 0 else { throw failure }
     }
 
-    func write(_ text: String) throws { try write(Data(text.utf8)) }
+    /// As it is.
+    package func write(_ text: String) throws { try write(Data(text.utf8)) }
 
     /// As JSON for people and programs.
-    func write(_ value: some Encodable) throws {
+    package func write(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try write(try encoder.encode(value) + Data("\n".utf8))
