@@ -32,7 +32,7 @@ struct HTTP2ServerTests {
         service.fill(20_000, text: String(repeating: "x", count: 500))
         var limits = HTTPLimits.short
         // Long enough for the head to come in time, on a busy machine too.
-        (limits.idleTimeout, limits.stallTimeout) = (.seconds(20), .seconds(3))
+        (limits.idleTimeout, limits.stallTimeout) = (.seconds(40), .seconds(8))
         try await secure.withHTTP2(service, limits: limits) { connection in
             try await connection.send(
                 HTTP2Frames.opening(window: 0) + HTTP2Frames.head("GET", "/todos", stream: 1, end: true))
