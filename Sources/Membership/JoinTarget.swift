@@ -65,13 +65,15 @@ struct JoinTarget: Sendable {
         return addresses.map { .pushPull($0) }
     }
 
-    /// The name service has told `addresses`; `missing` are those of them where no member lives, or some where there are
-    /// many: they are asked. Where others live the name has led to the cluster, whatever comes of these.
-    mutating func resolved(_ addresses: [PeerAddress], missing: [PeerAddress]) -> [SeedJoiner.Step] {
+    /// The name service has told `addresses`; those of `asked` are asked, where no member lives. `hasLiving`: members live at
+    /// others of them, so that the name has led to the cluster, whatever comes of these.
+    mutating func resolved(
+        _ addresses: [PeerAddress], asking asked: [PeerAddress], hasLiving: Bool
+    ) -> [SeedJoiner.Step] {
         isResolving = false
         self.addresses = addresses
-        pending = missing
-        if missing.count < addresses.count { outcomes = [.joined] }
+        pending = asked
+        if hasLiving { outcomes = [.joined] }
         return pending.map { .pushPull($0) }
     }
 

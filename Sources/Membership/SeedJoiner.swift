@@ -144,11 +144,12 @@ package struct SeedJoiner: Sendable {
         }
         let others = Array(Self.unique(addresses).filter { !isOwn($0) }.prefix(Self.maxAddressesKept))
         var missing = others.filter { !isLiving($0) }
+        let hasLiving = missing.count < others.count
         if missing.count > configuration.maxAddressesPerSeed {
             // Others each time, so that each has its turn.
             missing = Array(missing.shuffled(using: &generator).prefix(configuration.maxAddressesPerSeed))
         }
-        let steps = targets[index].resolved(others, missing: missing)
+        let steps = targets[index].resolved(others, asking: missing, hasLiving: hasLiving)
         if steps.isEmpty {
             endTry(index, others.isEmpty ? .ownAddress : .joined, at: now, using: &generator)
             // All live: it is asked now and then, since there may be new ones.

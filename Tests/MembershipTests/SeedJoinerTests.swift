@@ -216,12 +216,13 @@ struct SeedJoinerTests {
         let all = (100..<140 as Range<UInt32>).map { address($0) }
         var tried: [PeerAddress: Int] = [:]
         let first = engine.join(seeds: ["cluster:7946"], at: .zero)
-        let (tries, _) = run(&engine, first: first, to: milliseconds(300_000), names: all) { peer, _ in
+        let (tries, start) = run(&engine, first: first, to: milliseconds(300_000), names: all) { peer, _ in
             tried[peer, default: 0] += 1
             return .refused
         }
         #expect(tries.count.isMultiple(of: 16))
         #expect(tried.count == 40)
+        #expect(start?.decision == .first)
     }
 
     @Test("A name that leads to this node only makes it the first; one that does not resolve does not")
