@@ -31,7 +31,8 @@ struct Conversations<Talk: Sendable>: Sendable {
 
     var count: Int { entries.count }
     var isFull: Bool { entries.count >= Self.limit }
-    var nextDeadline: EngineInstant? { entries.values.lazy.compactMap(\.deadline).min() }
+    /// Asked for after every input: a key path in a generic type costs more than all the rest of one.
+    var nextDeadline: EngineInstant? { entries.values.lazy.compactMap { $0.deadline }.min() }
 
     /// A dial. The plugin has a deadline of its own for it.
     mutating func dial(_ peer: PeerAddress, _ talk: Talk) -> ExchangeID {

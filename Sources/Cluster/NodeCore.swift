@@ -69,12 +69,12 @@ package struct NodeCore: Sendable {
     /// Earliest instant at which `.tick` has work.
     package var nextDeadline: EngineInstant {
         var earliest = replication.nextDeadline
-        for deadline in [
-            membership.nextDeadline, membershipExchanges.nextDeadline, replicationExchanges.nextDeadline,
-            peerChanges.deadline, saving.deadline,
-        ] {
-            if let deadline { earliest = min(earliest, deadline) }
-        }
+        func consider(_ deadline: EngineInstant?) { if let deadline { earliest = min(earliest, deadline) } }
+        consider(membership.nextDeadline)
+        consider(membershipExchanges.nextDeadline)
+        consider(replicationExchanges.nextDeadline)
+        consider(peerChanges.deadline)
+        consider(saving.deadline)
         return earliest
     }
 

@@ -150,6 +150,8 @@ extension ReplicationEngine {
     }
 
     private mutating func send(_ message: [UInt8], skipping: [PeerAddress]) -> [Effect] {
+        // Nobody is there to hear it; whoever comes begins with a walk.
+        guard !table.isEmpty else { return [] }
         if message.count <= configuration.maxMessageBytes {
             stats.sentMessages += 1
             return [.broadcast(message, BroadcastOptions(skipping: skipping))]
