@@ -71,21 +71,25 @@ extension Reader {
             var dead = try nextTombstone(after)
             var rows: [EncodedRow] = []
             var bytes = 0
-            while let row = Self.first(live, dead) {
-                let encoded = EncodedRow(row)
-                bytes += encoded.bytes.count
-                if bytes > maxBytes, !rows.isEmpty { return RowPage(rows: rows, isLast: false) }
-                rows.append(encoded)
-                if row.isDeleted { dead = try nextTombstone(nil) } else { live = try nextRow(nil) }
+            while true {
+                let isTombstone = Self.isTombstoneNext(live?.key, dead?.key)
+                // Moved, not copied: what holds the row is filled anew below.
+                guard let row = isTombstone ? dead.take() : live.take() else { break }
+                rows.append(EncodedRow(row))
+                bytes += rows[rows.count - 1].bytes.count
+                if bytes > maxBytes, rows.count > 1 {
+                    rows.removeLast()
+                    return RowPage(rows: rows, isLast: false)
+                }
+                if isTombstone { dead = try nextTombstone(nil) } else { live = try nextRow(nil) }
             }
             return RowPage(rows: rows, isLast: true)
         }
     }
 
-    private static func first(_ live: Row?, _ dead: Row?) -> Row? {
-        guard let live else { return dead }
-        guard let dead else { return live }
-        return dead.key < live.key ? dead : live
+    private static func isTombstoneNext(_ live: ByteString?, _ dead: ByteString?) -> Bool {
+        guard let live, let dead else { return live == nil }
+        return dead < live
     }
 
     /// The next row that has stamps, is not spoilt and has another key than `skipped`.

@@ -103,9 +103,14 @@ final class RowWriter {
         let row = encoded.row
         guard row.isValid else { return .passedOver }
         let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
-        guard let old = found else { return .passedOver }
-        let merged = old?.row.merged(with: row) ?? row
-        guard merged != old?.row else { return .known }
+        guard let stored = found else { return .passedOver }
+        guard let old = stored else {
+            clock.observe(row.latestStamp.time)
+            try write(encoded, over: nil)
+            return .news
+        }
+        let merged = old.row.merged(with: row)
+        guard merged != old.row else { return .known }
         clock.observe(row.latestStamp.time)
         // The bytes that came are mostly the ones that stay.
         try write(merged == row ? encoded : EncodedRow(merged), over: old)

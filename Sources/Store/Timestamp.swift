@@ -62,11 +62,13 @@ package enum Timestamp {
         guard bytes.count >= 19, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
             bytes[10] == UInt8(ascii: "T") || bytes[10] == UInt8(ascii: "t") || bytes[10] == UInt8(ascii: " "),
             bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":"),
-            let year = number(bytes, 0, 4), let month = number(bytes, 5, 2), let day = number(bytes, 8, 2),
-            let hour = number(bytes, 11, 2), let minute = number(bytes, 14, 2), let second = number(bytes, 17, 2),
-            (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day),
-            hour < 24, minute < 60, second < 60
+            let century = twoDigits(bytes, 0), let yearOfCentury = twoDigits(bytes, 2),
+            let month = twoDigits(bytes, 5), let day = twoDigits(bytes, 8),
+            let hour = twoDigits(bytes, 11), let minute = twoDigits(bytes, 14), let second = twoDigits(bytes, 17),
+            (1...12).contains(month), hour < 24, minute < 60, second < 60
         else { return nil }
+        let year = century * 100 + yearOfCentury
+        guard (1...daysIn(month: month, year: year)).contains(day) else { return nil }
         var position = 19
         guard let fraction = fractionMilliseconds(bytes, &position),
             let offsetMinutes = offsetMinutes(bytes, position)
@@ -98,11 +100,11 @@ package enum Timestamp {
         let isSpaced = bytes[start] == UInt8(ascii: " ")
         let sign = isSpaced ? start + 1 : start
         guard sign < bytes.count, bytes[sign] == UInt8(ascii: "+") || bytes[sign] == UInt8(ascii: "-"),
-            let hours = number(bytes, sign + 1, 2)
+            let hours = twoDigits(bytes, sign + 1)
         else { return nil }
         let hasColon = sign + 3 < bytes.count && bytes[sign + 3] == UInt8(ascii: ":")
         let end = sign + (hasColon ? 6 : 5)
-        guard hasColon || isSpaced, let minutes = number(bytes, end - 2, 2), hours < 24, minutes < 60,
+        guard hasColon || isSpaced, let minutes = twoDigits(bytes, end - 2), hours < 24, minutes < 60,
             end == bytes.count || (isSpaced && bytes[end] == UInt8(ascii: " "))
         else { return nil }
         return (bytes[sign] == UInt8(ascii: "-") ? -1 : 1) * (hours * 60 + minutes)
@@ -110,14 +112,9 @@ package enum Timestamp {
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
 
-    private static func number(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ digits: Int) -> Int64? {
-        guard start + digits <= bytes.count else { return nil }
-        var value: Int64 = 0
-        for index in start..<(start + digits) {
-            guard isDigit(bytes[index]) else { return nil }
-            value = value * 10 + Int64(bytes[index] - 48)
-        }
-        return value
+    private static func twoDigits(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int64? {
+        guard start + 2 <= bytes.count, isDigit(bytes[start]), isDigit(bytes[start + 1]) else { return nil }
+        return Int64(bytes[start]) * 10 + Int64(bytes[start + 1]) - 11 * 48
     }
 
     private static func daysIn(month: Int64, year: Int64) -> Int64 {

@@ -36,10 +36,9 @@ public struct ByteReader: Sendable {
     ) throws(Truncated) -> Value {
         let width = Value.bitWidth / 8
         guard remaining >= width else { throw Truncated() }
-        var value: Value = 0
-        for index in position..<(position + width) { value = value << 8 | Value(truncatingIfNeeded: bytes[index]) }
+        let offset = next - bytes.startIndex
         next += width
-        return value
+        return Value(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Value.self) })
     }
 
     /// The next `count` bytes, without a copy. Throws, without moving, when fewer are left.
@@ -53,8 +52,6 @@ public struct ByteReader: Sendable {
 extension Array where Element == UInt8 {
     /// Appends `value` in big-endian order.
     @inlinable public mutating func append<Value: FixedWidthInteger & UnsignedInteger>(bigEndian value: Value) {
-        for shift in stride(from: Value.bitWidth - 8, through: 0, by: -8) {
-            append(UInt8(truncatingIfNeeded: value >> Value(shift)))
-        }
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 }

@@ -44,6 +44,7 @@ struct MembershipLog {
         case .memberForgotten(let member): log(.debug, "Member forgotten", member)
         case .everyoneAsked: logger.debug("Every seed and every member of the last run was asked")
         case .nameConflict(let conflict):
+            if conflict.isOwnName { note(failureOf: conflict.name, "another node has this name") }
             logger.log(
                 conflict.isOwnName ? .error : .warning,
                 conflict.isOwnName

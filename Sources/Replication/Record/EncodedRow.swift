@@ -7,9 +7,9 @@ package struct EncodedRow: Hashable, Sendable {
     package let bytes: ArraySlice<UInt8>
 
     /// Encodes the row.
-    package init(_ row: Row) {
-        self.row = row
+    package init(_ row: consuming Row) {
         bytes = RowCodec.encode(row)[...]
+        self.row = row
     }
 
     /// `bytes` must be the encoding of `row`.

@@ -8,6 +8,11 @@ package struct Register<Value: ReplicatedValue>: Hashable, Sendable {
         self.stamp = stamp
     }
 
+    /// The stamp first: it tells most registers apart.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.stamp == right.stamp && left.value == right.value
+    }
+
     /// The later of the two; of two writes with one stamp the one with the greater bytes, so that every node chooses
     /// alike. Commutative, associative and idempotent.
     package func merged(with other: Self) -> Self {

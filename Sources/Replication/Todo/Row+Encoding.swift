@@ -21,6 +21,7 @@ extension Row: ReplicatedRecord {
     package var maxBodyBytes: Int { Self.maxOverheadBytes + key.utf8.count + (text?.value.utf8.count ?? 0) }
 
     package func appendBody(to bytes: inout [UInt8]) {
+        let (text, completed) = (text, completed)
         let textSharesStamp = text?.stamp == presence.stamp
         let completedSharesStamp = completed?.stamp == presence.stamp
         var flags: UInt8 = isDeleted ? 0 : 1

@@ -44,9 +44,10 @@ package struct Row: Hashable, Sendable {
         key: ByteString, createdAtMilliseconds: Int64, _ presence: Stamp, text: ByteString, _ textStamp: Stamp,
         completed: Bool, _ completedStamp: Stamp
     ) {
-        self.init(
-            key: key, presence: Register(.created(atMilliseconds: createdAtMilliseconds), presence),
-            text: Register(text, textStamp), completed: Register(completed, completedStamp))
+        self.key = key
+        self.presence = Register(.created(atMilliseconds: createdAtMilliseconds), presence)
+        self.text = Register(text, textStamp)
+        self.completed = Register(completed, completedStamp)
     }
 
     package var isDeleted: Bool { presence.value == .deleted }
