@@ -218,11 +218,18 @@ package struct NodeCore: Sendable {
         saving.noteChange()
     }
 
-    /// Those who are there and those who failed are tried at the next start. Those who left are not.
+    /// Those who are there, those who failed, and those of earlier runs who did not come are tried at the next start. Those
+    /// who left are not, nor is the old name of a node that has another now.
     private var knownMembers: [KnownMember] {
-        (membership.livingMembers + membership.failedMembers).map {
+        let members = (membership.livingMembers + membership.failedMembers).map {
             KnownMember(name: $0.name, nodeID: $0.nodeID, address: $0.address)
         }
+        let nodes = Set(members.compactMap(\.nodeID))
+        let addresses = Set(membership.livingMembers.map(\.address))
+        let missed = membership.missedMembers.filter { missed in
+            !addresses.contains(missed.address) && (missed.nodeID.map { !nodes.contains($0) } ?? true)
+        }
+        return members + missed
     }
 
     private mutating func start(_ decision: StartDecision, _ moment: Moment, _ out: inout [Effect]) {

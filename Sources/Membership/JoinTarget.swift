@@ -11,6 +11,8 @@ struct JoinTarget: Sendable {
     let name: Name
     /// Whether the start waits for this one.
     let countsForStart: Bool
+    /// The member of an earlier run that it is.
+    let known: KnownMember?
     let addedAt: EngineInstant
     private let isHostName: Bool
     /// The one that is written, or what the name service said last.
@@ -32,10 +34,11 @@ struct JoinTarget: Sendable {
 
     /// Without addresses it is a host name.
     init(
-        _ name: Name, _ addresses: [PeerAddress], countsForStart: Bool, backOff: Duration, firstTry: EngineInstant,
-        at now: EngineInstant
+        _ name: Name, _ addresses: [PeerAddress], countsForStart: Bool, known: KnownMember? = nil, backOff: Duration,
+        firstTry: EngineInstant, at now: EngineInstant
     ) {
         self.name = name
+        self.known = known
         self.countsForStart = countsForStart
         addedAt = now
         isHostName = addresses.isEmpty

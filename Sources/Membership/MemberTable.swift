@@ -23,6 +23,10 @@ struct MemberRecord: Sendable {
     var statusChangedAt: EngineInstant
     /// Since when it has been here, as far as can be told: when it was confirmed, came back, or was started anew.
     var cameAt: EngineInstant
+    /// It holds the data of the cluster.
+    var isReplica: Bool {
+        nodeID != nil && (tags.values[MemberTags.Key.channels] ?? "").utf8.contains(UInt8(ascii: "r"))
+    }
     fileprivate(set) var list = MemberTable.List.plain
     fileprivate(set) var place = 0
 

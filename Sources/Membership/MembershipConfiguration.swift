@@ -72,7 +72,7 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// Pings that an unconfirmed member may leave unanswered before it is forgotten. Default 3.
     package var confirmationAttempts = 3
 
-    /// How long a failed member is listed and tried again. Default 24 h.
+    /// How long a failed member is listed and tried again that holds no data. Default 24 h. One that does is for ever.
     package var failedRetention: Duration = .seconds(24 * 3_600)
 
     /// How long a member that left is listed. Default 30 s: long enough for older news about it to die out.

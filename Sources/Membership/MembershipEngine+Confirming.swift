@@ -66,9 +66,22 @@ extension MembershipEngine {
         }
         table.move(slot, to: .live, using: &generator)
         joiner.memberSettled(table[slot].name)
+        forgetReplaced(by: slot)
         emit(.memberJoined(table[slot].member))
         if table[slot].isNews { perform(.broadcast(.alive(table[slot].alive), about: table[slot].name)) }
         takeStartDecision()
+    }
+
+    /// A node that failed under another name, or at this address, is not there any more: it was renamed, or another has its
+    /// place.
+    private mutating func forgetReplaced(by slot: Int) {
+        let new = table[slot]
+        let replaced = table[.retired].filter { other in
+            let old = table[other]
+            guard other != slot, old.status == .failed else { return false }
+            return old.address == new.address || (old.nodeID != nil && old.nodeID == new.nodeID)
+        }
+        for other in replaced.sorted(by: { table[$0].name < table[$1].name }) { forget(other) }
     }
 
     /// Takes a member off the list.
@@ -108,11 +121,13 @@ extension MembershipEngine {
         return true
     }
 
-    /// Forgets those that failed or left long enough ago.
+    /// Forgets those that failed or left long enough ago. A replica that failed may hold what nobody else has, and be found
+    /// by nobody else: only its own farewell, or a member that takes its name, makes it forgotten.
     mutating func sweep() {
         clock.add(.sweep, in: Self.sweepInterval)
         let expired = table[.retired].filter { slot in
             let record = table[slot]
+            guard record.status == .left || !record.isReplica else { return false }
             let retention = record.status == .left ? configuration.leftRetention : configuration.failedRetention
             return clock.time - record.statusChangedAt >= retention
         }

@@ -45,6 +45,9 @@ extension MembershipEngine {
         table[.retired].map { table[$0].member }.filter { $0.status == .failed }
     }
 
+    /// Members of earlier runs that have neither come nor left since this one began, which are tried too.
+    package var missedMembers: [KnownMember] { joiner.missedMembers }
+
     /// Members heard of whom nobody here has reached yet.
     package var unconfirmedCount: Int { table.unconfirmedCount }
 

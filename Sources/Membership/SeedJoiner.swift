@@ -68,12 +68,15 @@ package struct SeedJoiner: Sendable {
         for member in knownMembers where !isOwn(member.address) {
             add(
                 JoinTarget(
-                    .member(member.name), [member.address], countsForStart: true, backOff: configuration.firstBackOff,
-                    firstTry: now, at: now))
+                    .member(member.name), [member.address], countsForStart: true, known: member,
+                    backOff: configuration.firstBackOff, firstTry: now, at: now))
         }
         isAsking = isAwaitingAnswers { _ in false }
         refreshDeadline()
     }
+
+    /// Members of earlier runs that have neither come nor left since this one began.
+    var missedMembers: [KnownMember] { targets.compactMap(\.known) }
 
     /// Members that live, this node included: all of them try the same failed member.
     mutating func setClusterSize(_ count: Int) { clusterSize = count }

@@ -1,14 +1,17 @@
+import Membership
 @testable import Simulation
 import Testing
 import Transport
 
 /// A cluster that is whole and open, before anything happens.
 func started(
-    _ count: Int, _ transport: TransportKind, seed: UInt64 = 1, faults: String = "none", rate: [String: Double] = [:]
+    _ count: Int, _ transport: TransportKind, seed: UInt64 = 1, faults: String = "none", rate: [String: Double] = [:],
+    membership: MembershipConfiguration = MembershipConfiguration()
 ) -> World {
     var options = WorldOptions()
     options.nodeCount = count
     options.transport = transport
+    options.membership = membership
     options.faults = Faults.presets[faults] ?? Faults()
     for (name, value) in rate {
         if let path = Faults.rates[name] { options.faults[keyPath: path] = value }
