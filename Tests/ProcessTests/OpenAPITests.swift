@@ -30,7 +30,8 @@ struct OpenAPITests {
             [
                 "--config-file", Checkers.configuration, "--no-color", "run", "\(cluster[0].url)/openapi.json",
                 "--checks", "all",
-                "--max-examples", "60", "--seed", "1", "--generation-database", "none", "--workers", "2",
+                // One thread: of two the parser of Python 3.11 fails now and then (CPython issue 106905).
+                "--max-examples", "60", "--seed", "1", "--generation-database", "none", "--workers", "1",
             ], in: cluster.directory)
         #expect(cluster.members[0].process?.isRunning == true)
         try await cluster.eventually("all nodes hold the same", within: 10) {
