@@ -38,8 +38,12 @@ extension NodeCore {
         /// The exchange is over for this node: close it, whatever is under way, and give it no more steps. What was sent may
         /// still arrive, and the peer sees a proper end.
         case abandon(ExchangeID)
-        /// Merge the rows, leave out those stamped later than `latest`, and report `.merged` or `.mergeFailed`.
-        case merge(ReplicationEngine.MergeToken, [EncodedRow], latest: HybridTime)
+        /// `.leave` is done: after `NodeCore.farewell` the process may end.
+        case farewellSaid
+        /// What the wall clock shows is held to this from now on, wherever the node stamps.
+        case holdClock(ClockHold)
+        /// Merge the rows, and report `.merged` or `.mergeFailed`.
+        case merge(ReplicationEngine.MergeToken, [EncodedRow])
         /// Ask the name service, then report `.resolved`.
         case resolve(String)
         /// Keep these members for the next start. Nobody waits for it.

@@ -15,13 +15,15 @@ package struct NodeCore: Sendable {
 
     package private(set) var membership: MembershipEngine
     package private(set) var replication: ReplicationEngine
-    private let maxClockSkew: Duration
     private var membershipExchanges = MembershipExchanges()
     private var replicationExchanges: ReplicationExchanges
     private var peerChanges = PeerChanges()
     private var saving = MemberSaving()
     private var changes = ChangeIntake()
     private var malformedMessages = 0
+    private var clockHold = ClockHold.none
+    /// What is known of this node's wall clock, as of the last change that counts.
+    package private(set) var clockState = ClockState.alone
 
     /// A node that knows nobody. `begin` is its first input.
     ///
@@ -36,7 +38,6 @@ package struct NodeCore: Sendable {
         self.membership = MembershipEngine(configuration: membership, local: local, seed: seed.membership, at: now)
         self.replication = ReplicationEngine(
             configuration: replication, nodeID: local.nodeID, start: start, seed: seed.replication)
-        maxClockSkew = replication.maxClockSkew
         replicationExchanges = ReplicationExchanges(
             node: local.nodeID, maxServedWalks: replication.maxServedWalks)
     }
@@ -91,6 +92,7 @@ package struct NodeCore: Sendable {
             let effects = replication.receive(arrivals, summary: moment.summary, at: moment.time)
             changes.note(effects)
             carryOut(effects, moment, &out)
+            judgeClock(moment, &out)
         case .connected: carryOut(replication.peerConnected(at: moment.time), moment, &out)
         case .committed(let rows): carryOut(replication.committed(rows, at: moment.time), moment, &out)
         case .merged(let token, let outcome): merged(token, outcome, moment, &out)
@@ -100,7 +102,7 @@ package struct NodeCore: Sendable {
         case .resolved(let seed, let addresses):
             if addresses.isEmpty { out.append(.emit(.unresolved(seed))) }
             carryOut(membership.seedResolved(seed, addresses: addresses, at: moment.time), moment, &out)
-        case .leave: carryOut(membership.leave(at: moment.time), moment, &out)
+        case .leave: carryOut(replication.beginHandOver(summary: moment.summary, at: moment.time), moment, &out)
         case .tick: tick(moment, &out)
         }
         return out
@@ -149,7 +151,7 @@ package struct NodeCore: Sendable {
             carryOut(effects, moment, &out)
         case .replication:
             let effects = replicationExchanges.take(
-                input, of: id, &replication, moment, latest: latestAccepted(at: moment), &out)
+                input, of: id, &replication, moment, &out)
             carryOut(effects, moment, &out)
         }
     }
@@ -248,21 +250,38 @@ package struct NodeCore: Sendable {
         for effect in effects {
             switch effect {
             case .broadcast(let message, let options): out.append(.broadcast(message, on: .replication, options))
+            case .heartbeat(var heartbeat, let version):
+                heartbeat.wallMilliseconds = UInt64(clamping: moment.wallMilliseconds)
+                let message = ReplicationMessage.encode(heartbeat, version: version)
+                let options = BroadcastOptions(replacing: "heartbeat", isRepeated: false)
+                out.append(.broadcast(message, on: .replication, options))
             case .send(let message, let peer): out.append(.send(message, on: .replication, to: peer))
             case .push(let message, let peers): replicationExchanges.push(message, to: peers, &out)
-            case .merge(let token, let rows): out.append(.merge(token, rows, latest: latestAccepted(at: moment)))
+            case .merge(let token, let rows): out.append(.merge(token, rows))
             case .walk(let peer):
                 carryOut(replicationExchanges.walk(with: peer, &replication, moment, &out), moment, &out)
             case .emit(let event):
                 out.append(.emit(.replication(event)))
                 if case .becameReady = event { out.append(.openAPI) }
+                if case .handedOver = event {
+                    carryOut(membership.leave(at: moment.time), moment, &out)
+                    out.append(.farewellSaid)
+                }
             }
         }
     }
 
-    /// Rows stamped later than this wait: their writer's clock is too far ahead.
-    private func latestAccepted(at moment: Moment) -> HybridTime {
-        let skew = maxClockSkew.wholeNanoseconds / 1_000_000
-        return HybridTime(milliseconds: moment.wallMilliseconds + skew, counter: .max)
+    // MARK: - The wall clock
+
+    private mutating func judgeClock(_ moment: Moment, _ out: inout [Effect]) {
+        let (hold, state) = replication.judgeClock(wallMilliseconds: moment.wallMilliseconds, at: moment.time)
+        if hold.isFar(from: clockHold) {
+            clockHold = hold
+            out.append(.holdClock(hold))
+        }
+        if state.isNews(after: clockState) {
+            clockState = state
+            out.append(.emit(.clock(state)))
+        }
     }
 }

@@ -6,6 +6,8 @@ package import Transport
 package enum NodeEvent: Hashable, Sendable {
     case membership(MembershipEvent)
     case replication(ReplicationEvent)
+    /// What is known of this node's wall clock has changed.
+    case clock(ClockState)
     /// A message of membership made no sense.
     case malformed(from: PeerAddress)
     /// A push/pull with this peer succeeded.

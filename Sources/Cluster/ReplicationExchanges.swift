@@ -77,7 +77,7 @@ struct ReplicationExchanges: Sendable {
 
     mutating func take(
         _ input: ExchangeInput, of id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
-        latest: HybridTime, _ out: inout [NodeCore.Effect]
+        _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
         do throws(WalkError) {
             switch input {
@@ -86,7 +86,7 @@ struct ReplicationExchanges: Sendable {
                 traffic.sentBytes += byteCount
                 talks.sent(id, until: moment.time + Self.stepLimit)
             case .received(let message):
-                return try receive(message, id, &engine, moment, latest: latest, &out)
+                return try receive(message, id, &engine, moment, &out)
             case .answered(let answer): return try answered(answer, id, &engine, moment, &out)
             case .storeFailed: throw .store
             case .ended(let error):
@@ -152,7 +152,7 @@ struct ReplicationExchanges: Sendable {
     }
 
     private mutating func receive(
-        _ bytes: [UInt8], _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment, latest: HybridTime,
+        _ bytes: [UInt8], _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
         _ out: inout [NodeCore.Effect]
     ) throws(WalkError) -> [ReplicationEngine.Effect] {
         traffic.receivedBytes += bytes.count
@@ -160,7 +160,7 @@ struct ReplicationExchanges: Sendable {
         do throws(WalkError) {
             switch talk {
             case .leading(let donor, .some(var walking)):
-                switch try walking.received(Self.decode(bytes), latest: latest) {
+                switch try walking.received(Self.decode(bytes)) {
                 case .step(let step): follow(step, id, .leading(donor, walking), at: moment.time, &out)
                 case .finished(let messages, let outcome):
                     close(id, sending: messages, at: moment.time, &out)
@@ -176,14 +176,14 @@ struct ReplicationExchanges: Sendable {
                 switch message {
                 case .push(let push): return take(push, talk, id, &engine, moment, &out)
                 case .open, .foreignOpen:
-                    try serve(message, id, from: peer, &engine, moment, latest: latest, &out)
+                    try serve(message, id, from: peer, &engine, moment, &out)
                 case .sums, .digests, .rows, .wants, .finish, .done, .refusal: throw .malformed
                 }
             case .served:
                 guard case .push(let push) = try Self.decode(bytes) else { throw .malformed }
                 return take(push, talk, id, &engine, moment, &out)
             case .following(var walking):
-                let turn = try walking.received(Self.decode(bytes), latest: latest)
+                let turn = try walking.received(Self.decode(bytes))
                 follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
             case .leading(_, nil), .merging: break
             }
@@ -226,13 +226,14 @@ struct ReplicationExchanges: Sendable {
 
     private mutating func serve(
         _ open: WalkMessage, _ id: ExchangeID, from peer: PeerAddress, _ engine: inout ReplicationEngine,
-        _ moment: Moment, latest: HybridTime, _ out: inout [NodeCore.Effect]
+        _ moment: Moment, _ out: inout [NodeCore.Effect]
     ) throws(WalkError) {
-        guard servedWalks.count < maxServedWalks else {
+        // Who leaves is no proof that somebody has it.
+        guard servedWalks.count < maxServedWalks, !engine.isLeaving else {
             return close(id, sending: [WalkMessage.refusal(.busy).encoded()], at: moment.time, &out)
         }
         let (walking, turn) = try Walking.responder(
-            node: node, isSynced: engine.isSynced, first: open, latest: latest)
+            node: node, isSynced: engine.isSynced, first: open)
         servedWalks.insert(id)
         follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
     }

@@ -23,21 +23,20 @@ package struct Walking: Sendable {
 
     /// The side that was asked, with the first message.
     package static func responder(
-        node: NodeID, isSynced: Bool, first: WalkMessage, latest: HybridTime
+        node: NodeID, isSynced: Bool, first: WalkMessage
     ) throws(WalkError) -> (Self, Turn) {
         var walking = Self(walk: WalkResponder(node: node, isSynced: isSynced))
         _ = walking.walk.begin()
-        let turn = try walking.received(first, latest: latest)
+        let turn = try walking.received(first)
         return (walking, turn)
     }
 
     private init(walk: any Walk) { self.walk = walk }
 
-    /// `latest`: rows with later stamps are not merged now.
-    package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkError) -> Turn {
+    package mutating func received(_ message: WalkMessage) throws(WalkError) -> Turn {
         let turn: WalkTurn
         do throws(WalkFailure) {
-            turn = try walk.received(message, latest: latest)
+            turn = try walk.received(message)
         } catch {
             throw Self.error(error)
         }

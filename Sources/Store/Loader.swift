@@ -6,8 +6,6 @@ struct Loader: ~Copyable {
     /// The state of a database as the writer needs it.
     struct Loaded {
         var index = TreeIndex()
-        /// The greatest time of all stamps.
-        var latest = HybridTime.zero
         /// Rows that had no stamps.
         var takenOverCount = 0
         /// Rows of `todos` that no todo can hold; they are not in the index.
@@ -19,13 +17,13 @@ struct Loader: ~Copyable {
     let path: String
     let nodeID: NodeID
     let hasher: RowHasher
-    let nowMilliseconds: Int64
+    let wall: WallReading
     /// What becomes of a row that another program has written and no todo can hold: counted and left out, or the cause
     /// of `invalidRow`.
     let skipsSpoiltRows: Bool
 
-    /// Within the caller's transaction. `bound` is the durable clock bound.
-    func load(_ connection: borrowing Connection, bound: HybridTime) throws(StoreError) -> Loaded {
+    /// Within the caller's transaction. `clock` stamps what somebody else wanted back after a delete.
+    func load(_ connection: borrowing Connection, _ clock: inout HybridClock) throws(StoreError) -> Loaded {
         var loaded = Loaded()
         var unstamped: [Int64] = []
         var otherForms: [(id: Int64, milliseconds: Int64)] = []
@@ -57,22 +55,20 @@ struct Loader: ~Copyable {
         }
         let table = try RowTable(on: connection)
         for (id, milliseconds) in otherForms { try table.setCreatedAt(milliseconds, id: id) }
-        try stamp(unstamped, on: connection, table, bound: bound, &loaded)
+        try stamp(unstamped, on: connection, table, &clock, &loaded)
         return loaded
     }
 
     private func insert(_ stored: StoredRow, into loaded: inout Loaded) {
-        loaded.latest = max(loaded.latest, stored.row.latestStamp.time)
         let digest = hasher.digest(stored.row, scratch: &loaded.scratch)
         loaded.index.insert(TreeIndex.Entry(digest: digest, reference: stored.reference))
     }
 
     private func stamp(
-        _ ids: [Int64], on connection: borrowing Connection, _ table: RowTable, bound: HybridTime,
-        _ loaded: inout Loaded
+        _ ids: [Int64], on connection: borrowing Connection, _ table: RowTable,
+        _ clock: inout HybridClock, _ loaded: inout Loaded
     ) throws(StoreError) {
         guard !ids.isEmpty else { return }
-        var clock = HybridClock(bound: bound, latest: loaded.latest)
         let select = try Statement(
             "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id = ?1", on: connection)
         let dropTombstone = try Statement("DELETE FROM tombstones WHERE id = ?1", on: connection)
@@ -83,10 +79,10 @@ struct Loader: ~Copyable {
             select.reset()
             guard let todo else { continue }
             loaded.takenOverCount += 1
-            var stamp = todo.takeOverStamp(nodeID, nowMilliseconds)
+            var stamp = todo.takeOverStamp(nodeID, wall.milliseconds)
             if let tombstone = try table.tombstone(key: todo.key) {
                 // Whoever inserted it saw that the todo was deleted, and wanted it back.
-                stamp = Stamp(time: clock.next(wallMilliseconds: nowMilliseconds), origin: nodeID)
+                stamp = Stamp(time: clock.next(wall, after: tombstone.row.latestStamp.time), origin: nodeID)
                 try dropTombstone.bind(-tombstone.reference, at: 1)
                 try dropTombstone.run()
                 let entry = TreeIndex.Entry(

@@ -5,7 +5,6 @@ internal import Replication
 /// Not `Sendable`: handed over under the queue's lock, then used by the writer alone.
 final class MergeRequest {
     let rows: [EncodedRow]
-    let latest: HybridTime
     let bytes: Int
     private let reply: Reply<MergeOutcome>
     private var outcome = MergeOutcome(isNews: [])
@@ -13,9 +12,8 @@ final class MergeRequest {
     private var part = MergeOutcome(isNews: [])
     private(set) var isFinished = false
 
-    init(rows: [EncodedRow], latest: HybridTime, reply: Reply<MergeOutcome>) {
+    init(rows: [EncodedRow], reply: Reply<MergeOutcome>) {
         self.rows = rows
-        self.latest = latest
         self.reply = reply
         bytes = rows.reduce(0) { $0 + $1.bytes.count }
         outcome.isNews.reserveCapacity(rows.count)
@@ -28,17 +26,12 @@ final class MergeRequest {
     func run(_ range: Range<Int>, _ writer: RowWriter) throws(StoreError) {
         part = MergeOutcome(isNews: [])
         part.isNews.reserveCapacity(range.count)
+        let wall = writer.wallReading
         for index in range {
-            let stamp = rows[index].row.latestStamp
-            if stamp.time > latest {
-                part.aheadCount += 1
-                part.furthestAhead = max(part.furthestAhead ?? stamp, stamp)
-                part.isNews.append(false)
-            } else {
-                let merged = try writer.merge(rows[index])
-                part.isNews.append(merged == .news)
-                if merged == .passedOver { part.passedOverCount += 1 }
-            }
+            let merged = try writer.merge(rows[index], at: wall)
+            part.isNews.append(merged == .news)
+            if merged == .passedOver { part.passedOverCount += 1 }
+            if merged == .news { part.noteNews(rows[index].row.latestStamp, at: wall) }
         }
     }
 

@@ -4,7 +4,7 @@ extension ReplicaStore {
     /// Asks the store what a walk wants to know. Throws what the store throws.
     package func answer(_ question: WalkQuestion) async throws -> WalkAnswer {
         switch question {
-        case .merge(let rows, let latest): .merge(try await merge(rows, latest: latest))
+        case .merge(let rows): .merge(try await merge(rows))
         case .topSums: .topSums(try await topSums())
         case .bucketSums(let tops): .bucketSums(try await bucketSums(tops: tops))
         case .digests(let buckets): .digests(try await digests(buckets: buckets))

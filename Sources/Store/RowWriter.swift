@@ -16,7 +16,7 @@ final class RowWriter {
     private let table: RowTable
     private let nodeID: NodeID
     private let hasher: RowHasher
-    private let wallClock: @Sendable () -> Int64
+    private let wallClock: @Sendable () -> WallReading
     /// Keeps its advance when a transaction is rolled back.
     private(set) var clock: HybridClock
     private var changes = Changes()
@@ -25,7 +25,7 @@ final class RowWriter {
 
     init(
         on connection: borrowing Connection, nodeID: NodeID, hasher: RowHasher,
-        wallClock: @escaping @Sendable () -> Int64, clock: HybridClock
+        wallClock: @escaping @Sendable () -> WallReading, clock: HybridClock
     ) throws(StoreError) {
         table = try RowTable(on: connection)
         self.nodeID = nodeID
@@ -49,10 +49,8 @@ final class RowWriter {
     /// Reads everything anew, after another program has written.
     func reload(_ connection: borrowing Connection, path: String) throws(StoreError) -> Loader.Loaded {
         let loader = Loader(
-            path: path, nodeID: nodeID, hasher: hasher, nowMilliseconds: wallClock(), skipsSpoiltRows: true)
-        let loaded = try loader.load(connection, bound: max(clock.bound, clock.latest))
-        clock.observe(loaded.latest)
-        return loaded
+            path: path, nodeID: nodeID, hasher: hasher, wall: wallClock(), skipsSpoiltRows: true)
+        return try loader.load(connection, &clock)
     }
 
     // MARK: Local writes
@@ -62,9 +60,10 @@ final class RowWriter {
         let isFree = try unlessSpoilt { () throws(StoreError) in try table.todo(key: key) == nil } ?? false
         guard isFree else { return .exists }
         let tombstone = try table.tombstone(key: key)
-        let now = min(max(wallClock(), Row.createdRange.lowerBound), Row.createdRange.upperBound)
-        var row = Row.created(key: key, text: text, atMilliseconds: now, stamp: nextStamp())
-        // Later than all that is stored, since the clock has seen every stored stamp.
+        let wall = wallClock()
+        let now = min(max(wall.milliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
+        var row = Row.created(
+            key: key, text: text, atMilliseconds: now, stamp: nextStamp(after: tombstone?.row, at: wall))
         if let tombstone { row = row.merged(with: tombstone.row) }
         let id = try writeLocal(row, over: tombstone)
         guard let todo = Todo(id: id, row: row) else {
@@ -79,7 +78,7 @@ final class RowWriter {
     ) throws(StoreError) -> Todo? {
         guard let old = try find(address, condition) else { return nil }
         guard text != nil || isCompleted != nil else { return Todo(id: old.reference, row: old.row) }
-        let stamp = nextStamp()
+        let stamp = nextStamp(after: old.row)
         var row = old.row
         if let text { row.text = Register(text, stamp) }
         if let isCompleted { row.completed = Register(isCompleted, stamp) }
@@ -89,29 +88,32 @@ final class RowWriter {
     /// `false` when there is no such todo. Throws `refused`, before anything is written, when it does not meet the condition.
     func delete(_ address: TodoAddress, _ condition: TodoCondition?) throws(StoreError) -> Bool {
         guard let old = try find(address, condition) else { return false }
-        try writeLocal(old.row.deleted(at: nextStamp()), over: old)
+        try writeLocal(old.row.deleted(at: nextStamp(after: old.row)), over: old)
         return true
     }
 
     // MARK: Merges
 
+    /// The wall time as of now.
+    var wallReading: WallReading { wallClock() }
+
     /// What came of a row.
     enum Merged { case news, known, passedOver }
 
     /// A spoilt row is left to whoever spoilt it.
-    func merge(_ encoded: EncodedRow) throws(StoreError) -> Merged {
+    func merge(_ encoded: EncodedRow, at wall: WallReading) throws(StoreError) -> Merged {
         let row = encoded.row
         guard row.isValid else { return .passedOver }
         let found = try unlessSpoilt { () throws(StoreError) in try table.row(key: row.key) }
         guard let stored = found else { return .passedOver }
         guard let old = stored else {
-            clock.observe(row.latestStamp.time)
+            clock.observe(row.latestStamp.time, at: wall)
             try write(encoded, over: nil)
             return .news
         }
         let merged = old.row.merged(with: row)
         guard merged != old.row else { return .known }
-        clock.observe(row.latestStamp.time)
+        clock.observe(row.latestStamp.time, at: wall)
         // The bytes that came are mostly the ones that stay.
         try write(merged == row ? encoded : EncodedRow(merged), over: old)
         return .news
@@ -139,8 +141,9 @@ final class RowWriter {
         do throws(StoreError) { return try read() } catch .invalidRow { return nil }
     }
 
-    private func nextStamp() -> Stamp {
-        Stamp(time: clock.next(wallMilliseconds: wallClock()), origin: nodeID)
+    private func nextStamp(after old: Row?, at wall: WallReading? = nil) -> Stamp {
+        let time = clock.next(wall ?? wallClock(), after: old?.latestStamp.time ?? .zero)
+        return Stamp(time: time, origin: nodeID)
     }
 
     @discardableResult

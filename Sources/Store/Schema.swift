@@ -59,8 +59,10 @@ enum Schema {
         guard kind == .seed else { return Migration() }
         // Here already, so that a file that cannot be taken over stays the seed's. The tree is made later, by the start.
         let loader = Loader(
-            path: path, nodeID: nodeID, hasher: RowHasher(), nowMilliseconds: nowMilliseconds, skipsSpoiltRows: false)
-        return Migration(takenOverCount: try loader.load(connection, bound: .zero).takenOverCount)
+            path: path, nodeID: nodeID, hasher: RowHasher(), wall: WallReading(milliseconds: nowMilliseconds),
+            skipsSpoiltRows: false)
+        var clock = HybridClock(bound: .zero)
+        return Migration(takenOverCount: try loader.load(connection, &clock).takenOverCount)
     }
 
     /// To the letter what the seed creates.

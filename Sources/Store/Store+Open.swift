@@ -16,17 +16,18 @@ extension Store {
         let file = try DatabaseFile(configuration.path)
         let lock = try FileLock(database: file.path)
         try checkForeign(file)
-        let now = configuration.wallClock()
+        let now = configuration.wallClock().milliseconds
         let connection = try Connection(path: file.path, mode: .readWrite)
         let takenOverCount = try prepare(connection, configuration, file.path, now)
         let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
         let bound = HybridTime(
             rawValue: UInt64(bitPattern: try connection.integer("SELECT clock_bound FROM node")))
         let loader = Loader(
-            path: file.path, nodeID: nodeID, hasher: configuration.hasher, nowMilliseconds: now,
+            path: file.path, nodeID: nodeID, hasher: configuration.hasher, wall: configuration.wallClock(),
             skipsSpoiltRows: false)
+        var clock = HybridClock(bound: bound)
         let (loaded, streamStart, dataVersion) = try connection.transaction { () throws(StoreError) in
-            let loaded = try loader.load(connection, bound: bound)
+            let loaded = try loader.load(connection, &clock)
             // After all has been read: a damaged file is left as it is.
             let streamStart = try nextStreamStart(connection, now)
             return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
@@ -36,7 +37,7 @@ extension Store {
             maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { $0.bytes.count })
         let rows = try RowWriter(
             on: connection, nodeID: nodeID, hasher: configuration.hasher, wallClock: configuration.wallClock,
-            clock: HybridClock(bound: bound, latest: loaded.latest))
+            clock: clock)
         let core = try WriterCore(
             path: file.path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
             news: CommitNews(shared: shared, committed: committed, onCommit: configuration.onCommit))

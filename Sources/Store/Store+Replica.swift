@@ -3,9 +3,9 @@ package import Replication
 extension Store {
     /// Of more than 2,000 rows or 4 MiB, a merge is written in several transactions, so that it holds up nobody; when it
     /// fails, parts of it may be in, and merging it again is harmless.
-    package func merge(_ rows: [EncodedRow], latest: HybridTime) async throws(StoreError) -> MergeOutcome {
+    package func merge(_ rows: [EncodedRow]) async throws(StoreError) -> MergeOutcome {
         let result: Result<MergeOutcome, StoreError> = await withCheckedContinuation { continuation in
-            writer.queue.submit(MergeRequest(rows: rows, latest: latest, reply: continuation))
+            writer.queue.submit(MergeRequest(rows: rows, reply: continuation))
         }
         return try result.get()
     }

@@ -16,8 +16,8 @@ package struct StoreConfiguration: Sendable {
     package var synchronous: Synchronous = .full
     /// Hashes rows for the hash tree; of the cluster's key.
     package var hasher = RowHasher()
-    /// Milliseconds since 1970. May jump; stamps never go back.
-    package var wallClock: @Sendable () -> Int64 = WallClock.milliseconds
+    /// The wall time. It may jump.
+    package var wallClock: @Sendable () -> WallReading = { WallReading(milliseconds: WallClock.milliseconds()) }
     /// Writes, and reads, that may wait at once; one more fails with `overloaded`.
     package var maxWaitingRequests = 16_384
     /// Bytes of keys and texts that may wait to be written at once. A single request larger than that is let through

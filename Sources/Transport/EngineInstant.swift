@@ -33,8 +33,11 @@ public struct EngineInstant: Hashable, Comparable, Sendable, CustomStringConvert
         return .zero - .nanoseconds(Int64(clamping: earlier.nanoseconds - later.nanoseconds))
     }
 
+    /// Whole milliseconds since the start.
+    public var wholeMilliseconds: Int64 { Int64(nanoseconds / 1_000_000) }
+
     /// Whole milliseconds since the start, for traces.
-    public var description: String { "\(nanoseconds / 1_000_000)ms" }
+    public var description: String { "\(wholeMilliseconds)ms" }
 }
 
 extension Duration {

@@ -98,8 +98,8 @@ extension [NodeCore.Effect] {
     var abandoned: [ExchangeID] { compactMap { if case .abandon(let id) = $0 { id } else { nil } } }
     var events: [NodeEvent] { compactMap { if case .emit(let event) = $0 { event } else { nil } } }
     var peerLists: [[Peer]] { compactMap { if case .setPeers(let peers) = $0 { peers } else { nil } } }
-    var merges: [(ReplicationEngine.MergeToken, [EncodedRow], HybridTime)] {
-        compactMap { if case .merge(let token, let rows, let latest) = $0 { (token, rows, latest) } else { nil } }
+    var merges: [(ReplicationEngine.MergeToken, [EncodedRow])] {
+        compactMap { if case .merge(let token, let rows) = $0 { (token, rows) } else { nil } }
     }
     var saves: Int { count { if case .saveMembers = $0 { true } else { false } } }
     var opensAPI: Bool { contains { if case .openAPI = $0 { true } else { false } } }

@@ -119,7 +119,7 @@ struct ReplicationExchangeTests {
             let id = ExchangeID.accepted(number, on: .replication)
             node.feed(.accepted(id, from: peerAddress))
             node.feed(.exchange(id, .received(push([row("k\(number)")], sequence: number))))
-            let (token, rows, _) = try #require(node.effects.merges.first)
+            let (token, rows) = try #require(node.effects.merges.first)
             #expect(rows.map(\.key) == [ByteString("k\(number)")] && node.effects.steps.isEmpty)
             #expect(node.core.wantedArrivals(on: .replication) > 0, "arrivals do not wait for it")
             if isDone {

@@ -45,22 +45,21 @@ struct LatticeTests {
         var random = RandomRows(seed: UInt64(seed))
         var replicas = (1...4).map { MemoryReplica(nodeID: NodeID(UInt64($0))) }
         var inFlight: [EncodedRow] = []
-        let latest = HybridTime(milliseconds: .max)
         for step in 0..<120 {
             let index = random.int(4)
             // Clocks that differ, stand still and jump back.
-            let wall = Int64(1_000 + step / 3 - random.int(40))
+            let wall = reading(Int64(1_000 + step / 3 - random.int(40)))
             let key = ByteString("key\(random.int(5))")
             let row: EncodedRow?
             switch random.int(5) {
-            case 0: row = replicas[index].create(key, text: "new \(step)", wallMilliseconds: wall)
-            case 1: row = replicas[index].update(key, text: "text \(step)", wallMilliseconds: wall)
-            case 2: row = replicas[index].update(key, completed: random.int(2) == 0, wallMilliseconds: wall)
-            case 3: row = replicas[index].delete(key, wallMilliseconds: wall)
+            case 0: row = replicas[index].create(key, text: "new \(step)", at: wall)
+            case 1: row = replicas[index].update(key, text: "text \(step)", at: wall)
+            case 2: row = replicas[index].update(key, completed: random.int(2) == 0, at: wall)
+            case 3: row = replicas[index].delete(key, at: wall)
             default:
                 row = nil
                 if let arrived = inFlight.randomElement(using: &random.generator) {
-                    _ = replicas[index].merge([arrived], latest: latest)
+                    _ = replicas[index].merge([arrived], at: wall)
                 }
             }
             if let row {
@@ -70,7 +69,7 @@ struct LatticeTests {
         }
         for index in replicas.indices {
             let order = inFlight.shuffled(using: &random.generator)
-            _ = replicas[index].merge(order, latest: latest)
+            _ = replicas[index].merge(order, at: reading(2_000))
         }
         for replica in replicas {
             #expect(replica.sortedRows == replicas[0].sortedRows)

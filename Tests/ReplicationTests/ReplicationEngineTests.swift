@@ -154,9 +154,11 @@ struct ReplicationEngineTests {
             }
             #expect(walks.first.map { (100...125).contains($0) } == true)
             #expect((8...11).contains(walks.count), "\(walks)")
-            let lag = try #require(engine.engine.peerStatus(at: milliseconds(60_000)).first?.lag)
+            let lag = try #require(engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(60_000)).first?.lag)
             #expect(lag == .seconds(60))
-            #expect(engine.engine.peerStatus(at: milliseconds(9_000)).first?.lag == (isHeard ? .zero : nil))
+            #expect(
+                engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(9_000)).first?.lag
+                    == (isHeard ? .zero : nil))
         }
     }
 
@@ -167,7 +169,7 @@ struct ReplicationEngineTests {
             var walks = 0
             for tenth in 0..<300 { walks += engine.advance(to: milliseconds(tenth * 100)).count(where: isWalk) }
             #expect((walks > 0) == (count == 30))
-            let lags = engine.engine.peerStatus(at: milliseconds(30_000)).map(\.lag)
+            let lags = engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(30_000)).map(\.lag)
             #expect(lags.allSatisfy { $0 == (count == 30 ? .seconds(30) : nil) })
         }
     }
@@ -178,7 +180,7 @@ struct ReplicationEngineTests {
             var engine = readyEngine(node: 1, peers: [2])
             engine.summary = TreeSummary(root: 5, count: 1)
             var outcome = WalkOutcome()
-            if !isWhole { outcome.aheadCount = 3 }
+            if !isWhole { outcome.passedOverCount = 3 }
             for tenth in 0..<300 {
                 let now = milliseconds(tenth * 100)
                 if tenth % 10 == 0 { _ = engine.receive([heartbeat(from: 2, head: 0, root: 9)], at: now) }
@@ -186,7 +188,7 @@ struct ReplicationEngineTests {
                     _ = engine.walkFinished(with: NodeID(2), outcome, at: now)
                 }
             }
-            let lag = engine.engine.peerStatus(at: milliseconds(30_000)).first?.lag
+            let lag = engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(30_000)).first?.lag
             #expect(lag == (isWhole ? .zero : .seconds(30)))
         }
     }

@@ -45,7 +45,13 @@ struct VersionTests {
         var effects = engine.setPeers([peer(2, 1...4)], at: .zero)
         effects += engine.open(isSynced: true, at: .zero)
         effects += engine.committed([row("k")], at: .zero)
-        let sent = effects.compactMap { if case .broadcast(let message, _) = $0 { message } else { nil } }
+        let sent = effects.compactMap { effect -> [UInt8]? in
+            switch effect {
+            case .broadcast(let message, _): message
+            case .heartbeat(let heartbeat, let version): ReplicationMessage.encode(heartbeat, version: version)
+            default: nil
+            }
+        }
         #expect(sent.map { $0.prefix(2) } == [[1, 2], [1, 2], [1, 1]])
         let stream = StreamID(origin: NodeID(1), start: 1)
         #expect(ReplicationMessage.encode(.init(stream: stream, ranges: [1...1])).prefix(2) == [1, 3])

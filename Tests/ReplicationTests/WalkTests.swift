@@ -11,13 +11,13 @@ struct WalkTests {
         _ = responder.begin()
         let open = WalkMessage.Open(
             lowestVersion: 1, highestVersion: 1, node: NodeID(1), summary: .empty, topSums: [])
-        let same = try responder.received(.open(open), latest: .max)
+        let same = try responder.received(.open(open))
         #expect(same.messages == [WalkMessage.refusal(.sameNode).encoded()])
         var other = WalkResponder(node: NodeID(1), isSynced: true)
-        let refused = try other.received(.foreignOpen(9...12), latest: .max)
+        let refused = try other.received(.foreignOpen(9...12))
         #expect(refused.messages == [WalkMessage.refusal(.otherVersion).encoded()])
         var initiator = WalkInitiator(node: NodeID(2))
-        #expect(throws: WalkFailure.refused(.busy)) { _ = try initiator.received(.refusal(.busy), latest: .max) }
+        #expect(throws: WalkFailure.refused(.busy)) { _ = try initiator.received(.refusal(.busy)) }
     }
 
     @Test("messages out of place end the walk with an error, in every state")
@@ -28,11 +28,11 @@ struct WalkTests {
         ]
         for message in messages {
             var responder = WalkResponder(node: NodeID(1), isSynced: true)
-            #expect(throws: WalkFailure.unexpectedMessage) { _ = try responder.received(message, latest: .max) }
+            #expect(throws: WalkFailure.unexpectedMessage) { _ = try responder.received(message) }
         }
         for message in messages {
             var initiator = WalkInitiator(node: NodeID(1))
-            #expect(throws: WalkFailure.unexpectedMessage) { _ = try initiator.received(message, latest: .max) }
+            #expect(throws: WalkFailure.unexpectedMessage) { _ = try initiator.received(message) }
         }
     }
 

@@ -18,7 +18,7 @@ struct LedgerTests {
 
     private func replica(_ rows: Row...) -> MemoryReplica {
         var replica = MemoryReplica(nodeID: writer)
-        _ = replica.merge(rows.map { EncodedRow($0) }, latest: HybridTime(rawValue: .max))
+        _ = replica.merge(rows.map { EncodedRow($0) }, at: WallReading(milliseconds: .max))
         return replica
     }
 
@@ -100,5 +100,42 @@ struct LedgerTests {
         #expect(ledger.exemptedCount == 0, "it was lost before")
         ledger.exempt(replica(created(1)), survivors: [replica()])
         #expect(ledger.exemptedCount == 3 && faults(ledger, replica()).isEmpty)
+    }
+
+    private func span(_ asked: Int, _ answered: Int, isTimely: Bool = true) -> Ledger.Span {
+        Ledger.Span(
+            askedAt: .zero + .seconds(asked), answeredAt: .zero + .seconds(answered), isTimely: isTimely)
+    }
+
+    @Test("of writes that are far apart the later must be the later one by its stamp too, where all clocks were right")
+    func disorder() {
+        for (asked, isTimely, isFault) in [(12, true, true), (10, true, false), (12, false, false)] {
+            var ledger = Ledger()
+            ledger.committed(created(100), span(0, 1), isAcknowledged: true)
+            // Asked for later, stamped earlier.
+            ledger.committed(created(50), span(asked, asked + 1, isTimely: isTimely), isAcknowledged: true)
+            #expect(ledger.disorders.isEmpty == !isFault)
+        }
+        var ledger = Ledger()
+        ledger.committed(created(50), span(0, 1), isAcknowledged: true)
+        ledger.committed(created(100), span(60, 61), isAcknowledged: true)
+        #expect(ledger.disorders.isEmpty)
+    }
+
+    @Test("a row is acknowledged when clients were told of one of its writes")
+    func acknowledged() {
+        var ledger = Ledger()
+        ledger.committed(created(1), isAcknowledged: false)
+        #expect(!ledger.isAcknowledged(created(1)))
+        var edited = created(1)
+        edited.text = Register("later", stamp(5))
+        ledger.committed(edited, isAcknowledged: true)
+        #expect(ledger.isAcknowledged(edited) && !ledger.isAcknowledged(created(7)))
+    }
+}
+
+extension Ledger {
+    fileprivate mutating func committed(_ row: Row, isAcknowledged: Bool) {
+        committed(row, Span(askedAt: .zero, answeredAt: .zero, isTimely: true), isAcknowledged: isAcknowledged)
     }
 }

@@ -10,11 +10,11 @@ import Transport
 final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     let nodeID: NodeID
     private let lock = NSLock()
-    private let wallClock: @Sendable () -> Int64
+    private let wallClock: @Sendable () -> WallReading
     private var replica: MemoryReplica
     private var committedRows: [EncodedRow] = []
 
-    init(nodeID: NodeID, hasher: RowHasher = RowHasher(), wallClock: @escaping @Sendable () -> Int64) {
+    init(nodeID: NodeID, hasher: RowHasher = RowHasher(), wallClock: @escaping @Sendable () -> WallReading) {
         self.nodeID = nodeID
         replica = MemoryReplica(nodeID: nodeID, hasher: hasher)
         self.wallClock = wallClock
@@ -31,18 +31,18 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     }
 
     func create(_ key: ByteString, _ text: ByteString) -> Bool {
-        write { $0.create(key, text: text, wallMilliseconds: $1) }
+        write { $0.create(key, text: text, at: $1) }
     }
 
     func update(_ key: ByteString, text: ByteString?, isCompleted: Bool?) -> Bool {
         guard text != nil || isCompleted != nil else { return lock.withLock { replica.visible(key) != nil } }
-        return write { $0.update(key, text: text, completed: isCompleted, wallMilliseconds: $1) }
+        return write { $0.update(key, text: text, completed: isCompleted, at: $1) }
     }
 
-    func delete(_ key: ByteString) -> Bool { write { $0.delete(key, wallMilliseconds: $1) } }
+    func delete(_ key: ByteString) -> Bool { write { $0.delete(key, at: $1) } }
 
-    func merge(_ rows: [EncodedRow], latest: HybridTime) -> MergeOutcome {
-        lock.withLock { replica.merge(rows, latest: latest) }
+    func merge(_ rows: [EncodedRow]) -> MergeOutcome {
+        lock.withLock { replica.merge(rows, at: wallClock()) }
     }
     func topSums() -> TopSums { lock.withLock { replica.topSums } }
     func bucketSums(tops: [UInt8]) -> [[UInt64]] { lock.withLock { replica.bucketSums(tops: tops) } }
@@ -53,7 +53,7 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
         lock.withLock { replica.page(after: after, maxBytes: maxBytes) }
     }
 
-    private func write(_ body: (inout MemoryReplica, Int64) -> EncodedRow?) -> Bool {
+    private func write(_ body: (inout MemoryReplica, WallReading) -> EncodedRow?) -> Bool {
         lock.withLock {
             guard let row = body(&replica, wallClock()) else { return false }
             committedRows.append(row)

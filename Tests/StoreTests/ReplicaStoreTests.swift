@@ -45,7 +45,7 @@ struct TestedMemory: TestedStore {
     let store: MemoryReplicaStore
 
     init(_ clock: TestClock, nodeID: NodeID = NodeID(0xabc)) {
-        store = MemoryReplicaStore(nodeID: nodeID, wallClock: { clock.milliseconds })
+        store = MemoryReplicaStore(nodeID: nodeID, wallClock: { clock.reading })
     }
 
     var replica: any ReplicaStore { store }
@@ -75,7 +75,6 @@ enum StoreKind: CaseIterable {
 @Suite("Replica store", .timeLimit(.minutes(2)))
 struct ReplicaStoreTests {
     let clock = TestClock()
-    let anyTime = HybridTime(rawValue: .max)
 
     private func stamp(_ time: UInt64, _ origin: UInt64 = 1) -> Stamp {
         Stamp(time: HybridTime(rawValue: time), origin: NodeID(origin))
@@ -86,9 +85,9 @@ struct ReplicaStoreTests {
     }
 
     private func merge(
-        _ rows: [Row], _ store: any TestedStore, latest: HybridTime? = nil
+        _ rows: [Row], _ store: any TestedStore
     ) async throws -> MergeOutcome {
-        try await store.replica.merge(rows.encoded, latest: latest ?? anyTime)
+        try await store.replica.merge(rows.encoded)
     }
 
     @Test("An empty store has the empty tree and one empty page", arguments: StoreKind.allCases)
@@ -125,17 +124,31 @@ struct ReplicaStoreTests {
         #expect(store.summary.count == 1)
     }
 
-    @Test("Rows from a clock that is ahead are left out and counted", arguments: StoreKind.allCases)
+    @Test(
+        "Rows from a clock that is ahead are taken in and counted, and no other row is stamped after them",
+        arguments: StoreKind.allCases)
     func ahead(kind: StoreKind) async throws {
         let store = try kind.make(clock)
-        var late = row("c", "text", 50)
-        late.completed = Register(true, stamp(101))
-        let outcome = try await merge(
-            [row("a", "x", 100), row("b", "x", 105), late], store, latest: HybridTime(rawValue: 100))
+        let wall = HybridTime(milliseconds: clock.milliseconds)
+        let near = HybridTime(milliseconds: clock.milliseconds + 2_000)
+        let far = HybridTime(milliseconds: clock.milliseconds + 3_600_000)
+        func created(_ key: ByteString, _ time: HybridTime) -> Row {
+            .created(key: key, text: "x", atMilliseconds: 0, stamp: Stamp(time: time, origin: NodeID(1)))
+        }
+        #expect(try await merge([created("now", wall), created("far", far)], store).aheadCount == 1)
+        let again = try await merge([created("far", far), created("near", near)], store)
+        #expect(again == MergeOutcome(isNews: [false, true]))
+        #expect(try await store.create("other", "x"))
+        #expect(try await store.update("far", text: "later", isCompleted: nil))
+        let rows = try await allRows(of: store.replica)
+        let other = try #require(rows.first { $0.key == "other" })
+        let changed = try #require(rows.first { $0.key == "far" })
         #expect(
-            outcome
-                == MergeOutcome(isNews: [true, false, false], aheadCount: 2, furthestAhead: stamp(105)))
-        #expect(try await allRows(of: store.replica).map(\.key) == ["a"])
+            other.latestStamp.time > near && other.latestStamp.time < HybridTime(milliseconds: near.milliseconds + 10))
+        #expect(changed.text?.stamp.time == far.successor && changed.text?.value == "later")
+        #expect(try await store.delete("far"))
+        #expect(try await !store.delete("far"))
+        #expect(try await store.create("far", "again"))
     }
 
     @Test("A text edited there and a tick set here both survive", arguments: StoreKind.allCases)
@@ -247,8 +260,8 @@ struct ReplicaStoreTests {
         let comparison = try await ours.replica.compare(digests)
         let wanted = try await theirs.replica.rows(comparison.wanted)
         #expect(!comparison.rows.isEmpty && !wanted.isEmpty && wanted.count < 200)
-        _ = try await ours.replica.merge(wanted, latest: anyTime)
-        _ = try await theirs.replica.merge(comparison.rows, latest: anyTime)
+        _ = try await ours.replica.merge(wanted)
+        _ = try await theirs.replica.merge(comparison.rows)
         #expect(ours.summary == theirs.summary)
         #expect(try await allRows(of: ours.replica) == allRows(of: theirs.replica))
     }

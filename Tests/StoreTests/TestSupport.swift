@@ -87,6 +87,8 @@ final class TestClock: @unchecked Sendable {
         get { lock.withLock { value } }
         set { lock.withLock { value = newValue } }
     }
+
+    var reading: WallReading { WallReading(milliseconds: milliseconds) }
 }
 
 extension StoreConfiguration {
@@ -94,7 +96,7 @@ extension StoreConfiguration {
     static func test(_ path: String, clock: TestClock? = nil) -> StoreConfiguration {
         var configuration = StoreConfiguration(path: path)
         configuration.synchronous = .normal
-        if let clock { configuration.wallClock = { clock.milliseconds } }
+        if let clock { configuration.wallClock = { clock.reading } }
         return configuration
     }
 }
@@ -114,8 +116,8 @@ extension Store {
         }
     }
 
-    func merge(_ rows: [Row], latest: HybridTime = HybridTime(rawValue: .max)) async throws -> MergeOutcome {
-        try await merge(rows.map { EncodedRow($0) }, latest: latest)
+    func merge(_ rows: [Row]) async throws -> MergeOutcome {
+        try await merge(rows.map { EncodedRow($0) })
     }
 }
 

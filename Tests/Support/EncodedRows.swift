@@ -1,9 +1,8 @@
 package import Replication
 package import Simulation
 
-extension HybridTime {
-    package static let max = HybridTime(rawValue: .max)
-}
+/// A wall clock that nobody has confirmed.
+package func reading(_ milliseconds: Int64) -> WallReading { WallReading(milliseconds: milliseconds) }
 
 extension [Row] {
     /// Each with its bytes.
@@ -13,7 +12,7 @@ extension [Row] {
 extension MemoryReplica {
     /// Merges rows that did not come over the wire.
     @discardableResult
-    package mutating func merge(_ rows: [Row], latest: HybridTime = .max) -> MergeOutcome {
-        merge(rows.encoded, latest: latest)
+    package mutating func merge(_ rows: [Row], at wall: WallReading = reading(.max)) -> MergeOutcome {
+        merge(rows.encoded, at: wall)
     }
 }

@@ -17,20 +17,20 @@ package struct WalkPair {
     /// `left` opens. `responderNode`: the id of the other side, where it is not that of its replica.
     package static func run(
         _ left: inout MemoryReplica, _ right: inout MemoryReplica, responderNode: NodeID? = nil,
-        latest: HybridTime = .max
+        at wall: WallReading = reading(.max)
     ) throws -> WalkPair {
         var pair = WalkPair()
         var (leading, turn) = Walking.initiator(node: left.nodeID)
-        var messages = try carryOut(&turn, &leading, &left, &pair.initiator)
+        var messages = try carryOut(&turn, &leading, &left, &pair.initiator, wall)
         pair.toResponder += messages
         var (following, answer) = try Walking.responder(
-            node: responderNode ?? right.nodeID, isSynced: true, first: WalkMessage.decode(messages[0]), latest: latest)
-        messages = try carryOut(&answer, &following, &right, &pair.responder)
+            node: responderNode ?? right.nodeID, isSynced: true, first: WalkMessage.decode(messages[0]))
+        messages = try carryOut(&answer, &following, &right, &pair.responder, wall)
         while !messages.isEmpty {
             pair.toInitiator += messages
-            messages = try deliver(messages, to: &leading, &left, &pair.initiator, latest)
+            messages = try deliver(messages, to: &leading, &left, &pair.initiator, wall)
             pair.toResponder += messages
-            messages = try deliver(messages, to: &following, &right, &pair.responder, latest)
+            messages = try deliver(messages, to: &following, &right, &pair.responder, wall)
         }
         return pair
     }
@@ -38,17 +38,18 @@ package struct WalkPair {
     /// Gives what the side says to these messages.
     private static func deliver(
         _ messages: [[UInt8]], to side: inout Walking, _ replica: inout MemoryReplica, _ outcome: inout WalkOutcome,
-        _ latest: HybridTime
+        _ wall: WallReading
     ) throws -> [[UInt8]] {
         try messages.flatMap { message in
-            var turn = try side.received(WalkMessage.decode(message), latest: latest)
-            return try carryOut(&turn, &side, &replica, &outcome)
+            var turn = try side.received(WalkMessage.decode(message))
+            return try carryOut(&turn, &side, &replica, &outcome, wall)
         }
     }
 
     /// Answers from the replica until the side waits for the other, or is over.
     private static func carryOut(
-        _ turn: inout Walking.Turn, _ side: inout Walking, _ replica: inout MemoryReplica, _ outcome: inout WalkOutcome
+        _ turn: inout Walking.Turn, _ side: inout Walking, _ replica: inout MemoryReplica,
+        _ outcome: inout WalkOutcome, _ wall: WallReading
     ) throws -> [[UInt8]] {
         var messages: [[UInt8]] = []
         while true {
@@ -59,7 +60,7 @@ package struct WalkPair {
             case .step(let step):
                 messages += step.messages
                 guard case .ask(let question) = step.next else { return messages }
-                turn = try side.answered(replica.answer(question))
+                turn = try side.answered(replica.answer(question, at: wall))
             }
         }
     }

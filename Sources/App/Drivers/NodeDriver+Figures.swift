@@ -25,7 +25,8 @@ extension NodeDriver {
             ReplicationFigures(
                 stats: core.replication.stats, isReady: core.isReady, isSynced: core.replication.isSynced,
                 openGaps: core.replication.openGapCount, traffic: core.traffic,
-                peers: core.replication.peerStatus(at: moment.time))
+                peers: core.replication.peerStatus(wallMilliseconds: moment.wallMilliseconds, at: moment.time),
+                clock: core.clockState)
         }
     }
 }
@@ -55,4 +56,5 @@ struct ReplicationFigures: Sendable {
     var traffic: ExchangeTraffic
     /// How far each peer is from this node.
     var peers: [PeerReplicationStatus]
+    var clock = ClockState.alone
 }

@@ -12,7 +12,7 @@ internal import Transport
 /// exchange, a look-up) runs in a task of its own and comes back as an input. Merges are awaited by the task that brought
 /// the rows, so that a slow disk fills the transport's bounded queue and nothing else.
 actor NodeDriver {
-    typealias Merge = (token: ReplicationEngine.MergeToken, rows: [EncodedRow], latest: HybridTime)
+    typealias Merge = (token: ReplicationEngine.MergeToken, rows: [EncodedRow])
 
     private enum Job {
         case dial(ExchangeID, PeerAddress)
@@ -24,12 +24,14 @@ actor NodeDriver {
     private let transport: any Transport
     private let store: Store
     private let clock: EngineClock
+    private let heldClock: HeldClock
     private let alarm: Alarm
     private let readiness: AtomicFlag
     private var log: NodeLog
     /// Bounded by the exchanges that the core has at once, and by the seeds.
     private let jobs = BatchQueue<Job>(maxCount: 8_192)
     private let saves = BatchQueue<[KnownMember]>(maxCount: 1)
+    private let farewells = BatchQueue<Void>(maxCount: 1)
     private var links: [ExchangeID: ExchangeLink] = [:]
     private var acceptedCount: UInt64 = 0
     /// What the timer sleeps for.
@@ -37,15 +39,16 @@ actor NodeDriver {
 
     /// `readiness` is set when clients may be served.
     init(
-        core: NodeCore, transport: any Transport, store: Store, clock: EngineClock, readiness: AtomicFlag,
+        core: NodeCore, transport: any Transport, store: Store, clock: HeldClock, readiness: AtomicFlag,
         logger: Logger
     ) {
         self.core = core
         self.transport = transport
         self.store = store
-        self.clock = clock
+        self.clock = clock.engine
+        heldClock = clock
         self.readiness = readiness
-        alarm = Alarm(clock: clock)
+        alarm = Alarm(clock: clock.engine)
         log = NodeLog(logger: logger)
     }
 
@@ -65,9 +68,10 @@ actor NodeDriver {
         }
     }
 
-    /// Says farewell and gives it time to spread.
+    /// Sees to it that others have what is here, says farewell and gives it time to spread. The core has a deadline for it.
     func leave() async {
         await feed(.leave)
+        _ = await farewells.next()
         try? await Task.sleep(for: NodeCore.farewell)
     }
 
@@ -84,7 +88,7 @@ actor NodeDriver {
     private func feed(_ input: NodeCore.Input) async {
         for merge in take(input) {
             do {
-                let outcome = try await store.merge(merge.rows, latest: merge.latest)
+                let outcome = try await store.merge(merge.rows)
                 await feed(.merged(merge.token, outcome))
             } catch {
                 log.noteStoreFailure(error, at: clock.now)
@@ -152,7 +156,9 @@ actor NodeDriver {
                 jobs.append([.dial(id, peer)])
             case .exchange(let id, let step): links[id]?.follow(step)
             case .abandon(let id): links[id]?.abandon()
-            case .merge(let token, let rows, let latest): merges.append((token, rows, latest))
+            case .farewellSaid: farewells.append([()])
+            case .holdClock(let hold): heldClock.set(hold)
+            case .merge(let token, let rows): merges.append((token, rows))
             case .resolve(let seed): jobs.append([.resolve(seed)])
             case .saveMembers(let members): saves.append([members])
             case .openAPI: readiness.set()

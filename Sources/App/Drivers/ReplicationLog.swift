@@ -49,12 +49,18 @@ struct ReplicationLog {
         case .clockAhead(let count, let furthest):
             guard let repeats = repeated.note("ahead \(furthest.origin)", at: now) else { return }
             logger.log(
-                .warning, "Changes wait here: the clock of the node that made them is too far ahead",
+                .warning, "Changes are stamped in the future: the clock of the node that made them was ahead",
                 [
                     .nodeID: furthest.origin, .count: count,
                     .aheadMilliseconds: furthest.time.milliseconds - WallClock.milliseconds(),
                     .repeats: repeats,
                 ])
+        case .handedOver(.safe): logger.debug("Another node has everything that was acknowledged here")
+        case .handedOver(.alone): break
+        case .handedOver(.unsure):
+            logger.warning(
+                "Leaving, though no other node is known to have everything that was acknowledged here: keep the database"
+            )
         case .unknownVersion(let version, let peer):
             logger.log(
                 .warning, "Changes come in a version that this node does not know; a later program understands them",
@@ -64,6 +70,23 @@ struct ReplicationLog {
                 .warning,
                 "A peer does not speak the version that most of the others do: it gets no changes as they are made, only by its own comparisons",
                 [.peerAddress: peer.address, .peerID: peer.nodeID, .reason: "versions \(peer.versions)"])
+        }
+    }
+
+    func note(_ state: ClockState) {
+        switch state {
+        case .alone: break
+        case .right: logger.info("The wall clock agrees with those of the other nodes")
+        case .wrong(let difference):
+            logger.log(
+                .error,
+                "This node's wall clock is wrong: most other nodes' clocks agree, and changes are stamped by theirs; set it right",
+                [.aheadMilliseconds: difference])
+        case .unknown(let difference):
+            logger.log(
+                .warning,
+                "The wall clocks of this node and of others differ, and nobody can say which is right: set the wrong one right",
+                [.aheadMilliseconds: 0 - difference])
         }
     }
 

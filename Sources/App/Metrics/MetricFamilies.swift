@@ -137,8 +137,8 @@ extension MetricFamilies {
         MetricFamily(
             MetricName.aheadRows, .counter,
             help:
-                "Parked rows: those that came with a time further ahead of this node's clock than is let in. They are left "
-                + "out until a later comparison brings them again; one that is then left out again is counted again."),
+                "Rows from other nodes that were news here and stamped further in the future than clocks that are right "
+                + "stamp: a clock was ahead. They are taken in all the same."),
         MetricFamily(
             MetricName.failedMerges, .counter, help: "Merges of messages of changes that the store could not carry out."
         ),
@@ -187,6 +187,11 @@ extension MetricFamilies {
             help:
                 "Bytes of the messages that replication sent and received in exchanges: first syncs and other comparisons, "
                 + "changes too large to be broadcast, and their answers."),
+        MetricFamily(
+            MetricName.clockError, .gauge, unit: .seconds,
+            help:
+                "How far this node's wall clock is ahead of those of the cluster, where they agree; where they do not, of "
+                + "the one that differs most. 0 while it agrees with them, and while no other is known."),
         MetricFamily(
             MetricName.lag, .gauge, unit: .seconds, labels: [.init("peer")],
             help:

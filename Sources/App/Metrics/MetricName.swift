@@ -37,6 +37,7 @@ enum MetricName {
     static let unknownRecords = "acs_replication_unknown_records_total"
     static let mergedRows = "acs_replication_merged_rows_total"
     static let aheadRows = "acs_replication_ahead_rows_total"
+    static let clockError = "acs_replication_clock_error_seconds"
     static let failedMerges = "acs_replication_failed_merges_total"
     static let gaps = "acs_replication_gaps_total"
     static let pulledGaps = "acs_replication_pulled_gaps_total"

@@ -71,7 +71,7 @@ private struct ReplicationCarrier {
     ]
 
     private let factory: any MetricsFactory
-    private let ready, synced, openGaps: Meter
+    private let ready, synced, openGaps, clockError: Meter
     private var counters: [CarriedCounter]
     private var sentChanges, walkRows, exchangeBytes: CarriedCounters
     /// Peers that have a series.
@@ -83,6 +83,7 @@ private struct ReplicationCarrier {
         ready = Meter(label: MetricName.ready, factory: factory)
         synced = Meter(label: MetricName.synced, factory: factory)
         openGaps = Meter(label: MetricName.openGaps, factory: factory)
+        clockError = Meter(label: MetricName.clockError, factory: factory)
         counters = Self.counters.map { CarriedCounter($0.0, in: factory) }
         sentChanges = CarriedCounters(
             MetricName.sentChanges, "way", values: MetricName.Way.allCases.map(\.rawValue), in: factory)
@@ -104,7 +105,16 @@ private struct ReplicationCarrier {
         walkRows.carry(stats.walkRowsReceived, MetricName.Direction.received.rawValue)
         exchangeBytes.carry(figures.traffic.sentBytes, MetricName.Direction.sent.rawValue)
         exchangeBytes.carry(figures.traffic.receivedBytes, MetricName.Direction.received.rawValue)
+        clockError.set(Self.error(figures.clock))
         carry(figures.peers, names: names)
+    }
+
+    private static func error(_ state: ClockState) -> Double {
+        switch state {
+        case .alone, .right: 0
+        case .wrong(let milliseconds): Double(milliseconds) / 1_000
+        case .unknown(let milliseconds): 0 - Double(milliseconds) / 1_000
+        }
     }
 
     private mutating func carry(_ peers: [PeerReplicationStatus], names: [NodeID: String]) {

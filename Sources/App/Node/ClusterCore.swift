@@ -19,17 +19,18 @@ struct ClusterCore: Service {
     private let store: Store
     private let listening: Listening
     private let stop: AtomicFlag
-    private let clock = EngineClock()
+    private let clock: HeldClock
     private let logger: Logger
 
     /// Binds the transport, so that a port in use is known before anything else happens.
     init(
-        _ settings: Settings, _ cluster: Settings.Cluster, store: Store, listening: Listening, stop: AtomicFlag,
-        logger: Logger
+        _ settings: Settings, _ cluster: Settings.Cluster, store: Store, clock: HeldClock, listening: Listening,
+        stop: AtomicFlag, logger: Logger
     ) async throws {
         self.settings = settings
         self.cluster = cluster
         self.store = store
+        self.clock = clock
         self.listening = listening
         self.stop = stop
         self.logger = logger
@@ -86,7 +87,7 @@ struct ClusterCore: Service {
         replication.maxMessageBytes = transport.maxMessageBytes
         let core = NodeCore(
             local, start: store.streamStart, membership: membership, replication: replication,
-            seed: (.random(in: .min ... .max), .random(in: .min ... .max)), at: clock.now)
+            seed: (.random(in: .min ... .max), .random(in: .min ... .max)), at: clock.engine.now)
         logger.log(
             .info, "Starting as a member",
             [

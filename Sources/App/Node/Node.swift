@@ -24,9 +24,10 @@ func serve(_ settings: Settings) async throws {
 
     let (http, logging) = (settings.http, logger)
     let credentials = try await Blocking.run { try HTTPCredentials(http, logger: logging) }
-    let store = try await openStore(settings, metrics)
+    let clock = HeldClock()
+    let store = try await openStore(settings, clock, metrics)
     do {
-        try await run(settings, ReloadService(credentials, hangups), store, metrics, logger)
+        try await run(settings, ReloadService(credentials, hangups), store, clock, metrics, logger)
     } catch {
         await store.close()
         throw error
@@ -41,7 +42,8 @@ private let shutdownLimit: Duration = .seconds(4)
 private let closingLimit: Duration = .seconds(2)
 
 private func run(
-    _ settings: Settings, _ reload: ReloadService, _ store: Store, _ metrics: Registry, _ logger: Logger
+    _ settings: Settings, _ reload: ReloadService, _ store: Store, _ clock: HeldClock, _ metrics: Registry,
+    _ logger: Logger
 ) async throws {
     if store.takenOverCount > 0 {
         logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
@@ -54,7 +56,7 @@ private func run(
     let core: ClusterCore?
     if let settingsOfCluster = settings.cluster {
         let cluster = try await ClusterCore(
-            settings, settingsOfCluster, store: store, listening: listening, stop: stop, logger: logger)
+            settings, settingsOfCluster, store: store, clock: clock, listening: listening, stop: stop, logger: logger)
         core = cluster
         services.append(.init(service: cluster, successTerminationBehavior: .gracefullyShutdownGroup))
     } else {
@@ -103,8 +105,9 @@ private func quiet(_ logger: Logger) -> Logger {
     return logger
 }
 
-private func openStore(_ settings: Settings, _ metrics: Registry) async throws -> Store {
+private func openStore(_ settings: Settings, _ clock: HeldClock, _ metrics: Registry) async throws -> Store {
     var configuration = StoreConfiguration(path: settings.database.path)
+    configuration.wallClock = { clock.reading }
     configuration.synchronous = settings.database.synchronous
     if let key = settings.cluster?.encryptKey {
         let words = try Keys.ClusterKey(key.bytes).subkey(for: .rowHashes).firstWords

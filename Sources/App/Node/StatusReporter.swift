@@ -30,10 +30,10 @@ struct StatusReporter: Sendable {
 
     private func members() async -> [NodeStatus.Member] {
         guard let driver = core?.driver else { return [alone] }
-        let (known, lags, now) = await driver.look { core, moment in
-            let lags = core.replication.peerStatus(at: moment.time).map { ($0.nodeID, $0.lag) }
+        let (known, peers, now) = await driver.look { core, moment in
+            let peers = core.replication.peerStatus(wallMilliseconds: moment.wallMilliseconds, at: moment.time)
             return (
-                core.membership.members, Dictionary(lags) { first, _ in first },
+                core.membership.members, Dictionary(peers.map { ($0.nodeID, $0) }) { first, _ in first },
                 core.membership.ownTime(at: moment.time)
             )
         }
@@ -41,13 +41,15 @@ struct StatusReporter: Sendable {
         for member in known where member.isConfirmed {
             let age = member.lastSeen.map { now - $0 }
             let isSelf = member.name == settings.nodeName
+            let peer = member.nodeID.flatMap { peers[$0] }
             members.append(
                 NodeStatus.Member(
                     name: member.name, address: "\(member.address)", status: member.status,
                     http: member.tags.values[MemberTags.Key.http],
                     lastSeenMilliseconds: isSelf
                         ? nil : age.map { WallClock.milliseconds() - $0.wholeNanoseconds / 1_000_000 },
-                    lag: isSelf ? .zero : member.nodeID.flatMap { lags[$0] ?? nil }))
+                    lag: isSelf ? .zero : peer?.lag,
+                    clockOffset: isSelf ? nil : peer?.clockOffsetMilliseconds.map { .milliseconds($0) }))
         }
         return members
     }

@@ -81,7 +81,7 @@ struct LargeBenchmark: Sendable {
         for start in stride(from: 0, to: numbers.count, by: Self.batch) {
             try Task.checkCancellation()
             let rows = numbers[start..<min(start + Self.batch, numbers.count)].map { EncodedRow(SampleRows.row($0)) }
-            _ = try await store.merge(rows, latest: HybridTime(rawValue: .max))
+            _ = try await store.merge(rows)
         }
         await store.close()
         return path

@@ -42,7 +42,7 @@ final class DatabasePair: Sendable {
         }
         try await measured.time {
             for batch in batches {
-                let outcome = try await store.merge(batch, latest: HybridTime(rawValue: .max))
+                let outcome = try await store.merge(batch)
                 precondition(outcome.isNews.allSatisfy { $0 == isNews }, "a merge that was otherwise than made")
             }
         }

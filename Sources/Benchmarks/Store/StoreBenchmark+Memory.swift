@@ -41,7 +41,7 @@ extension StoreBenchmark {
             for start in stride(from: 0, to: count, by: batch) {
                 try Task.checkCancellation()
                 let rows = (start..<min(start + batch, count)).map { EncodedRow(SampleRows.row($0)) }
-                _ = try await store.merge(rows, latest: HybridTime(rawValue: .max))
+                _ = try await store.merge(rows)
             }
             let growth = memory.growth
             await store.close()

@@ -17,7 +17,7 @@ struct FirstSync: Hashable, Sendable {
     private var unsyncedDonors: Set<NodeID> = []
     /// Somebody went before this node had walked with them: what they had may be missing here.
     private var hasMissedPeers = false
-    /// Donors had rows that are ahead of this node's clock.
+    /// Donors had rows that this node passed over.
     private var hasMissedRows = false
     /// Donors that failed or were busy, and when to try them again.
     private var retryAt: [NodeID: EngineInstant] = [:]
@@ -92,7 +92,7 @@ struct FirstSync: Hashable, Sendable {
 
     mutating func walkFinished(with node: NodeID, _ outcome: WalkOutcome, at now: EngineInstant) -> WalkEnd {
         guard donor == node else { return .nothing }
-        // Rows that are ahead of this node's clock are not here yet.
+        // Rows that were passed over are not here yet.
         if outcome.isPeerSynced { return .open(isSynced: outcome.isWhole) }
         donor = nil
         lastProgress = now

@@ -39,8 +39,6 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     package var maxWalks = 2
     /// Walks this node answers at once; more are told to come back.
     package var maxServedWalks = 8
-    /// A stamp further ahead of the wall clock than this is not merged yet.
-    package var maxClockSkew: Duration = .seconds(2)
     /// How long the first sync may make no progress before the node opens all the same, saying that it is not synced.
     package var syncTimeout: Duration = .seconds(30)
     /// A joined node that sees no replicating member for this long has nobody to sync from. And longest time, from the

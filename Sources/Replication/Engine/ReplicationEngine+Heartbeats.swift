@@ -7,11 +7,10 @@ extension ReplicationEngine {
         own.heartbeatSent(next: now + configuration.heartbeatInterval)
         let others = streams.movedHeads(
             within: configuration.headsInterval, limit: configuration.maxHeads, using: &generator, at: now)
-        let message = ReplicationMessage.encode(
+        return .heartbeat(
             .init(
                 stream: own.id, head: own.head, summary: summary, isReady: isReady, isSynced: isSynced, others: others),
             version: table.versions.spoken)
-        return .broadcast(message, BroadcastOptions(replacing: "heartbeat", isRepeated: false))
     }
 
     /// A member that lives, though no heartbeat of it arrives, is compared with all the same: its messages may be lost on
@@ -27,7 +26,9 @@ extension ReplicationEngine {
     ) -> [Effect] {
         let node = heartbeat.stream.origin
         // Only members have heartbeats of interest; anybody else's would fill memory.
-        guard node != own.id.origin, table.has(node), follow(heartbeat, summary, at: now) else { return [] }
+        guard node != own.id.origin, table.has(node) else { return [] }
+        clocks.note(node, heartbeat.wallMilliseconds, at: now)
+        guard follow(heartbeat, summary, at: now) else { return [] }
         note(heartbeat.others, at: now)
         // It may not have known this node when our last one was sent, and waits for one.
         if !table.state(node).report.isHeard {
@@ -44,7 +45,7 @@ extension ReplicationEngine {
         if heartbeat.isSynced { readiness.update { $0.donorRecovered(node) } }
         // The first sync may have waited for this one.
         let isComplete = heartbeat.summary == summary && (heartbeat.isSynced || haveAllMatched)
-        return (isComplete ? noteSynced() : []) + advanceSync(summary, at: now)
+        return (isComplete ? noteSynced() : []) + advanceSync(summary, at: now) + advanceHandOver(summary, at: now)
     }
 
     /// Notes how far the sender's stream has come; `false` when another start of it is followed.

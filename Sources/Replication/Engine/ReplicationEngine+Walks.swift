@@ -21,6 +21,7 @@ extension ReplicationEngine {
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
         effects += syncWalkFinished(with: node, outcome, summary, at: now)
+        effects += handOverWalkEnded(with: node, isDone: true, at: now)
         noteGap(node, at: now)
         return effects
     }
@@ -39,7 +40,8 @@ extension ReplicationEngine {
         table.update(node) { $0.plan.noteEnd(isProductive: false, configuration, at: now) }
         readiness.update { $0.walkFailed(with: node, at: now) }
         noteGap(node, at: now)
-        return table[node].map { [.emit(.walkFailed($0, error))] } ?? []
+        let effects = handOverWalkEnded(with: node, isDone: false, at: now)
+        return (table[node].map { [.emit(.walkFailed($0, error))] } ?? []) + effects
     }
 
     private mutating func count(_ outcome: WalkOutcome) {

@@ -9,6 +9,8 @@ package import Transport
 package struct ReplicationEngine: Sendable {
     package enum Effect: Hashable, Sendable {
         case broadcast([UInt8], BroadcastOptions)
+        /// Broadcast this, in that version, with what the wall clock shows.
+        case heartbeat(ReplicationMessage.Heartbeat, version: UInt8)
         /// Best effort, to one peer.
         case send([UInt8], to: PeerAddress)
         /// Too large to broadcast: send it as the only message of an exchange with each of these peers.
@@ -30,6 +32,8 @@ package struct ReplicationEngine: Sendable {
     var streams: Streams
     var merges = MergeLedger()
     var readiness = Readiness()
+    var clocks = PeerClocks()
+    var handOver: HandOver?
 
     /// `start` must be greater at each start of this node: a reading of its hybrid clock.
     package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
@@ -59,6 +63,7 @@ package struct ReplicationEngine: Sendable {
             Occupancy("states of peers", table.stateCount, limit: table.count + configuration.maxWalks + 1),
             Occupancy("peers with something due", table.timerCount, limit: table.count),
             Occupancy("streams that moved", streams.movedCount, limit: configuration.maxStreams),
+            Occupancy("clocks of others", clocks.count, limit: PeerClocks.limit),
             Occupancy("walks led", table.walkCount, limit: configuration.maxWalks + 1),
             Occupancy("bytes of recent changes", own.recentBytes, limit: configuration.maxRecentBytes),
         ]
@@ -69,6 +74,7 @@ package struct ReplicationEngine: Sendable {
         var earliest = own.nextHeartbeat
         if let sync = readiness.sync { earliest = min(earliest, sync.deadline(table, configuration)) }
         if let timer = table.earliestTimer { earliest = min(earliest, timer) }
+        if let leaving = handOver?.nextDeadline { earliest = min(earliest, leaving) }
         return earliest
     }
 
@@ -78,6 +84,7 @@ package struct ReplicationEngine: Sendable {
         if now >= own.nextHeartbeat { effects.append(heartbeat(summary, at: now)) }
         effects += advanceSync(summary, at: now)
         effects += advancePeers(summary, at: now)
+        effects += advanceHandOver(summary, at: now)
         return effects
     }
 
@@ -105,9 +112,25 @@ package struct ReplicationEngine: Sendable {
         return []
     }
 
-    /// How far each peer is from this node, for `/health/info`; sorted by node id.
-    package func peerStatus(at now: EngineInstant) -> [PeerReplicationStatus] {
-        peers.map { PeerReplicationStatus(nodeID: $0.nodeID, lag: lag(of: $0.nodeID, at: now)) }
+    /// How far each peer is from this node, for `/health/info`; sorted by node id. `wallMilliseconds`: what this node's wall
+    /// clock shows.
+    package func peerStatus(wallMilliseconds: Int64, at now: EngineInstant) -> [PeerReplicationStatus] {
+        peers.map { peer in
+            PeerReplicationStatus(
+                nodeID: peer.nodeID, lag: lag(of: peer.nodeID, at: now),
+                clockOffsetMilliseconds: clocks.offset(
+                    of: peer.nodeID, wallMilliseconds: wallMilliseconds, at: now))
+        }
+    }
+
+    /// Whether a heartbeat of the peer has come.
+    package func isHeard(_ node: NodeID) -> Bool { table.state(node).report.isHeard }
+
+    /// What the clocks of the cluster make of this node's, which shows `wallMilliseconds`.
+    package func judgeClock(
+        wallMilliseconds: Int64, at now: EngineInstant
+    ) -> (hold: ClockHold, state: ClockState) {
+        clocks.judge(wallMilliseconds: wallMilliseconds, at: now)
     }
 
     /// Roots differ for moments whenever somebody writes, and heartbeats are lost; only beyond this do they show that

@@ -9,10 +9,12 @@ package enum ReplicationEvent: Hashable, Sendable {
     case becameSynced
     case walkFinished(ReplicationPeer, WalkOutcome)
     case walkFailed(ReplicationPeer, WalkError)
-    /// Rows were left out: their writer's clock is further ahead than allowed.
+    /// Rows were merged whose writer's clock was further ahead than is allowed.
     case clockAhead(count: Int, furthest: Stamp)
     /// A peer has this node's id, or that of another peer: a database was copied. Nothing is exchanged with it.
     case sameNode(ReplicationPeer)
+    /// This node leaves, and this is known of what it has.
+    case handedOver(HandOver.End)
     /// Messages come in a version of the replication channel that this node does not know; told once for each version.
     case unknownVersion(UInt8, from: PeerAddress?)
     /// The peer speaks no version that this node speaks to the others: it is left out. Told once while it is there.

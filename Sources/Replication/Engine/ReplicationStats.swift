@@ -18,7 +18,7 @@ package struct ReplicationStats: Hashable, Sendable {
     package var relayedMessages = 0
     /// Rows that were news, whichever way they came.
     package var mergedRows = 0
-    /// Rows not merged when they came, since their writer's clock was too far ahead.
+    /// Rows merged whose writer's clock was further ahead than is allowed.
     package var aheadRows = 0
     package var failedMerges = 0
     /// Holes that showed in the streams of others.

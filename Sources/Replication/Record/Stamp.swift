@@ -16,6 +16,9 @@ package struct HybridTime: Hashable, Comparable, Sendable, CustomStringConvertib
         rawValue = UInt64(min(max(milliseconds, 0), Self.maxMilliseconds)) << 16 | UInt64(counter)
     }
 
+    /// The next greater one. Adding one to the whole word carries a full counter into the milliseconds.
+    package var successor: HybridTime { HybridTime(rawValue: rawValue == .max ? .max : rawValue + 1) }
+
     package var milliseconds: Int64 { Int64(rawValue >> 16) }
     package var counter: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
 

@@ -1,10 +1,10 @@
 /// The rows of one node, as replication asks for them. SQLite answers in `Store`, a replica in memory in tests; both pass
 /// the same tests.
 package protocol ReplicaStore: Sendable {
-    /// Merges these rows, durable before the answer; many rows may take several transactions. Rows with a stamp later than
-    /// `latest` are left out: their writer's clock is too far ahead. A failure leaves the store as it was, but for rows of
+    /// Merges these rows, durable before the answer; many rows may take several transactions. The store's clock does not
+    /// follow stamps that are ahead of the wall. A failure leaves the store as it was, but for rows of
     /// a large merge that are in already; merging them again does no harm.
-    func merge(_ rows: [EncodedRow], latest: HybridTime) async throws -> MergeOutcome
+    func merge(_ rows: [EncodedRow]) async throws -> MergeOutcome
     /// Root, count and the 256 sums below the root, of one moment.
     func topSums() async throws -> TopSums
     /// The 256 bucket sums below each of these tops.
@@ -24,9 +24,9 @@ package protocol ReplicaStore: Sendable {
 package struct MergeOutcome: Hashable, Sendable {
     /// For each row in the order given: did it change anything here?
     package var isNews: [Bool]
-    /// Rows left out because their stamps were later than the limit.
+    /// Rows that are news, with stamps further ahead of the wall than right clocks make them.
     package var aheadCount: Int
-    /// The greatest stamp among those left out: whose clock it is.
+    /// The greatest stamp among those: whose clock it was.
     package var furthestAhead: Stamp?
     /// Rows left out for another reason: they break a rule of the table, or another program has spoilt the row here.
     package var passedOverCount: Int
@@ -36,6 +36,13 @@ package struct MergeOutcome: Hashable, Sendable {
         self.aheadCount = aheadCount
         self.furthestAhead = furthestAhead
         self.passedOverCount = passedOverCount
+    }
+
+    /// A row with this greatest stamp was news.
+    package mutating func noteNews(_ stamp: Stamp, at wall: WallReading) {
+        guard wall.isAhead(stamp.time) else { return }
+        aheadCount += 1
+        furthestAhead = max(furthestAhead ?? stamp, stamp)
     }
 }
 

@@ -74,7 +74,7 @@ package struct WalkInitiator: Walk {
         }
     }
 
-    package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn {
+    package mutating func received(_ message: WalkMessage) throws(WalkFailure) -> WalkTurn {
         if case .refusal(let refusal) = message { throw .refused(refusal) }
         switch (state, message) {
         case (.opened, .done(let isSynced)), (.finishing, .done(let isSynced)):
@@ -83,7 +83,7 @@ package struct WalkInitiator: Walk {
             return WalkTurn(then: .finished(outcome))
         case (.opened(isEmpty: true), .rows(let rows)):
             state = .merging(then: .filling)
-            return WalkTurn(then: .ask(.merge(rows, latest: latest)))
+            return WalkTurn(then: .ask(.merge(rows)))
         case (.opened(isEmpty: false), .sums(let tops)):
             // Each top may come once; more would let a peer grow the list of buckets without end.
             guard differing.count + tops.count * HashTree.fanOut <= 2 * HashTree.bucketCount else {
@@ -94,7 +94,7 @@ package struct WalkInitiator: Walk {
             return WalkTurn(then: .ask(.bucketSums(tops: tops.map(\.top))))
         case (.batchSent, .rows(let rows)):
             state = .merging(then: .batch)
-            return WalkTurn(then: .ask(.merge(rows, latest: latest)))
+            return WalkTurn(then: .ask(.merge(rows)))
         case (.batchSent, .wants(let wants)):
             guard wants.count <= Self.maxBatchBuckets,
                 zip(wants, wants.dropFirst()).allSatisfy({ $0.bucket < $1.bucket })

@@ -1,7 +1,7 @@
 /// What a walk asks the store of its node: the calls of `ReplicaStore` as data, since a walk is without I/O. The driver of
 /// the walk makes the call (`ReplicaStore.answer` in `Store`).
 package enum WalkQuestion: Hashable, Sendable {
-    case merge([EncodedRow], latest: HybridTime)
+    case merge([EncodedRow])
     case topSums
     case bucketSums(tops: [UInt8])
     case digests(buckets: [UInt16])

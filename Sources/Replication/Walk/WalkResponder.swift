@@ -30,7 +30,7 @@ package struct WalkResponder: Walk {
 
     package mutating func begin() -> WalkTurn { WalkTurn(then: .receive) }
 
-    package mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn {
+    package mutating func received(_ message: WalkMessage) throws(WalkFailure) -> WalkTurn {
         switch (state, message) {
         case (.waiting, .open(let open)):
             guard open.node != node else { return refuse(.sameNode) }
@@ -47,7 +47,7 @@ package struct WalkResponder: Walk {
         case (.serving, .rows(let rows)):
             guard !rows.isEmpty else { return WalkTurn(then: .receive) }
             state = .merging
-            return WalkTurn(then: .ask(.merge(rows, latest: latest)))
+            return WalkTurn(then: .ask(.merge(rows)))
         case (.serving, .finish): return done()
         default: throw .unexpectedMessage
         }

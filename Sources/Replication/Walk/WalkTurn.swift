@@ -23,8 +23,7 @@ package struct WalkTurn: Hashable, Sendable {
 /// Carry out each turn, then call `received` or `answered` as it says. A throw ends the walk; what was merged stays.
 package protocol Walk: Sendable {
     mutating func begin() -> WalkTurn
-    /// `latest`: rows with later stamps are not merged now.
-    mutating func received(_ message: WalkMessage, latest: HybridTime) throws(WalkFailure) -> WalkTurn
+    mutating func received(_ message: WalkMessage) throws(WalkFailure) -> WalkTurn
     mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn
 }
 
@@ -45,7 +44,7 @@ package struct WalkOutcome: Hashable, Sendable {
     /// Rows that came, news or not.
     package var receivedCount = 0
     package var sentCount = 0
-    /// Rows not merged, since their stamps are too far ahead of this node's clock.
+    /// Rows merged whose stamps are further ahead of this node's clock than right clocks make them.
     package var aheadCount = 0
     package var furthestAhead: Stamp?
     /// Rows not merged for another reason.
@@ -56,10 +55,10 @@ package struct WalkOutcome: Hashable, Sendable {
     package init() {}
 
     /// Everything that came is here.
-    package var isWhole: Bool { aheadCount == 0 && passedOverCount == 0 }
+    package var isWhole: Bool { passedOverCount == 0 }
 
     /// Something differed and was repaired. A row that is left out is sent in vain, since the peer has a later one.
-    package var isProductive: Bool { mergedCount > 0 || sentCount > aheadCount + passedOverCount }
+    package var isProductive: Bool { mergedCount > 0 || sentCount > passedOverCount }
 
     package mutating func note(_ merge: MergeOutcome) {
         receivedCount += merge.isNews.count

@@ -3,7 +3,7 @@ internal import Transport
 /// What replication sends outside of walks. Integers are big-endian. All messages begin with the version u8, always 1.
 ///
 ///     changes    kind u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
-///     heartbeat  kind u8 2, origin u64, start u64, head u64, root u128, count u64,
+///     heartbeat  kind u8 2, origin u64, start u64, head u64, root u128, count u64, wall clock u64 in ms since 1970,
 ///                flags u8 (bit 0 ready, bit 1 synced), then heads of others: origin u64, start u64, head u64 each
 ///     pull       kind u8 3, origin u64, start u64, then per range of numbers: first u64, count u8
 ///
@@ -28,6 +28,8 @@ package enum ReplicationMessage: Hashable, Sendable {
         package var stream: StreamID
         package var head: UInt64
         package var summary: TreeSummary
+        /// What the sender's wall clock showed, in milliseconds since 1970.
+        package var wallMilliseconds: UInt64 = 0
         /// Open to clients.
         package var isReady: Bool
         /// It has everything that was there when it started, as far as it could reach anybody.
@@ -87,6 +89,7 @@ package enum ReplicationMessage: Hashable, Sendable {
         bytes.append(bigEndian: heartbeat.head)
         bytes.append(bigEndian: heartbeat.summary.root)
         bytes.append(bigEndian: heartbeat.summary.count)
+        bytes.append(bigEndian: heartbeat.wallMilliseconds)
         bytes.append((heartbeat.isReady ? 1 : 0) | (heartbeat.isSynced ? 2 : 0))
         for other in heartbeat.others {
             bytes.append(bigEndian: other.stream.origin.rawValue)
@@ -145,6 +148,7 @@ package enum ReplicationMessage: Hashable, Sendable {
             let head = try reader.integer(UInt64.self)
             let root = try reader.integer(UInt128.self)
             let count = try reader.integer(UInt64.self)
+            let wallMilliseconds = try reader.integer(UInt64.self)
             let flags = try reader.integer(UInt8.self)
             var others: [StreamHead] = []
             while !reader.isAtEnd {
@@ -153,7 +157,8 @@ package enum ReplicationMessage: Hashable, Sendable {
             return .heartbeat(
                 Heartbeat(
                     stream: stream, head: head, summary: TreeSummary(root: root, count: count),
-                    isReady: flags & 1 != 0, isSynced: flags & 2 != 0, others: others))
+                    wallMilliseconds: wallMilliseconds, isReady: flags & 1 != 0, isSynced: flags & 2 != 0,
+                    others: others))
         case .pull: return .pull(try readPull(&reader))
         case nil: throw Failure.unknownKind
         }

@@ -11,12 +11,21 @@ package struct Ledger: Sendable {
     struct Version<Value: Hashable & Sendable>: Sendable {
         var value: Value
         var stamp: Stamp
+        var span: Span
         /// The client was told that it is done.
         var isAcknowledged: Bool
 
         func isLater(than other: Stamp) -> Bool {
             (stamp.time.rawValue, stamp.origin.rawValue) > (other.time.rawValue, other.origin.rawValue)
         }
+    }
+
+    /// When a write was made, in the time of the world.
+    struct Span: Sendable {
+        var askedAt: EngineInstant
+        var answeredAt: EngineInstant
+        /// Its node took the wall time to be about what it was.
+        var isTimely: Bool
     }
 
     /// Every write to one todo, by register.
@@ -35,16 +44,26 @@ package struct Ledger: Sendable {
     init() {}
 
     /// A node has committed a client's write, after which the todo was `row` there. What bears its latest stamp was written.
-    mutating func committed(_ row: Row, isAcknowledged: Bool) {
+    mutating func committed(_ row: Row, _ span: Span, isAcknowledged: Bool) {
         if isAcknowledged { acknowledgedCount += 1 }
         let stamp = row.latestStamp
         func version<Value>(_ register: Register<Value>?) -> Version<Value>? {
             guard let register, register.stamp == stamp else { return nil }
-            return Version(value: register.value, stamp: stamp, isAcknowledged: isAcknowledged)
+            return Version(value: register.value, stamp: stamp, span: span, isAcknowledged: isAcknowledged)
         }
         if let new = version(row.presence) { todos[row.key, default: Todo()].presence.append(new) }
         if let new = version(row.text) { todos[row.key, default: Todo()].text.append(new) }
         if let new = version(row.completed) { todos[row.key, default: Todo()].completed.append(new) }
+    }
+
+    /// Whether clients were told of the writes that a row stands for; some may have been told of none.
+    func isAcknowledged(_ row: Row) -> Bool {
+        guard let todo = todos[row.key] else { return false }
+        let stamps = [row.presence.stamp, row.text?.stamp, row.completed?.stamp].compactMap { $0 }
+        func isToldOf<Value>(_ versions: [Version<Value>]) -> Bool {
+            versions.contains { $0.isAcknowledged && stamps.contains($0.stamp) }
+        }
+        return isToldOf(todo.presence) || isToldOf(todo.text) || isToldOf(todo.completed)
     }
 
     mutating func refused() { refusedCount += 1 }
@@ -133,5 +152,50 @@ extension Ledger {
 
     private static func contains<Value>(_ versions: [Version<Value>], _ register: Register<Value>) -> Bool {
         versions.contains { $0.stamp == register.stamp && $0.value == register.value }
+    }
+}
+
+// The order of writes as clients saw it.
+extension Ledger {
+    /// Of two writes further apart than this the later one has the later stamp, whoever made them: what two clocks may be off
+    /// and what a stamp may be ahead of its clock.
+    static let longestDisorder: Duration = .seconds(10)
+
+    /// Todos that were written in another order than the stamps say. A write under a clock that was wrong orders nothing of
+    /// its todo.
+    var disorders: [String] {
+        todos.keys.sorted().flatMap { key -> [String] in
+            guard let todo = todos[key], todo.isTimely else { return [] }
+            return [
+                Self.disorder(todo.presence).map { "\(key), its presence: \($0)" },
+                Self.disorder(todo.text).map { "\(key), its text: \($0)" },
+                Self.disorder(todo.completed).map { "\(key), its tick: \($0)" },
+            ].compactMap { $0 }
+        }
+    }
+
+    private static func disorder<Value>(_ versions: [Version<Value>]) -> String? {
+        let ended = versions.filter(\.isAcknowledged).sorted { $0.span.answeredAt < $1.span.answeredAt }
+        var begun = ended
+        begun.sort { $0.span.askedAt < $1.span.askedAt }
+        var greatest: Version<Value>?
+        var next = ended.startIndex
+        for version in begun {
+            while next < ended.endIndex, ended[next].span.answeredAt + longestDisorder < version.span.askedAt {
+                if greatest.map({ ended[next].isLater(than: $0.stamp) }) ?? true { greatest = ended[next] }
+                next += 1
+            }
+            if let greatest, greatest.isLater(than: version.stamp) {
+                return "asked at \(version.span.askedAt), after the answer at \(greatest.span.answeredAt)"
+            }
+        }
+        return nil
+    }
+}
+
+extension Ledger.Todo {
+    fileprivate var isTimely: Bool {
+        presence.allSatisfy(\.span.isTimely) && text.allSatisfy(\.span.isTimely)
+            && completed.allSatisfy(\.span.isTimely)
     }
 }

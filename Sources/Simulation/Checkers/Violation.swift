@@ -22,12 +22,17 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case staleStart = "stale start"
         /// A node is not open although it was well for long, and could reach an open one.
         case lateStart = "late start"
+        /// A node left saying that others have everything that it had acknowledged, and they do not.
+        case leaving
         /// A write was not everywhere soon enough although nothing but packets was lost.
         case lateWrite = "late write"
         case queueBound = "queue bound"
         case memoryBound = "memory bound"
-        /// A stamp or a start that is not later than an earlier one of the same node, or than what the write replaced.
+        /// A stamp or a start that is not later than an earlier one of the same node, or than what the write replaced; or a
+        /// stamp far from the true time of a node that hears the clocks that are right.
         case clock
+        /// Of two acknowledged writes to one register, far apart, the later is superseded by the earlier.
+        case disorder
     }
 
     package var checker: Checker

@@ -18,24 +18,51 @@ extension World {
 
     // MARK: Clocks
 
-    /// Each process numbers its stream by a reading of its clock, later than all readings before.
-    func check(start: HybridTime, of node: SimulatedNode) {
-        let stamp = Stamp(time: start, origin: node.nodeID)
-        check(stamp: stamp, of: node)
+    /// Each start has a greater number.
+    func check(start: UInt64, of node: SimulatedNode) {
+        if let last = lastStarts[node.index], start <= last {
+            violate(.clock, "\(node.name) numbered its start \(start) after \(last)")
+        }
+        lastStarts[node.index] = start
     }
 
-    func check(stamp: Stamp, of node: SimulatedNode) {
-        guard stamp.origin == node.nodeID else { return }
-        if let last = lastTimes[node.index], last.origin == stamp.origin, stamp.time <= last.time {
+    /// A write is later than what its writer saw there, and than all that it wrote before, but for what a clock that was
+    /// led ahead had made.
+    func check(_ row: Row, after before: Row?, on node: SimulatedNode, _ wall: WallReading) {
+        let stamp = row.latestStamp
+        if let before, row != before, stamp.time <= before.latestStamp.time {
+            violate(.clock, "\(node.name) wrote \(row.key) at \(stamp.time) over \(before.latestStamp.time)")
+        }
+        guard stamp.origin == node.nodeID, before?.latestStamp.time.successor != stamp.time else { return }
+        let wasAhead = lastTimes[node.index].map { wall.isConfirmed && wall.isAhead($0.time) } ?? false
+        if let last = lastTimes[node.index], last.origin == stamp.origin, stamp.time <= last.time, !wasAhead {
             violate(.clock, "\(node.name) went from \(last.time) to \(stamp.time)")
         }
         lastTimes[node.index] = stamp
     }
 
-    /// A write is later than what its writer saw there.
-    func check(_ row: Row, after before: Row?, on node: SimulatedNode) {
-        guard let before, row != before, row.latestStamp.time <= before.latestStamp.time else { return }
-        violate(.clock, "\(node.name) wrote \(row.key) at \(row.latestStamp.time) over \(before.latestStamp.time)")
+    /// How far from the true time a node may stamp that has heard the clocks of all others that are right.
+    private static let longestError = WallReading.allowedSkewMilliseconds + 1_500
+    private static let hearing: Duration = .seconds(8)
+
+    /// Whether a node takes the wall time to be about what it is.
+    func isTimely(_ wall: WallReading) -> Bool {
+        abs(wall.milliseconds - NodeClock().milliseconds(at: now)) <= Self.longestError
+    }
+
+    /// Whoever hears all nodes whose clocks are right has the right time, whatever its own clock shows.
+    func check(_ wall: WallReading, of node: SimulatedNode) {
+        let since = now + (.zero - Self.hearing)
+        guard isMostlyRight, !isTimely(wall), now - .zero > Self.hearing, node.hasBeenWell(since: since) else { return }
+        let hearsAll = nodes.allSatisfy { other in
+            other.index == node.index || astray.contains(other.index)
+                || (other.hasBeenWell(since: since) && !other.isCopy
+                    && network.hasConnected(node.index, other.index, since: since)
+                    && node.process?.core.replication.isHeard(other.nodeID) == true)
+        }
+        guard hearsAll, !node.isCopy else { return }
+        let error = wall.milliseconds - NodeClock().milliseconds(at: now)
+        violate(.clock, "\(node.name) stamps \(error) ms off, though most clocks are right")
     }
 
     // MARK: Data
@@ -51,6 +78,7 @@ extension World {
 
     /// After the healing: nothing lost, nothing invented, all equal, field by field.
     func checkData() {
+        for disorder in ledger.disorders { violate(.disorder, disorder) }
         for node in nodes {
             for fault in ledger.faults(of: node.replica) { violate(fault.checker, "\(node.name): \(fault.detail)") }
             let isEqual = node.replica.rows == nodes[0].replica.rows
@@ -86,6 +114,20 @@ extension World {
         guard nodes.count <= Self.usualNodes, times.count >= Self.usualWrites else { return }
         let usual = times[times.count * 9 / 10]
         if usual > Self.usualSpread { violate(.lateWrite, "one in ten took \(usual.inSeconds.short) s or more") }
+    }
+
+    // MARK: Farewells
+
+    /// A node says that others have all that it has acknowledged: for each todo some other database does.
+    func checkHandOver(of node: SimulatedNode) {
+        let others = nodes.filter { $0.index != node.index && !$0.isCopy }
+        guard !node.isCopy else { return }
+        for row in node.replica.sortedRows where ledger.isAcknowledged(row.row) {
+            let isHeld = others.contains { other in
+                other.replica.rows[row.key].map { $0.row.merged(with: row.row) == $0.row } ?? false
+            }
+            if !isHeld { return violate(.leaving, "\(node.name) leaves, and nobody has its \(row.key)") }
+        }
     }
 
     // MARK: Starts
@@ -143,19 +185,11 @@ extension World {
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
             process.promisers.contains(where: { nodes[$0].hasBeenWell(since: process.startedAt) })
         else { return }
-        // What is ahead of this node's clock has to wait.
-        let latest = latest(node)
         let lacking = process.promised.filter { key, stamp in
-            stamp.latest.time <= latest && !((node.replica.rows[key]?.row).map(stamp.isHeld) ?? false)
+            !((node.replica.rows[key]?.row).map(stamp.isHeld) ?? false)
         }
         guard let key = lacking.keys.min() else { return }
         violate(.staleStart, "\(node.name) serves without \(lacking.count) todos, such as \(key)")
-    }
-
-    /// What a node has to take, by its own clock.
-    private func latest(_ node: SimulatedNode) -> HybridTime {
-        let skew = options.replication.maxClockSkew.wholeNanoseconds / 1_000_000
-        return HybridTime(milliseconds: node.clock.milliseconds(at: now) + skew, counter: .max)
     }
 
     /// A node that was well for this long, with an open node that was well too in reach, is open.

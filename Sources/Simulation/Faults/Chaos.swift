@@ -70,6 +70,7 @@ struct Chaos {
             },
             Fault(name: "join storm", perMinute: faults.joinStorms, strike: joinStorm),
             Fault(name: "leave", perMinute: faults.leaves, strike: leave),
+            Fault(name: "departure", perMinute: faults.departures, strike: depart),
             Fault(name: "pause", perMinute: faults.pauses) { world in
                 let count = max(1, Int(Double(world.nodes.count) * faults.pausedShare))
                 world.pause(world.pick(0..<count), for: world.generator.duration(in: faults.pauseTime))
@@ -137,29 +138,46 @@ struct Chaos {
     private func leave(_ world: World) {
         let index = world.pick(0..<world.nodes.count)
         world.leave(index)
-        world.perform(in: world.generator.duration(in: faults.downTime) + .milliseconds(300)) { $0.start(index) }
+        let time = world.generator.duration(in: faults.downTime) + Self.longestLeave
+        world.perform(in: time) { $0.start(index) }
     }
+
+    /// A node leaves for good, with its database; another takes its place with an empty one. Only where it said that
+    /// others have everything: else the operator keeps the database.
+    private func depart(_ world: World) {
+        let node = world.nodes[world.pick(0..<world.nodes.count)]
+        guard node.process != nil, !node.isCopy else { return }
+        let epoch = node.epoch
+        node.handOver = nil
+        world.leave(node.index)
+        world.perform(in: Self.longestLeave) { world in
+            guard node.process == nil, node.epoch == epoch + 1 else { return }
+            if node.handOver == .safe { world.discardDatabase(of: node.index, for: nil, isExempt: false) }
+            world.start(node.index)
+        }
+    }
+
+    /// The hand-over, the farewell, and some room.
+    private static let longestLeave: Duration = .seconds(4)
 
     // MARK: Clocks
 
     private func clockJump(_ world: World) {
-        let node = world.nodes[world.pick(0..<world.nodes.count)]
-        let day: Int64 = 86_400_000
-        let jump = Int64.random(in: -day...day, using: &world.generator)
-        Self.move(node, by: jump, in: world)
+        guard let node = nodeAstray(world) else { return }
+        let jump = Int64.random(in: -World.day...World.day, using: &world.generator)
+        node.clock.offsetMilliseconds += jump
         // Somebody sets it right again; of two jumps at once the one back may come first.
-        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
-            Self.move(node, by: -jump, in: world)
+        world.perform(in: world.generator.duration(in: faults.downTime)) { _ in
+            node.clock.offsetMilliseconds -= jump
         }
     }
 
-    private static func move(_ node: SimulatedNode, by milliseconds: Int64, in world: World) {
-        node.clock.offsetMilliseconds += milliseconds
-        world.furthestJump = max(world.furthestJump, node.clock.offsetMilliseconds)
+    private func nodeAstray(_ world: World) -> SimulatedNode? {
+        world.astray.sorted().randomElement(using: &world.generator).map { world.nodes[$0] }
     }
 
     private func clockFreeze(_ world: World) {
-        let node = world.nodes[world.pick(0..<world.nodes.count)]
+        guard let node = nodeAstray(world) else { return }
         node.clock.freeze(at: world.now)
         world.perform(in: world.generator.duration(in: faults.downTime)) { _ in node.clock.thaw() }
     }
@@ -243,19 +261,21 @@ extension World {
     }
 
     /// A database is thrown away, for `replacement` or an empty one with a new id. What only it held may be gone.
-    func discardDatabase(of index: Int, for replacement: MemoryReplica?) {
+    func discardDatabase(of index: Int, for replacement: MemoryReplica?, isExempt: Bool = true) {
         kill(index)
         discardedAt = now
         let node = nodes[index]
-        let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
-        ledger.exempt(node.replica, survivors: survivors)
+        if isExempt {
+            let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
+            ledger.exempt(node.replica, survivors: survivors)
+        }
         if let replacement {
             node.replica = replacement
         } else {
             node.nodeID = NodeID(generator.next() | 1)
             node.replica = MemoryReplica(nodeID: node.nodeID)
         }
-        lastTimes[index] = nil
+        (lastTimes[index], lastStarts[index]) = (nil, nil)
         node.knownMembers = []
         node.disk = SimulatedDisk()
         node.isCopy = false

@@ -38,6 +38,8 @@ package struct Faults: Hashable, Sendable {
     package var joinStorms = 0.0
     /// A process says farewell and is started again.
     package var leaves = 0.0
+    /// A process says farewell for good, and its database is thrown away; another node takes its place.
+    package var departures = 0.0
     /// A process stands still.
     package var pauses = 0.0
     package var pauseTime: ClosedRange<Duration> = .milliseconds(100)...(.seconds(8))
@@ -46,8 +48,12 @@ package struct Faults: Hashable, Sendable {
     /// The donor of a first sync dies in the middle of it, of each first sync.
     package var donorDeaths = 0.0
 
-    /// A wall clock jumps, by up to a day, either way.
+    /// A wall clock jumps, by up to a day, either way, and is set right after a while, while the others stay.
     package var clockJumps = 0.0
+    /// A wall clock is wrong for good, by up to a day, of each run and each clock that may be.
+    package var wrongClocks = 0.0
+    /// Any clock may be wrong, of each run. Else fewer than half.
+    package var anyClock = 0.0
     /// A wall clock stands still for a while.
     package var clockFreezes = 0.0
     /// How much a wall clock may be fast or slow for good, in parts per million.
@@ -74,6 +80,9 @@ package struct Faults: Hashable, Sendable {
 
     package init() {}
 
+    /// A wall clock may be far off.
+    var touchClocks: Bool { clockJumps > 0 || clockFreezes > 0 || wrongClocks > 0 }
+
     /// Packets are lost, late or doubled, and nothing else goes wrong.
     var onlyTouchPackets: Bool {
         var others = self
@@ -88,15 +97,17 @@ package struct Faults: Hashable, Sendable {
     package static let presets: [String: Faults] = [
         "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,
         "pauses": pauses, "distant": distant, "clocks": clocks, "donors": donors, "bridges": bridges,
-        "disks": disks, "names": names, "chaos": chaos,
+        "disks": disks, "names": names, "farewells": farewells, "chaos": chaos,
     ]
 
     /// Faults whose rate can be set by name.
     package static let rates: [String: any WritableKeyPath<Faults, Double> & Sendable] = [
         "loss": \.loss, "duplication": \.duplication, "corruption": \.corruption, "tails": \.tailRate,
         "one-way-cuts": \.oneWayCuts, "bridge-cuts": \.bridgeCuts, "splits": \.splits, "crashes": \.crashes,
-        "power-losses": \.powerLosses, "join-storms": \.joinStorms, "leaves": \.leaves, "pauses": \.pauses,
+        "power-losses": \.powerLosses, "join-storms": \.joinStorms, "leaves": \.leaves, "departures": \.departures,
+        "pauses": \.pauses,
         "donor-deaths": \.donorDeaths, "clock-jumps": \.clockJumps, "clock-freezes": \.clockFreezes,
+        "wrong-clocks": \.wrongClocks, "any-clock": \.anyClock,
         "slow-disks": \.slowDisks, "full-disks": \.fullDisks, "copied-databases": \.copiedDatabases,
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
         "early-splits": \.earlySplits, "host-names": \.hostNames,
@@ -105,6 +116,7 @@ package struct Faults: Hashable, Sendable {
     /// Rates that are shares, of packets or of starts; the others are per minute and cluster.
     package static let shares: Set<String> = [
         "loss", "duplication", "corruption", "tails", "donor-deaths", "early-splits", "host-names",
+        "wrong-clocks", "any-clock",
     ]
 
     private static let loss = Faults {
@@ -124,7 +136,19 @@ package struct Faults: Hashable, Sendable {
         $0.powerLosses = 0.5
         $0.joinStorms = 0.5
         $0.leaves = 1
+        $0.departures = 1
         $0.donorDeaths = 0.2
+    }
+
+    /// Nodes go while what they have acknowledged is on its way.
+    private static let farewells = Faults {
+        $0.loss = 0.1
+        $0.departures = 8
+        $0.leaves = 2
+        $0.pauses = 2
+        $0.cutTime = .milliseconds(500)...(.seconds(5))
+        $0.oneWayCuts = 2
+        $0.bursts = 2
     }
 
     private static let bridges = Faults { $0.bridgeCuts = 6 }
@@ -146,6 +170,9 @@ package struct Faults: Hashable, Sendable {
     private static let clocks = Faults {
         $0.clockJumps = 6
         $0.clockFreezes = 2
+        $0.wrongClocks = 0.3
+        $0.anyClock = 0.2
+        $0.splits = 1
         $0.crashes = 10
         $0.drift = 200
         $0.clockSpread = .milliseconds(500)
@@ -178,10 +205,13 @@ package struct Faults: Hashable, Sendable {
         $0.powerLosses = 0.2
         $0.joinStorms = 0.2
         $0.leaves = 0.5
+        $0.departures = 0.3
         $0.pauses = 3
         $0.donorDeaths = 0.2
         $0.clockJumps = 0.5
         $0.clockFreezes = 0.5
+        $0.wrongClocks = 0.1
+        $0.anyClock = 0.3
         $0.drift = 100
         $0.clockSpread = .milliseconds(200)
         $0.slowDisks = 1

@@ -10,6 +10,10 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case indirectProbes
     /// The clock's bound survives restarts.
     case durableClock
+    /// Wall clocks are held to what the others' show.
+    case clockHold
+    /// A node that leaves makes sure that others have what it has.
+    case handOver
     /// The todo endpoints wait for the first sync.
     case readiness
     /// Broadcasts are repeated and passed on.

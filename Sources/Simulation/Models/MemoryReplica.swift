@@ -10,6 +10,8 @@ package struct MemoryReplica: Sendable {
     package private(set) var clock = HybridClock(bound: .zero)
     /// The bound of the clock that survives a restart.
     package private(set) var durableBound = HybridTime.zero
+    /// The number of the last start: of the wall clock, and greater each time.
+    private var lastStart: UInt64 = 0
     private var buckets: [UInt16: Set<ByteString>] = [:]
     private let hasher: RowHasher
 
@@ -30,13 +32,10 @@ package struct MemoryReplica: Sendable {
 
     /// What a new process finds: the same rows, and a clock that goes on from its durable bound. Gives the reading that
     /// numbers this start.
-    package mutating func restart(wallMilliseconds: Int64, forgetsBound: Bool = false) -> HybridTime {
-        var latest = HybridTime.zero
-        for row in rows.values { latest = max(latest, row.row.latestStamp.time) }
-        clock = HybridClock(bound: forgetsBound ? .zero : durableBound, latest: latest)
-        let start = clock.next(wallMilliseconds: wallMilliseconds)
-        commit()
-        return start
+    package mutating func restart(_ wall: WallReading, forgetsBound: Bool = false) -> UInt64 {
+        clock = HybridClock(bound: forgetsBound ? .zero : durableBound)
+        lastStart = max(lastStart + 1, UInt64(clamping: wall.milliseconds))
+        return lastStart
     }
 
     /// Makes durable what stamps need, in the same transaction as the rows.
@@ -45,33 +44,33 @@ package struct MemoryReplica: Sendable {
     }
 
     /// The row as committed, or `nil` when the key is there already.
-    package mutating func create(_ key: ByteString, text: ByteString, wallMilliseconds: Int64) -> EncodedRow? {
+    package mutating func create(_ key: ByteString, text: ByteString, at wall: WallReading) -> EncodedRow? {
         guard visible(key) == nil else { return nil }
-        let stamp = nextStamp(wallMilliseconds)
-        var row = Row.created(key: key, text: text, atMilliseconds: wallMilliseconds, stamp: stamp)
+        let stamp = nextStamp(after: rows[key]?.row, at: wall)
+        var row = Row.created(key: key, text: text, atMilliseconds: wall.milliseconds, stamp: stamp)
         if let old = rows[key]?.row { row = old.merged(with: row) }
         return put(EncodedRow(row))
     }
 
     package mutating func update(
-        _ key: ByteString, text: ByteString? = nil, completed: Bool? = nil, wallMilliseconds: Int64
+        _ key: ByteString, text: ByteString? = nil, completed: Bool? = nil, at wall: WallReading
     ) -> EncodedRow? {
         guard var row = visible(key) else { return nil }
         guard text != nil || completed != nil else { return rows[key] }
-        let stamp = nextStamp(wallMilliseconds)
+        let stamp = nextStamp(after: row, at: wall)
         if let text { row.text = Register(text, stamp) }
         if let completed { row.completed = Register(completed, stamp) }
         return put(EncodedRow(row))
     }
 
-    package mutating func delete(_ key: ByteString, wallMilliseconds: Int64) -> EncodedRow? {
-        guard let row = visible(key)?.deleted(at: nextStamp(wallMilliseconds)) else { return nil }
-        return put(EncodedRow(row))
+    package mutating func delete(_ key: ByteString, at wall: WallReading) -> EncodedRow? {
+        guard let row = visible(key) else { return nil }
+        return put(EncodedRow(row.deleted(at: nextStamp(after: row, at: wall))))
     }
 
-    package mutating func answer(_ question: WalkQuestion) -> WalkAnswer {
+    package mutating func answer(_ question: WalkQuestion, at wall: WallReading) -> WalkAnswer {
         switch question {
-        case .merge(let incoming, let latest): return .merge(merge(incoming, latest: latest))
+        case .merge(let incoming): return .merge(merge(incoming, at: wall))
         case .topSums: return .topSums(topSums)
         case .bucketSums(let tops): return .bucketSums(bucketSums(tops: tops))
         case .digests(let wanted): return .digests(digests(buckets: wanted))
@@ -91,29 +90,23 @@ package struct MemoryReplica: Sendable {
         wants.flatMap { rows(in: $0.bucket, with: Set($0.keyHashes)) }
     }
 
-    package mutating func merge(_ incoming: [EncodedRow], latest: HybridTime) -> MergeOutcome {
+    package mutating func merge(_ incoming: [EncodedRow], at wall: WallReading) -> MergeOutcome {
         var outcome = MergeOutcome(isNews: [])
         for encoded in incoming {
             let row = encoded.row
-            let time = row.latestStamp.time
-            guard time <= latest else {
-                outcome.isNews.append(false)
-                outcome.aheadCount += 1
-                outcome.furthestAhead = max(outcome.furthestAhead ?? row.latestStamp, row.latestStamp)
-                continue
-            }
             let old = rows[row.key]?.row
             let merged = old?.merged(with: row) ?? row
             outcome.isNews.append(merged != old)
             guard merged != old else { continue }
-            clock.observe(time)
+            clock.observe(row.latestStamp.time, at: wall)
+            outcome.noteNews(row.latestStamp, at: wall)
             put(merged == row ? encoded.compacted : EncodedRow(merged))
         }
         return outcome
     }
 
-    private mutating func nextStamp(_ wallMilliseconds: Int64) -> Stamp {
-        Stamp(time: clock.next(wallMilliseconds: wallMilliseconds), origin: nodeID)
+    private mutating func nextStamp(after old: Row?, at wall: WallReading) -> Stamp {
+        Stamp(time: clock.next(wall, after: old?.latestStamp.time ?? .zero), origin: nodeID)
     }
 
     @discardableResult

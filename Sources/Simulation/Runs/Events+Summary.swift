@@ -37,6 +37,7 @@ extension ReplicationEvent {
         case .walkFailed(let peer, let error): "walk with \(peer.nodeID) failed: \(error)"
         case .clockAhead(let count, _): "\(count) rows are ahead of its clock"
         case .sameNode(let peer): "\(peer.address) has an id that is taken"
+        case .handedOver(let end): "hand-over: \(end)"
         case .unknownVersion(let version, let peer): "version \(version) from \(peer.map { "\($0)" } ?? "somebody")"
         case .versionLeftOut(let peer): "\(peer.nodeID) does not speak the version that is spoken"
         }

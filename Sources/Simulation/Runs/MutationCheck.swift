@@ -50,6 +50,8 @@ package struct MutationCheck: Sendable {
         Scene(.failover, "donors", .udp),
         // Where many are written, rows tell how late it is.
         Scene(.durableClock, "clocks", .udp, nodes: 3, seconds: 180, writes: 0.1),
+        Scene(.clockHold, "clocks", .udp, seconds: 120),
+        Scene(.handOver, "farewells", .udp, nodes: 3, seconds: 60, writes: 300),
         Scene(.refutation, "pauses", .udp, seconds: 90),
         Scene(.suspicion, "pauses", .udp, seconds: 60),
         Scene(.pauseClock, "distant", .udp, seconds: 90),

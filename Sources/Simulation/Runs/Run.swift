@@ -136,26 +136,18 @@ struct Workload {
 }
 
 extension World {
-    /// The end of all trouble: the network is whole, clocks are right, disks work, everybody runs. Where a clock had been
-    /// ahead, all clocks now go on from later, so that nothing has to wait for them.
+    /// The end of all trouble: the network is whole, disks work, everybody runs. Clocks stay as they are.
     func mend() {
         isMended = true
-        // Clocks that drift have gone further than they jumped.
-        for node in nodes {
-            let ahead = node.clock.milliseconds(at: now) - NodeClock().milliseconds(at: now)
-            furthestJump = max(furthestJump, ahead)
-        }
         network.mendAll(at: now)
         cancelActions()
         for node in nodes {
-            node.clock = NodeClock()
-            node.clock.offsetMilliseconds = furthestJump + 10_000
             node.disk.isFull = false
             node.disk.slowUntil = .zero
             node.disk.wellSince = now
             if node.isCopy { replaceCopy(node.index) }
             // Who has said farewell does not come back by itself.
-            if node.process?.core.membership.isLeaving == true { kill(node.index) }
+            if node.process?.isLeaving == true { kill(node.index) }
             if node.process == nil { start(node.index) }
         }
     }

@@ -15,6 +15,8 @@ final class SimulatedNode {
     var knownMembers: [KnownMember] = []
     var clock = NodeClock()
     var disk = SimulatedDisk()
+    /// How its last hand-over ended.
+    var handOver: HandOver.End?
     /// It runs on a copy of another node's database.
     var isCopy = false
     /// `nil` while no process runs.
@@ -78,6 +80,10 @@ final class SimulatedProcess {
     /// Changes that wait until the core takes them.
     var inbox = Inbox()
     let startedAt: EngineInstant
+    /// It takes no more writes, and goes.
+    var isLeaving = false
+    /// What its core holds the wall clock to.
+    var clockHold = ClockHold.none
     /// Since when it serves clients.
     var openSince: EngineInstant?
     var hasServed = false
@@ -116,8 +122,6 @@ struct PromisedRow {
         completed = row.completed?.stamp
     }
 
-    var latest: Stamp { max(presence, max(text ?? presence, completed ?? presence)) }
-
     mutating func lower(to other: PromisedRow) {
         presence = min(presence, other.presence)
         text = text.flatMap { text in other.text.map { min(text, $0) } }
@@ -141,9 +145,9 @@ struct SimulatedDisk {
     /// What a commit is made of.
     enum Work {
         case write(ClientWrite)
-        case merge(ReplicationEngine.MergeToken, [EncodedRow], latest: HybridTime)
+        case merge(ReplicationEngine.MergeToken, [EncodedRow])
         /// Rows that a walk of the process of that epoch has brought.
-        case walkMerge(ExchangeID, epoch: Int, [EncodedRow], latest: HybridTime)
+        case walkMerge(ExchangeID, epoch: Int, [EncodedRow])
     }
 
     /// Works that wait for the next commit. Merges wait for their callers, so that there are few; writes are bounded by
@@ -162,4 +166,6 @@ struct SimulatedDisk {
 struct ClientWrite: Sendable {
     var key: ByteString
     var kind: WriteKind
+    /// When the client asked.
+    var askedAt: EngineInstant
 }

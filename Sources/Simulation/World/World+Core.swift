@@ -11,6 +11,12 @@ extension World {
         Moment(time: now, wallMilliseconds: node.clock.milliseconds(at: now), summary: node.replica.summary)
     }
 
+    /// The wall time as a node takes it to be.
+    func reading(_ node: SimulatedNode) -> WallReading {
+        let hold = options.without.contains(.clockHold) ? .none : node.process?.clockHold ?? .none
+        return hold.reading(node.clock.milliseconds(at: now), at: now)
+    }
+
     /// Hands one input to the core of a node. An input that comes while effects of an earlier one are carried out waits
     /// for its turn. What comes to a process that stands still waits until it goes on, and then for what came before.
     func feed(_ input: NodeCore.Input, to index: Int) {
@@ -83,7 +89,9 @@ extension World {
         case .dial(let id, let address): dial(id, address, from: index)
         case .exchange(let id, let step): follow(step, id, on: index)
         case .abandon(let id): abandon(id, on: index)
-        case .merge(let token, let rows, let latest): commit(.merge(token, rows, latest: latest), on: index)
+        case .farewellSaid: endSoon(index)
+        case .holdClock(let hold): node.process?.clockHold = hold
+        case .merge(let token, let rows): commit(.merge(token, rows), on: index)
         case .resolve(let seed): resolve(seed, for: index)
         case .saveMembers(let members): node.knownMembers = members
         case .openAPI: open(index)
@@ -116,7 +124,7 @@ extension World {
 
     /// Whether a client is served.
     func isServing(_ index: Int) -> Bool {
-        guard let process = nodes[index].process, !process.isPaused else { return false }
+        guard let process = nodes[index].process, !process.isPaused, !process.isLeaving else { return false }
         return process.core.isReady || options.without.contains(.readiness)
     }
 
@@ -127,6 +135,7 @@ extension World {
         case .membership(let event): note(event, of: index)
         case .replication(let event): note(event, of: index)
         case .dialFailed(let peer, let error): say("\(nodes[index].name) did not reach \(peer): \(error)")
+        case .clock(let state): say("\(nodes[index].name): the clock is \(state)")
         case .malformed, .dialled, .unresolved, .walkServed, .serveFailed, .pushFailed: break
         }
     }
@@ -150,6 +159,9 @@ extension World {
         say("\(nodes[index].name): \(event.summary)")
         switch event {
         case .walkFinished: stats.walks += 1
+        case .handedOver(let end):
+            nodes[index].handOver = end
+            if end == .safe { checkHandOver(of: nodes[index]) }
         case .walkFailed:
             stats.walks += 1
             stats.failedWalks += 1

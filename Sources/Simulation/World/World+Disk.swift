@@ -12,7 +12,7 @@ extension World {
             return false
         }
         checkFirstService(of: nodes[index])
-        commit(.write(ClientWrite(key: ByteString(key), kind: kind)), on: index)
+        commit(.write(ClientWrite(key: ByteString(key), kind: kind, askedAt: now)), on: index)
         return true
     }
 
@@ -57,20 +57,21 @@ extension World {
 
     /// Changes the database. What comes of each work, in order.
     func apply(_ batch: [SimulatedDisk.Work], on node: SimulatedNode, isAcknowledged: Bool) -> [WorkOutcome] {
-        let wall = node.clock.milliseconds(at: now)
+        let wall = reading(node)
         let outcomes = batch.map { work -> WorkOutcome in
             switch work {
             case .write(let write):
                 let before = node.replica.rows[write.key]?.row
                 guard let encoded = apply(write, on: node, wall) else { return .refused }
                 let row = encoded.row
-                check(stamp: row.latestStamp, of: node)
-                check(row, after: before, on: node)
-                ledger.committed(row, isAcknowledged: isAcknowledged)
+                check(row, after: before, on: node, wall)
+                check(wall, of: node)
+                let span = Ledger.Span(askedAt: write.askedAt, answeredAt: now, isTimely: isTimely(wall))
+                ledger.committed(row, span, isAcknowledged: isAcknowledged)
                 spread?.committed(row.key, at: now)
                 return .committed(encoded)
-            case .merge(_, let rows, let latest), .walkMerge(_, _, let rows, let latest):
-                let outcome = node.replica.merge(rows, latest: latest)
+            case .merge(_, let rows), .walkMerge(_, _, let rows):
+                let outcome = node.replica.merge(rows, at: wall)
                 for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.row.key, at: now) }
                 return .merged(outcome)
             }
@@ -79,13 +80,13 @@ extension World {
         return outcomes
     }
 
-    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: Int64) -> EncodedRow? {
+    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: WallReading) -> EncodedRow? {
         switch write.kind {
-        case .create(let text): node.replica.create(write.key, text: ByteString(text), wallMilliseconds: wall)
+        case .create(let text): node.replica.create(write.key, text: ByteString(text), at: wall)
         case .update(let text, let completed):
             node.replica.update(
-                write.key, text: text.map { ByteString($0) }, completed: completed, wallMilliseconds: wall)
-        case .delete: node.replica.delete(write.key, wallMilliseconds: wall)
+                write.key, text: text.map { ByteString($0) }, completed: completed, at: wall)
+        case .delete: node.replica.delete(write.key, at: wall)
         }
     }
 
@@ -95,8 +96,8 @@ extension World {
             switch (work, outcome) {
             case (.write, .committed(let row)): committed.append(row)
             case (.write, _): ledger.refused()
-            case (.merge(let token, _, _), .merged(let merge)): feed(.merged(token, merge), to: index)
-            case (.walkMerge(let id, let epoch, _, _), .merged(let merge)):
+            case (.merge(let token, _), .merged(let merge)): feed(.merged(token, merge), to: index)
+            case (.walkMerge(let id, let epoch, _), .merged(let merge)):
                 if epoch == nodes[index].epoch { feed(.exchange(id, .answered(.merge(merge))), to: index) }
             case (.merge, _), (.walkMerge, _): break
             }
@@ -109,8 +110,8 @@ extension World {
         for work in batch {
             switch work {
             case .write: ledger.refused()
-            case .merge(let token, _, _): feed(.mergeFailed(token), to: index)
-            case .walkMerge(let id, let epoch, _, _):
+            case .merge(let token, _): feed(.mergeFailed(token), to: index)
+            case .walkMerge(let id, let epoch, _):
                 if epoch == nodes[index].epoch { feed(.exchange(id, .storeFailed), to: index) }
             }
         }

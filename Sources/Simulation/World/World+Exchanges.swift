@@ -67,10 +67,9 @@ extension World {
         case .receive:
             exchanges[number]?.sides[side].isReceiving = true
             proceed(number, side)
-        case .ask(.merge(let rows, let latest)):
-            commit(.walkMerge(id, epoch: nodes[index].epoch, rows, latest: latest), on: index)
+        case .ask(.merge(let rows)): commit(.walkMerge(id, epoch: nodes[index].epoch, rows), on: index)
         case .ask(let question):
-            feed(.exchange(id, .answered(nodes[index].replica.answer(question))), to: index)
+            feed(.exchange(id, .answered(nodes[index].replica.answer(question, at: reading(nodes[index])))), to: index)
         case .close: close(number, side)
         }
     }

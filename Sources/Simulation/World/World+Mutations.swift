@@ -56,7 +56,10 @@ extension World {
         guard !options.without.isEmpty, id.isDialled else { return true }
         switch id.channel {
         case .replication:
-            guard options.without.contains(.walks), case .open? = try? WalkMessage.decode(message) else { return true }
+            let isOff =
+                options.without.contains(.walks)
+                || (options.without.contains(.handOver) && nodes[index].process?.isLeaving == true)
+            guard isOff, case .open? = try? WalkMessage.decode(message) else { return true }
             answerFalsely(WalkMessage.done(isSynced: false).encoded(), number)
             return true
         case .membership:

@@ -23,9 +23,9 @@ extension World {
     }
 
     private func makeProcess(_ node: SimulatedNode) -> SimulatedProcess? {
-        let wall = node.clock.milliseconds(at: now)
+        let wall = WallReading(milliseconds: node.clock.milliseconds(at: now))
         let start = node.replica.restart(
-            wallMilliseconds: wall, forgetsBound: options.without.contains(.durableClock))
+            wall, forgetsBound: options.without.contains(.durableClock))
         check(start: start, of: node)
         guard
             let local = try? LocalMember(
@@ -41,7 +41,7 @@ extension World {
         if options.without.contains(.gapPull) { replication.maxPulls = 0 }
         if options.without.contains(.heads) { replication.maxHeads = 0 }
         let core = NodeCore(
-            local, start: start.rawValue, membership: membershipConfiguration, replication: replication,
+            local, start: start, membership: membershipConfiguration, replication: replication,
             seed: (generator.next(), generator.next()), at: now)
         return SimulatedProcess(core: core, transport: model, startedAt: now)
     }
@@ -78,11 +78,26 @@ extension World {
         breakConnections(of: index)
     }
 
-    /// Says farewell, then ends.
+    /// Takes no more writes, hands over what it has, says farewell, then ends.
     package func leave(_ index: Int) {
-        guard nodes[index].process?.isPaused == false else { return }
+        guard let process = nodes[index].process, !process.isPaused, !process.isLeaving else { return }
+        say("\(nodes[index].name) leaves")
+        process.isLeaving = true
+        leaveWhenDrained(index, epoch: nodes[index].epoch)
+    }
+
+    /// Writes that were let in are committed and answered first.
+    private func leaveWhenDrained(_ index: Int, epoch: Int) {
+        let node = nodes[index]
+        guard node.epoch == epoch else { return }
+        guard node.disk.batch == nil, node.disk.queue.isEmpty else {
+            return perform(in: .milliseconds(5)) { $0.leaveWhenDrained(index, epoch: epoch) }
+        }
         feed(.leave, to: index)
         settle(index)
+    }
+
+    func endSoon(_ index: Int) {
         let epoch = nodes[index].epoch
         perform(in: NodeCore.farewell) { world in
             if world.nodes[index].epoch == epoch { world.kill(index) }

@@ -52,8 +52,9 @@ package final class World {
     var trace = Trace()
     var exchanges: [Int: SimulatedExchange] = [:]
     var exchangeCount = 0
-    /// The last stamp or start of each node.
+    /// The last stamp of each node, and the number of its last start.
     var lastTimes: [Int: Stamp] = [:]
+    var lastStarts: [Int: UInt64] = [:]
     /// Living members that are seen as failed, and since when.
     var failedViews: [FailedView: EngineInstant] = [:]
     /// When nodes that were killed for good were found out, by their index.
@@ -62,8 +63,8 @@ package final class World {
     var discardedAt: EngineInstant?
     /// Faults have ended.
     var isMended = false
-    /// How far a wall clock has ever been ahead, in milliseconds.
-    var furthestJump: Int64 = 0
+    /// Nodes whose wall clocks may be wrong; fewer than half, but where `Faults.anyClock` says so.
+    private(set) var astray: Set<Int> = []
     /// Writes that clients have tried.
     var writeCount = 0
     /// Gets a line for whatever happens, if somebody wants to watch.
@@ -88,7 +89,23 @@ package final class World {
             nodes.append(node)
         }
         hasHostName = chance(options.faults.hostNames)
+        chooseAstray()
     }
+
+    /// Fewer than half of the clocks are ever wrong, so that the others show which; or any may be.
+    private func chooseAstray() {
+        guard options.faults.touchClocks else { return }
+        let all = Array(nodes.indices).shuffled(using: &generator)
+        astray = Set(chance(options.faults.anyClock) ? all[...] : all.prefix((all.count - 1) / 2))
+        for index in all where astray.contains(index) && chance(options.faults.wrongClocks) {
+            nodes[index].clock.offsetMilliseconds = Int64.random(in: -Self.day...Self.day, using: &generator)
+        }
+    }
+
+    static let day: Int64 = 86_400_000
+
+    /// Whether fewer than half of the clocks may be wrong.
+    var isMostlyRight: Bool { astray.count * 2 < nodes.count }
 
     /// What each node is told to look for.
     var seeds: [String] {

@@ -59,14 +59,15 @@ extension FuzzTarget {
                 if case .digests(let buckets) = request {
                     try require(buckets.count <= WalkInitiator.maxBatchBuckets, "\(buckets.count) buckets at once")
                 }
-                guard let next = try? walk.answered(replica.answer(request)) else { return }
+                let answer = replica.answer(request, at: WallReading(milliseconds: 0))
+                guard let next = try? walk.answered(answer) else { return }
                 turn = next
             case .receive:
                 askedInARow = 0
                 guard let length = try? reader.integer(UInt16.self) else { return }
                 let bytes = Array((try? reader.slice(Int(length))) ?? reader.rest)
                 guard let message = try? WalkMessage.decode(bytes),
-                    let next = try? walk.received(message, latest: .max)
+                    let next = try? walk.received(message)
                 else { return }
                 turn = next
             }

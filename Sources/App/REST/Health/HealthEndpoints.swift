@@ -24,6 +24,9 @@ extension Schema {
                 "lag",
                 number.noted("Seconds: the age of the oldest change that has not arrived here from it.")
                     .example(.number("0.000"))),
+            .optional(
+                "clock_offset",
+                number.noted("Seconds: how far its wall clock is ahead of this node's.").example(.number("-0.012"))),
         ])
 
     /// `transport`: the kind of this node's, as the example; `nil` for a node that stands alone, which has none to show.
@@ -134,15 +137,20 @@ extension ByteBuffer {
         }
         if let lag = member.lag {
             writeStaticString(#","lag":"#)
-            writeSeconds(lag)
+            writeSeconds(max(lag, .zero))
+        }
+        if let offset = member.clockOffset {
+            writeStaticString(#","clock_offset":"#)
+            writeSeconds(offset)
         }
         writeStaticString("}")
     }
 
-    /// With three digits; what is negative counts as nothing.
+    /// With three digits.
     private mutating func writeSeconds(_ duration: Duration) {
-        let (seconds, attoseconds) = max(duration, .zero).components
+        let (seconds, attoseconds) = (duration < .zero ? .zero - duration : duration).components
         let milliseconds = String(attoseconds / 1_000_000_000_000_000)
+        if duration <= .milliseconds(-1) { writeStaticString("-") }
         writeString("\(seconds)." + String(repeating: "0", count: 3 - milliseconds.utf8.count) + milliseconds)
     }
 }

@@ -14,6 +14,9 @@ struct NodeStatus: Sendable, Equatable {
         /// How old the oldest change is that it has and this node has not; zero when there is none, `nil` when nobody
         /// knows.
         var lag: Duration?
+        /// How far its wall clock is ahead of this node's; negative where it is behind, `nil` for the node itself, and
+        /// before its first heartbeat.
+        var clockOffset: Duration?
     }
 
     var nodeName: String
