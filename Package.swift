@@ -231,7 +231,7 @@ let package = Package(
                 "AutoClusterSync", "CSQLite", "Executable", "Membership", "Runtime", "TestSupport", "Transport",
                 "TransportKit",
                 .product(name: "Yams", package: "Yams"),
-            ], exclude: ["delay.py", "schemathesis.toml"],
+            ], exclude: ["Shims", "delay.py", "schemathesis.toml"],
             swiftSettings: strict),
     ]
 )

@@ -21,9 +21,7 @@ package struct NodeCore: Sendable {
     private var saving = MemberSaving()
     private var changes = ChangeIntake()
     private var malformedMessages = 0
-    private var clockHold = ClockHold.none
-    /// What is known of this node's wall clock, as of the last change that counts.
-    package private(set) var clockState = ClockState.alone
+    private var clock = ClockGuard()
 
     /// A node that knows nobody. `begin` is its first input.
     ///
@@ -55,6 +53,9 @@ package struct NodeCore: Sendable {
         case .replication: changes.isMerging ? 0 : Self.maxArrivals
         }
     }
+
+    /// What is known of this node's wall clock, as of the last change that counts.
+    package var clockState: ClockState { clock.state }
 
     package var traffic: ExchangeTraffic { replicationExchanges.traffic }
 
@@ -92,7 +93,7 @@ package struct NodeCore: Sendable {
             let effects = replication.receive(arrivals, summary: moment.summary, at: moment.time)
             changes.note(effects)
             carryOut(effects, moment, &out)
-            judgeClock(moment, &out)
+            out += clock.judge(replication, moment)
         case .connected: carryOut(replication.peerConnected(at: moment.time), moment, &out)
         case .committed(let rows): carryOut(replication.committed(rows, at: moment.time), moment, &out)
         case .merged(let token, let outcome): merged(token, outcome, moment, &out)
@@ -261,7 +262,7 @@ package struct NodeCore: Sendable {
             case .walk(let peer):
                 carryOut(replicationExchanges.walk(with: peer, &replication, moment, &out), moment, &out)
             case .emit(let event):
-                out.append(.emit(.replication(event)))
+                out.append(.emit(.replication(told(event))))
                 if case .becameReady = event { out.append(.openAPI) }
                 if case .handedOver = event {
                     carryOut(membership.leave(at: moment.time), moment, &out)
@@ -271,17 +272,9 @@ package struct NodeCore: Sendable {
         }
     }
 
-    // MARK: - The wall clock
-
-    private mutating func judgeClock(_ moment: Moment, _ out: inout [Effect]) {
-        let (hold, state) = replication.judgeClock(wallMilliseconds: moment.wallMilliseconds, at: moment.time)
-        if hold.isFar(from: clockHold) {
-            clockHold = hold
-            out.append(.holdClock(hold))
-        }
-        if state.isNews(after: clockState) {
-            clockState = state
-            out.append(.emit(.clock(state)))
-        }
+    /// With nobody here, others may all the same be cut off, and lack what is here.
+    private func told(_ event: ReplicationEvent) -> ReplicationEvent {
+        let isAlone = membership.failedMembers.isEmpty && membership.missedMembers.isEmpty
+        return event == .handedOver(.alone) && !isAlone ? .handedOver(.unsure) : event
     }
 }

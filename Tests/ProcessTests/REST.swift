@@ -16,6 +16,7 @@ struct Info: Codable {
         var name: String
         var addr: String
         var status: String
+        var clock_offset: Double?
     }
 
     var node_name: String

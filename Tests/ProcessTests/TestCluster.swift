@@ -25,6 +25,8 @@ final class TestCluster {
     private let network: TestNetwork?
     private let disks: [Int: TestDisk]
     private let joinTimeout: Double
+    /// Commands that become the nodes, by index.
+    var launchers: [Int: [String]] = [:]
 
     /// Prepares `count` nodes with one transport.
     convenience init(
@@ -98,7 +100,8 @@ final class TestCluster {
     func start(_ index: Int) throws {
         members[index].process = try NodeProcess(
             ["-config", members[index].configuration], in: directory, log: "\(members[index].name).log",
-            launcher: (network?.launcher(index) ?? []) + (disks[index]?.launcher(in: directory) ?? []))
+            launcher: (network?.launcher(index) ?? []) + (launchers[index] ?? [])
+                + (disks[index]?.launcher(in: directory) ?? []))
     }
 
     func startAll() async throws {

@@ -244,15 +244,31 @@ struct FirstSyncTests {
         #expect(effects.contains(.emit(.becameReady(isSynced: false))))
     }
 
+    @Test("a node with data does not wait for one without, whatever that says of itself; one without waits")
+    func emptyDonor() {
+        for hasData in [true, false] {
+            var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            if hasData { engine.summary = TreeSummary(root: 5, count: 3) }
+            _ = engine.setPeers([peer(2)], at: .zero)
+            _ = engine.receive([heartbeat(from: 2, count: 0)], at: .zero)
+            let effects = engine.beginFirstSync(at: .zero)
+            #expect(effects.contains(where: isWalk) == !hasData)
+            #expect(effects.contains(.emit(.becameReady(isSynced: true))) == hasData)
+        }
+    }
+
     private func isHeartbeat(_ effect: Effect) -> Bool {
         if case .heartbeat = effect { return true }
         return false
     }
 
-    private func heartbeat(from node: UInt64, isReady: Bool = true, isSynced: Bool? = nil) -> Arrival {
+    private func heartbeat(
+        from node: UInt64, isReady: Bool = true, isSynced: Bool? = nil, count: UInt64 = 1
+    ) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
-                stream: StreamID(origin: NodeID(node), start: 1), head: 0, summary: TreeSummary(root: 9, count: 1),
+                stream: StreamID(origin: NodeID(node), start: 1), head: 0,
+                summary: count == 0 ? .empty : TreeSummary(root: 9, count: count),
                 isReady: isReady, isSynced: isSynced ?? isReady))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }

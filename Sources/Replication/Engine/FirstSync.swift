@@ -19,6 +19,8 @@ struct FirstSync: Hashable, Sendable {
     private var hasMissedPeers = false
     /// Donors had rows that this node passed over.
     private var hasMissedRows = false
+    /// This node has no row, so that everybody may have something for it.
+    private var isEmpty: Bool
     /// Donors that failed or were busy, and when to try them again.
     private var retryAt: [NodeID: EngineInstant] = [:]
 
@@ -29,7 +31,8 @@ struct FirstSync: Hashable, Sendable {
         case walk(ReplicationPeer)
     }
 
-    init(at now: EngineInstant) {
+    init(own: TreeSummary, at now: EngineInstant) {
+        isEmpty = own.count == 0
         startedAt = now
         lastProgress = now
     }
@@ -53,9 +56,10 @@ struct FirstSync: Hashable, Sendable {
 
     /// Chooses a donor, or ends the first sync.
     mutating func advance(
-        _ table: PeerTable, _ configuration: ReplicationConfiguration, using generator: inout SeededGenerator,
-        at now: EngineInstant
+        _ table: PeerTable, _ configuration: ReplicationConfiguration, own: TreeSummary,
+        using generator: inout SeededGenerator, at now: EngineInstant
     ) -> Step {
+        isEmpty = own.count == 0
         if now >= lastProgress + configuration.syncTimeout { return .open(isSynced: false) }
         guard donor == nil else { return .wait }
         if table.isEmpty {
@@ -113,8 +117,12 @@ struct FirstSync: Hashable, Sendable {
     /// Members are gone. Those that this node has not walked with may have had what nobody else has.
     mutating func lost(_ gone: Set<NodeID>) { if !gone.isSubset(of: unsyncedDonors) { hasMissedPeers = true } }
 
+    /// Those that may have something which is not here. One without a row has not: those with data do not wait for it.
     private func untried(_ table: PeerTable) -> [ReplicationPeer] {
-        table.peers.filter { !unsyncedDonors.contains($0.nodeID) }
+        table.peers.filter { peer in
+            !unsyncedDonors.contains(peer.nodeID)
+                && (isEmpty || table.state(peer.nodeID).report.summary?.count != 0)
+        }
     }
 
     /// Everybody is starting: all that there is has been looked at.

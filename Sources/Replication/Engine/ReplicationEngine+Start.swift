@@ -12,7 +12,7 @@ extension ReplicationEngine {
     /// Members are known: syncs from one of them, then opens. Of this and `open` only the first call counts.
     package mutating func beginFirstSync(summary: TreeSummary, at now: EngineInstant) -> [Effect] {
         guard readiness.isUndecided else { return [] }
-        readiness.begin(FirstSync(at: now))
+        readiness.begin(FirstSync(own: summary, at: now))
         return advanceSync(summary, at: now)
     }
 
@@ -22,7 +22,7 @@ extension ReplicationEngine {
     }
 
     mutating func advanceSync(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {
-        switch readiness.update({ $0.advance(table, configuration, using: &generator, at: now) }) ?? .wait {
+        switch readiness.update({ $0.advance(table, configuration, own: summary, using: &generator, at: now) }) ?? .wait {
         case .wait: return []
         case .open(let isSynced): return becomeReady(isSynced: isSynced, summary, at: now)
         case .walk(let donor): return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]

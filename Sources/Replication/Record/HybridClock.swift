@@ -34,7 +34,7 @@ package struct HybridClock: Sendable {
     /// When the counter of a millisecond is used up the clock runs ahead of the wall.
     package mutating func next(_ wall: WallReading, after stored: HybridTime = .zero) -> HybridTime {
         wallMilliseconds = wall.milliseconds
-        let wallTime = HybridTime(milliseconds: wall.milliseconds)
+        let wallTime = HybridTime(milliseconds: min(wall.milliseconds, Row.createdRange.upperBound))
         if wall.isConfirmed, wall.lead(of: latest) > Self.maxLeadMilliseconds { latest = .zero }
         observe(stored, at: wall)
         latest = wallTime > latest ? wallTime : latest.successor

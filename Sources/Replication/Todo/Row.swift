@@ -1,6 +1,7 @@
 /// A todo as replicas exchange it: a product of three registers, hence a lattice under `merged(with:)`.
 ///
-/// Two rules hold for every row (`isValid`):
+/// Rules that hold for every row (`isValid`):
+/// - no stamp is later than the year 9999;
 /// - created: text and completed are there and were stamped no earlier than presence, since a create stamps all three;
 /// - deleted: a register stamped earlier than the delete is gone. One stamped later is kept, though not shown, because a
 ///   create may still arrive whose text it is newer than.
@@ -60,6 +61,8 @@ package struct Row: Hashable, Sendable {
     package var isValid: Bool {
         guard key.utf8.count <= Self.maxKeyBytes, text.map({ $0.value.utf8.count <= Self.maxTextBytes }) ?? true
         else { return false }
+        // Later stamps could not be followed by later ones for ever.
+        guard latestStamp.time.milliseconds <= Self.createdRange.upperBound else { return false }
         switch presence.value {
         case .created(let milliseconds):
             guard let text, let completed else { return false }

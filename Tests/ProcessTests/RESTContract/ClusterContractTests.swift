@@ -28,21 +28,27 @@ extension RESTContract {
                     // Nobody has to hear of itself, nor to have heard of all others yet.
                     kinds["last_seen"] = nil
                     kinds["lag"] = nil
+                    kinds["clock_offset"] = nil
                     #expect(kinds == ["name": .text, "addr": .text, "status": .text, "http": .text])
                     #expect(["alive", "suspect"].contains(member["status"]?.text))
                     #expect([nil, .text].contains(member["last_seen"]?.kind))
                     #expect(member["last_seen"]?.text.map(AnyJSON.isTimestamp) != false)
                     #expect([nil, .number].contains(member["lag"]?.kind))
+                    #expect([nil, .number].contains(member["clock_offset"]?.kind))
                 }
             }
         }
 
-        @Test("of each other member GET /health/info shows when it was last seen, and its lag")
+        @Test(
+            "of each other member GET /health/info shows when it was last seen, its lag, and how far its clock is off")
         func lastSeen() async throws {
             for (index, client) in clients.enumerated() {
                 try await eventually("both others are seen by node-\(index + 1)") {
                     let members = try await client.get("/health/info").json?["members"]?.elements ?? []
-                    return members.count { $0["last_seen"]?.kind == .text && $0["lag"]?.kind == .number } == 2
+                    return members.count {
+                        $0["last_seen"]?.kind == .text && $0["lag"]?.kind == .number
+                            && $0["clock_offset"]?.kind == .number
+                    } == 2
                 }
             }
         }
