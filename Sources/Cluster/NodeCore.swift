@@ -85,13 +85,16 @@ package struct NodeCore: Sendable {
     /// Takes one input and says what is to be done.
     package mutating func handle(_ input: Input, at moment: Moment) -> [Effect] {
         var out: [Effect] = []
+        changes.noteInput(at: moment.time)
         switch input {
         case .begin(let seeds, let known):
             carryOut(membership.join(seeds: seeds, knownMembers: known, at: moment.time), moment, &out)
         case .arrived(let arrivals, on: .membership): receive(arrivals, moment, &out)
         case .arrived(let arrivals, on: .replication):
-            let effects = replication.receive(arrivals, summary: moment.summary, at: moment.time)
-            changes.note(effects)
+            let areFresh = changes.isFresh(count: arrivals.count, at: moment.time)
+            let effects = replication.receive(
+                arrivals, areFresh: areFresh, summary: moment.summary, at: moment.time)
+            changes.note(effects, at: moment.time)
             carryOut(effects, moment, &out)
             out += clock.judge(replication, moment)
         case .connected: carryOut(replication.peerConnected(at: moment.time), moment, &out)
@@ -163,6 +166,7 @@ package struct NodeCore: Sendable {
         if peerChanges.takeDue(at: moment.time) { changePeers(moment, &out) }
         carryOut(replication.advance(to: moment.time, summary: moment.summary), moment, &out)
         carryOut(replicationExchanges.expire(&replication, moment, &out), moment, &out)
+        out += clock.judge(replication, moment)
         if saving.takeDue(at: moment.time) { out.append(.saveMembers(knownMembers)) }
     }
 
@@ -274,7 +278,8 @@ package struct NodeCore: Sendable {
 
     /// With nobody here, others may all the same be cut off, and lack what is here.
     private func told(_ event: ReplicationEvent) -> ReplicationEvent {
-        let isAlone = membership.failedMembers.isEmpty && membership.missedMembers.isEmpty
+        let isAlone =
+            membership.livingMembers.isEmpty && membership.failedMembers.isEmpty && membership.missedMembers.isEmpty
         return event == .handedOver(.alone) && !isAlone ? .handedOver(.unsure) : event
     }
 }

@@ -28,10 +28,15 @@ final class MergeRequest {
         part.isNews.reserveCapacity(range.count)
         let wall = writer.wallReading
         for index in range {
-            let merged = try writer.merge(rows[index], at: wall)
-            part.isNews.append(merged == .news)
-            if merged == .passedOver { part.passedOverCount += 1 }
-            if merged == .news { part.noteNews(rows[index].row.latestStamp, at: wall) }
+            switch try writer.merge(rows[index], at: wall) {
+            case .news(let stored):
+                part.isNews.append(true)
+                part.noteNews(rows[index].row.latestStamp, over: stored, at: wall)
+            case .known: part.isNews.append(false)
+            case .passedOver:
+                part.isNews.append(false)
+                part.passedOverCount += 1
+            }
         }
     }
 

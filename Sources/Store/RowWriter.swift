@@ -61,9 +61,9 @@ final class RowWriter {
         guard isFree else { return .exists }
         let tombstone = try table.tombstone(key: key)
         let wall = wallClock()
-        let now = min(max(wall.milliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
+        let now = min(max(wall.shownMilliseconds, Row.createdRange.lowerBound), Row.createdRange.upperBound)
         var row = Row.created(
-            key: key, text: text, atMilliseconds: now, stamp: nextStamp(after: tombstone?.row, at: wall))
+            key: key, text: text, atMilliseconds: now, stamp: try nextStamp(after: tombstone?.row, at: wall))
         if let tombstone { row = row.merged(with: tombstone.row) }
         let id = try writeLocal(row, over: tombstone)
         guard let todo = Todo(id: id, row: row) else {
@@ -78,7 +78,7 @@ final class RowWriter {
     ) throws(StoreError) -> Todo? {
         guard let old = try find(address, condition) else { return nil }
         guard text != nil || isCompleted != nil else { return Todo(id: old.reference, row: old.row) }
-        let stamp = nextStamp(after: old.row)
+        let stamp = try nextStamp(after: old.row)
         var row = old.row
         if let text { row.text = Register(text, stamp) }
         if let isCompleted { row.completed = Register(isCompleted, stamp) }
@@ -88,7 +88,7 @@ final class RowWriter {
     /// `false` when there is no such todo. Throws `refused`, before anything is written, when it does not meet the condition.
     func delete(_ address: TodoAddress, _ condition: TodoCondition?) throws(StoreError) -> Bool {
         guard let old = try find(address, condition) else { return false }
-        try writeLocal(old.row.deleted(at: nextStamp(after: old.row)), over: old)
+        try writeLocal(old.row.deleted(at: try nextStamp(after: old.row)), over: old)
         return true
     }
 
@@ -98,7 +98,11 @@ final class RowWriter {
     var wallReading: WallReading { wallClock() }
 
     /// What came of a row.
-    enum Merged { case news, known, passedOver }
+    enum Merged: Equatable {
+        /// Over a row with this greatest stamp.
+        case news(over: Stamp?)
+        case known, passedOver
+    }
 
     /// A spoilt row is left to whoever spoilt it.
     func merge(_ encoded: EncodedRow, at wall: WallReading) throws(StoreError) -> Merged {
@@ -109,14 +113,14 @@ final class RowWriter {
         guard let old = stored else {
             clock.observe(row.latestStamp.time, at: wall)
             try write(encoded, over: nil)
-            return .news
+            return .news(over: nil)
         }
         let merged = old.row.merged(with: row)
         guard merged != old.row else { return .known }
         clock.observe(row.latestStamp.time, at: wall)
         // The bytes that came are mostly the ones that stay.
         try write(merged == row ? encoded : EncodedRow(merged), over: old)
-        return .news
+        return .news(over: old.row.latestStamp)
     }
 
     // MARK: Rows
@@ -141,8 +145,9 @@ final class RowWriter {
         do throws(StoreError) { return try read() } catch .invalidRow { return nil }
     }
 
-    private func nextStamp(after old: Row?, at wall: WallReading? = nil) -> Stamp {
+    private func nextStamp(after old: Row?, at wall: WallReading? = nil) throws(StoreError) -> Stamp {
         let time = clock.next(wall ?? wallClock(), after: old?.latestStamp.time ?? .zero)
+        guard time.milliseconds <= Row.latestStampMilliseconds else { throw .stampsUsedUp }
         return Stamp(time: time, origin: nodeID)
     }
 

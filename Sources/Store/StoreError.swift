@@ -18,6 +18,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case busy(path: String)
     /// A row of `todos`, written by another program, cannot be taken over. Nothing changed; the row must be mended.
     case invalidRow(path: String, id: Int64, reason: String)
+    /// The todo bears a stamp of the year 9999, and no later one can follow: some clock was wrong by far.
+    case stampsUsedUp
     /// No room. Nothing changed, reads go on, and writes succeed again when there is room.
     case diskFull(path: String)
     /// The disk or file system failed. See above for what may be left; trying again can help.
@@ -38,7 +40,7 @@ package enum StoreError: Error, Hashable, Sendable {
     /// Whether the disk or another program is the cause, so that other requests would fail alike.
     var concernsAllRequests: Bool {
         switch self {
-        case .tooLarge, .refused, .failed: false
+        case .tooLarge, .refused, .failed, .stampsUsedUp: false
         case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .invalidRow, .diskFull, .ioError,
             .corrupt, .overloaded, .closed:
             true
@@ -60,6 +62,7 @@ extension StoreError: CustomStringConvertible {
         case .busy(let path): "\(path) is locked by another program"
         case .invalidRow(let path, let id, let reason):
             "\(path): the todo with id \(id) cannot be taken over: \(reason)"
+        case .stampsUsedUp: "the todo was stamped in the year 9999, and no later write can follow"
         case .diskFull(let path): "no room left to write \(path)"
         case .ioError(let path, let reason): "reading or writing \(path) failed: \(reason)"
         case .corrupt(let path, let reason): "\(path) is damaged: \(reason)"

@@ -101,4 +101,54 @@ struct NodeRulesTests {
         #expect(peers == [Peer(address: peerAddress, channels: replicates ? .all : .membership)])
         #expect(node.core.replication.peers.isEmpty == !replicates)
     }
+
+    @Test("What waited behind a long merge, or through a standstill, says nothing of clocks")
+    func freshness() {
+        var intake = ChangeIntake()
+        func at(_ milliseconds: Int) -> EngineInstant { .zero + .milliseconds(milliseconds) }
+        let token = ReplicationEngine.MergeToken(number: 1)
+        intake.noteInput(at: at(10))
+        check(intake.isFresh(count: 3, at: at(10)))
+        intake.note([.merge(token, [])], at: at(10))
+        intake.noteInput(at: at(800))
+        intake.noteMerged(token)
+        check(!intake.isFresh(count: 3, at: at(800)))
+        check(intake.isFresh(count: 3, at: at(810)))
+        // As many as one batch takes: more may be waiting.
+        check(intake.isFresh(count: NodeCore.maxArrivals, at: at(900)))
+        intake.noteInput(at: at(1_500))
+        check(!intake.isFresh(count: 3, at: at(1_500)))
+        check(intake.isFresh(count: 3, at: at(1_510)))
+        intake.noteInput(at: at(9_000))
+        check(!intake.isFresh(count: 3, at: at(9_000)))
+        intake.noteInput(at: at(10_400))
+        check(intake.isFresh(count: 3, at: at(10_600)))
+    }
+
+    @Test(
+        "A node that leaves alone says farewell at once, and warns where others may be cut off",
+        arguments: [true, false])
+    func leavesAlone(knowsAnother: Bool) throws {
+        var node = try TestedCore()
+        let known = [KnownMember(name: "b", nodeID: NodeID(9), address: otherAddress)]
+        node.feed(.begin(seeds: [], knownMembers: knowsAnother ? known : []))
+        node.feed(.leave)
+        #expect(node.effects.contains { if case .farewellSaid = $0 { true } else { false } })
+        #expect(node.effects.events.contains(.replication(.handedOver(knowsAnother ? .unsure : .alone))))
+        #expect(node.feed(.leave).isEmpty)
+    }
+
+    @Test("A node that leaves asks its peer, and goes after a while though nobody answers")
+    func leavesUnheard() throws {
+        var node = try TestedCore()
+        try node.join()
+        node.summary = TreeSummary(root: 7, count: 3)
+        node.feed(.leave)
+        #expect(!node.effects.contains { if case .farewellSaid = $0 { true } else { false } })
+        let start = node.now
+        let effects = node.pass(.seconds(3))
+        #expect(effects.contains { if case .farewellSaid = $0 { true } else { false } })
+        #expect(effects.events.contains(.replication(.handedOver(.unsure))))
+        #expect(effects.dials.contains { $0.0.channel == .replication && $0.1 == peerAddress } || node.now > start)
+    }
 }

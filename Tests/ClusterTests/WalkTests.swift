@@ -72,7 +72,7 @@ struct WalkTests {
         var left = replica(1, count: 3)
         var right = MemoryReplica(nodeID: NodeID(2))
         _ = right.create("future", text: "x", at: reading(999_999))
-        let result = try WalkPair.run(&left, &right, at: reading(500_000))
+        let result = try WalkPair.run(&left, &right, at: WallReading(milliseconds: 500_000, isConfirmed: true))
         #expect(result.initiator.aheadCount == 1)
         #expect(result.initiator.furthestAhead?.time.milliseconds == 999_999)
         #expect(left.visible("future") != nil)

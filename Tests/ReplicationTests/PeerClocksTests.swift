@@ -18,7 +18,7 @@ struct PeerClocksTests {
     }
 
     private func judge(_ offsets: [Int64], own: Int64 = 0) -> (hold: ClockHold, state: ClockState) {
-        clocks(offsets).judge(wallMilliseconds: Self.wall + own, at: .zero)
+        clocks(offsets).judge(wallMilliseconds: Self.wall + own, at: .zero) { _ in true }
     }
 
     @Test("alone nothing is held")
@@ -82,14 +82,14 @@ struct PeerClocksTests {
     func old() {
         let clocks = clocks([9_000_000, 9_000_000])
         let later = EngineInstant.zero + .seconds(3_601)
-        #expect(clocks.judge(wallMilliseconds: Self.wall, at: later).state == .alone)
+        #expect(clocks.judge(wallMilliseconds: Self.wall, at: later, isHere: { _ in true }).state == .alone)
         var odd = PeerClocks()
         odd.note(NodeID(2), .max, at: .zero)
         odd.note(NodeID(3), UInt64(HybridTime.maxMilliseconds) + 1, at: .zero)
         #expect(odd.count == 0)
         odd.note(NodeID(3), 0, at: .zero)
-        _ = odd.judge(wallMilliseconds: .min, at: EngineInstant(nanoseconds: .max))
-        _ = odd.judge(wallMilliseconds: .max, at: .zero)
+        _ = odd.judge(wallMilliseconds: .min, at: EngineInstant(nanoseconds: .max)) { _ in true }
+        _ = odd.judge(wallMilliseconds: .max, at: .zero) { _ in true }
     }
 
     @Test("the clocks of many are bounded, and the newest replace those that are old")
@@ -99,5 +99,23 @@ struct PeerClocksTests {
         #expect(clocks.count == PeerClocks.limit)
         clocks.note(NodeID(.max), 1, at: .zero + .seconds(3_601))
         #expect(clocks.count == 1)
+    }
+
+    @Test("who has gone has a say only where those who are here do not agree")
+    func gone() {
+        // Node 4 is here with a wrong clock, and was here as 5 and 6 before.
+        let many = clocks([0, 100, 3_600_000, 3_600_000, 3_600_000])
+        #expect(many.judge(wallMilliseconds: Self.wall, at: .zero) { $0.rawValue <= 4 }.state == .right)
+        // Node 3 has gone; it was right.
+        let two = clocks([3_600_000, 0])
+        #expect(two.judge(wallMilliseconds: Self.wall, at: .zero) { $0.rawValue == 2 }.state == .right)
+    }
+
+    @Test("what people see is the own time until others confirm another")
+    func shown() {
+        let unconfirmed = judge([-9_000_000]).hold.reading(Self.wall, at: .zero)
+        #expect(unconfirmed.milliseconds < Self.wall && unconfirmed.shownMilliseconds == Self.wall)
+        let confirmed = judge([0, 0], own: 9_000_000).hold.reading(Self.wall + 9_000_000, at: .zero)
+        #expect(confirmed.shownMilliseconds == confirmed.milliseconds)
     }
 }

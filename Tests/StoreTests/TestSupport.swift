@@ -80,6 +80,7 @@ struct OtherProgram: ~Copyable {
 final class TestClock: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Int64
+    private var confirmed = false
 
     init(_ milliseconds: Int64 = 1_767_323_045_678) { value = milliseconds }
 
@@ -88,7 +89,13 @@ final class TestClock: @unchecked Sendable {
         set { lock.withLock { value = newValue } }
     }
 
-    var reading: WallReading { WallReading(milliseconds: milliseconds) }
+    /// Whether other nodes' clocks agree.
+    var isConfirmed: Bool {
+        get { lock.withLock { confirmed } }
+        set { lock.withLock { confirmed = newValue } }
+    }
+
+    var reading: WallReading { WallReading(milliseconds: milliseconds, isConfirmed: isConfirmed) }
 }
 
 extension StoreConfiguration {

@@ -17,7 +17,7 @@ struct NodeLog {
         switch event {
         case .membership(let event): membership.note(event, at: now)
         case .replication(let event): replication.note(event, at: now)
-        case .clock(let state): replication.note(state)
+        case .clock(let state): replication.note(state, at: now)
         case .malformed(let peer): membership.noteMalformed(from: peer)
         case .dialled(let peer): membership.noteDialled(peer)
         case .dialFailed(let peer, let error): membership.noteDialFailure(error, peer: peer, at: now)

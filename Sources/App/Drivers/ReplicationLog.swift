@@ -73,7 +73,9 @@ struct ReplicationLog {
         }
     }
 
-    func note(_ state: ClockState) {
+    /// A clock that is at the edge of what is allowed is told of now and then only.
+    mutating func note(_ state: ClockState, at now: EngineInstant) {
+        guard repeated.note("clock \(state.name)", at: now) != nil else { return }
         switch state {
         case .alone: break
         case .right: logger.info("The wall clock agrees with those of the other nodes")

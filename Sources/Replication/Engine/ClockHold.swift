@@ -19,7 +19,8 @@ package struct ClockHold: Hashable, Sendable {
         var milliseconds = wallMilliseconds
         if let earliest { milliseconds = max(milliseconds, earliest + elapsed) }
         if let latest { milliseconds = min(milliseconds, latest + elapsed) }
-        return WallReading(milliseconds: milliseconds, isConfirmed: isConfirmed)
+        return WallReading(
+            milliseconds: milliseconds, isConfirmed: isConfirmed, ownMilliseconds: wallMilliseconds)
     }
 
     /// Whether the two differ by more than the ways of messages vary.
@@ -41,6 +42,16 @@ package enum ClockState: Hashable, Sendable {
     case wrong(byMilliseconds: Int64)
     /// Two clocks that differ by so much, or more that do not agree: nobody can say which is right.
     case unknown(differenceMilliseconds: Int64)
+
+    /// Which case it is.
+    package var name: String {
+        switch self {
+        case .alone: "alone"
+        case .right: "right"
+        case .wrong: "wrong"
+        case .unknown: "unknown"
+        }
+    }
 
     /// Whether an operator has to hear of it: another case, or by a second more or less.
     package func isNews(after earlier: ClockState) -> Bool {

@@ -2,9 +2,13 @@ internal import Transport
 
 /// Before this node leaves it makes sure that another has everything that it has: by equal roots, or by a walk.
 package struct HandOver: Hashable, Sendable {
-    /// Shorter than a node that was told to stop may take.
-    static let limit: Duration = .milliseconds(2_500)
+    /// With the end of requests before it and the farewell after it shorter than what a node may take that was told to stop.
+    static let limit: Duration = .milliseconds(1_500)
     private static let retry: Duration = .milliseconds(200)
+    /// A peer that has not come to an end by then may be gone: another is asked too.
+    private static let patience: Duration = .milliseconds(400)
+    /// Peers that are asked at once, at most.
+    static let maxWalks = 3
 
     /// How it ended.
     package enum End: Hashable, Sendable {
@@ -17,7 +21,9 @@ package struct HandOver: Hashable, Sendable {
     }
 
     private let deadline: EngineInstant
-    private var walkingWith: NodeID?
+    /// Peers walked with, and when the last of these walks began.
+    private var walkingWith: Set<NodeID> = []
+    private var lastBegin: EngineInstant?
     private var retryAt: [NodeID: EngineInstant] = [:]
     private(set) var end: End?
 
@@ -26,8 +32,8 @@ package struct HandOver: Hashable, Sendable {
     /// When `advance` has work.
     var nextDeadline: EngineInstant? {
         guard end == nil else { return nil }
-        guard walkingWith == nil, let earliest = retryAt.values.min() else { return deadline }
-        return min(deadline, earliest)
+        let next = lastBegin.map { $0 + Self.patience } ?? retryAt.values.min()
+        return next.map { min($0, deadline) } ?? deadline
     }
 
     /// Chooses whom to walk with, or sees that it is over.
@@ -42,29 +48,34 @@ package struct HandOver: Hashable, Sendable {
         } else if now >= deadline {
             end = .unsure
         }
-        guard end == nil, walkingWith == nil else { return nil }
+        guard end == nil else { return nil }
+        if let begin = lastBegin, now < begin + Self.patience { return nil }
+        lastBegin = nil
+        guard walkingWith.count < Self.maxWalks else {
+            lastBegin = now
+            return nil
+        }
         retryAt = retryAt.filter { table.has($0.key) && $0.value > now }
         let free = table.peers.filter { retryAt[$0.nodeID] == nil && !table.isWalking($0.nodeID) }
         let synced = free.filter { table.state($0.nodeID).report.isSynced }
         guard let chosen = (synced.isEmpty ? free : synced).randomElement(using: &generator) else {
-            // A walk of before is under way: what it brings over began too early to count.
+            // Walks of before are under way: what they bring over began too early to count.
             if retryAt.isEmpty, let peer = table.peers.first { retryAt[peer.nodeID] = now + Self.retry }
             return nil
         }
-        walkingWith = chosen.nodeID
+        walkingWith.insert(chosen.nodeID)
+        lastBegin = now
         return chosen
     }
 
     mutating func walkFinished(with node: NodeID) {
-        guard walkingWith == node else { return }
-        walkingWith = nil
-        if end == nil { end = .safe }
+        if walkingWith.remove(node) != nil, end == nil { end = .safe }
     }
 
     mutating func walkFailed(with node: NodeID, at now: EngineInstant) {
-        guard walkingWith == node else { return }
-        walkingWith = nil
+        guard walkingWith.remove(node) != nil else { return }
         retryAt[node] = now + Self.retry
+        lastBegin = nil
     }
 
     private static func hasAll(_ report: PeerReport, _ own: TreeSummary) -> Bool {

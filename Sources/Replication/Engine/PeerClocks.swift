@@ -52,23 +52,32 @@ struct PeerClocks: Sendable {
         clocks[node].map { $0.value - Self.epoch(wallMilliseconds, at: now) }
     }
 
-    func judge(wallMilliseconds: Int64, at now: EngineInstant) -> (hold: ClockHold, state: ClockState) {
+    /// `isHere`: whether a node is a peer now. The others have a say only where those who are here do not agree: a node that
+    /// comes back with another id again and again must not outvote them.
+    func judge(
+        wallMilliseconds: Int64, at now: EngineInstant, isHere: (NodeID) -> Bool
+    ) -> (hold: ClockHold, state: ClockState) {
         let own = Self.epoch(wallMilliseconds, at: now)
-        let others = clocks.values.lazy.filter { now - $0.at < Self.memory }.map { $0.value }
+        let known = clocks.filter { now - $0.value.at < Self.memory }
+        let here = known.filter { isHere($0.key) }.map { $0.value.value }
+        let verdict = Self.judge(own, here)
+        if verdict.hold.isConfirmed || known.count == here.count { return verdict }
+        let all = Self.judge(own, known.values.map { $0.value })
+        return all.hold.isConfirmed ? all : verdict
+    }
+
+    private static func judge(_ own: Int64, _ others: [Int64]) -> (hold: ClockHold, state: ClockState) {
+        guard !others.isEmpty else { return (.none, .alone) }
         let all = (others + [own]).sorted()
-        guard all.count > 1 else { return (.none, .alone) }
         let skew = WallReading.allowedSkewMilliseconds
         let median = all[(all.count - 1) / 2]
         let agreeing = all.count { abs($0 - median) <= skew }
         if agreeing * 2 > all.count {
             let hold = ClockHold(earliest: median - skew, latest: median + skew, isConfirmed: true)
-            let isRight = abs(own - median) <= skew
-            return (hold, isRight ? .right : .wrong(byMilliseconds: own - median))
+            return (hold, abs(own - median) <= skew ? .right : .wrong(byMilliseconds: own - median))
         }
         let furthest = all.max { abs($0 - own) < abs($1 - own) } ?? own
-        return (
-            ClockHold(latest: median + skew), .unknown(differenceMilliseconds: furthest - own)
-        )
+        return (ClockHold(latest: median + skew), .unknown(differenceMilliseconds: furthest - own))
     }
 
     private mutating func forgetOld(at now: EngineInstant) {

@@ -15,16 +15,17 @@ extension ReplicationEngine {
         return effects
     }
 
-    /// Messages from the transport. All their rows go into one merge.
+    /// Messages from the transport. All their rows go into one merge. `areFresh`: they have not waited anywhere in this
+    /// process, and so show what their senders' clocks show.
     package mutating func receive(
-        _ arrivals: [Arrival], summary: TreeSummary, at now: EngineInstant
+        _ arrivals: [Arrival], areFresh: Bool = true, summary: TreeSummary, at now: EngineInstant
     ) -> [Effect] {
         var effects: [Effect] = []
         var batch = MergeLedger.Batch()
         for arrival in arrivals where !isDuplicate(arrival.message) {
             do throws(ReplicationMessage.Failure) {
                 switch try ReplicationMessage.decode(arrival.message[...]) {
-                case .heartbeat(let heartbeat): effects += receive(heartbeat, summary, at: now)
+                case .heartbeat(let heartbeat): effects += receive(heartbeat, isFresh: areFresh, summary, at: now)
                 case .pull(let pull): effects += receive(pull, from: arrival.sender, at: now)
                 case .changes(let changes):
                     let needsRelay = arrival.delivery == .broadcast(reachedEveryone: false)

@@ -9,7 +9,9 @@ extension ReplicationEngine {
             within: configuration.headsInterval, limit: configuration.maxHeads, using: &generator, at: now)
         return .heartbeat(
             .init(
-                stream: own.id, head: own.head, summary: summary, isReady: isReady, isSynced: isSynced, others: others),
+                stream: own.id, head: own.head, summary: summary, isReady: isReady && !isLeaving,
+                isSynced: isSynced && !isLeaving,
+                others: others),
             version: table.versions.spoken)
     }
 
@@ -22,12 +24,12 @@ extension ReplicationEngine {
     }
 
     mutating func receive(
-        _ heartbeat: ReplicationMessage.Heartbeat, _ summary: TreeSummary, at now: EngineInstant
+        _ heartbeat: ReplicationMessage.Heartbeat, isFresh: Bool, _ summary: TreeSummary, at now: EngineInstant
     ) -> [Effect] {
         let node = heartbeat.stream.origin
         // Only members have heartbeats of interest; anybody else's would fill memory.
         guard node != own.id.origin, table.has(node) else { return [] }
-        clocks.note(node, heartbeat.wallMilliseconds, at: now)
+        if isFresh { clocks.note(node, heartbeat.wallMilliseconds, at: now) }
         guard follow(heartbeat, summary, at: now) else { return [] }
         note(heartbeat.others, at: now)
         // It may not have known this node when our last one was sent, and waits for one.

@@ -10,7 +10,8 @@ extension ReplicationEngine {
     package mutating func beginHandOver(summary: TreeSummary, at now: EngineInstant) -> [Effect] {
         guard handOver == nil else { return [] }
         handOver = HandOver(at: now)
-        return advanceHandOver(summary, at: now)
+        // First of all the others hear that this node is no proof of anything any more.
+        return [heartbeat(summary, at: now)] + advanceHandOver(summary, at: now)
     }
 
     mutating func advanceHandOver(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {

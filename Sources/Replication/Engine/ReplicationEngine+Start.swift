@@ -22,7 +22,10 @@ extension ReplicationEngine {
     }
 
     mutating func advanceSync(_ summary: TreeSummary, at now: EngineInstant) -> [Effect] {
-        switch readiness.update({ $0.advance(table, configuration, own: summary, using: &generator, at: now) }) ?? .wait {
+        // Who leaves opens no more.
+        guard !isLeaving else { return [] }
+        switch readiness.update({ $0.advance(table, configuration, own: summary, using: &generator, at: now) }) ?? .wait
+        {
         case .wait: return []
         case .open(let isSynced): return becomeReady(isSynced: isSynced, summary, at: now)
         case .walk(let donor): return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]

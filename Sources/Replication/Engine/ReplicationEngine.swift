@@ -60,19 +60,22 @@ package struct ReplicationEngine: Sendable {
         [
             Occupancy("streams", streams.count, limit: configuration.maxStreams),
             Occupancy("numbers beyond holes", streams.maxPendingCount, limit: StreamWindow.maxPending),
-            Occupancy("states of peers", table.stateCount, limit: table.count + configuration.maxWalks + 1),
+            Occupancy("states of peers", table.stateCount, limit: table.count + maxWalks),
             Occupancy("peers with something due", table.timerCount, limit: table.count),
             Occupancy("streams that moved", streams.movedCount, limit: configuration.maxStreams),
             Occupancy("clocks of others", clocks.count, limit: PeerClocks.limit),
-            Occupancy("walks led", table.walkCount, limit: configuration.maxWalks + 1),
+            Occupancy("walks led", table.walkCount, limit: maxWalks),
             Occupancy("bytes of recent changes", own.recentBytes, limit: configuration.maxRecentBytes),
         ]
     }
 
+    /// Those that differing roots bring about, that of the first sync, and those of the hand-over.
+    private var maxWalks: Int { configuration.maxWalks + 1 + HandOver.maxWalks }
+
     /// Earliest instant at which `advance(to:)` has work.
     package var nextDeadline: EngineInstant {
         var earliest = own.nextHeartbeat
-        if let sync = readiness.sync { earliest = min(earliest, sync.deadline(table, configuration)) }
+        if let sync = readiness.sync, !isLeaving { earliest = min(earliest, sync.deadline(table, configuration)) }
         if let timer = table.earliestTimer { earliest = min(earliest, timer) }
         if let leaving = handOver?.nextDeadline { earliest = min(earliest, leaving) }
         return earliest
@@ -130,7 +133,7 @@ package struct ReplicationEngine: Sendable {
     package func judgeClock(
         wallMilliseconds: Int64, at now: EngineInstant
     ) -> (hold: ClockHold, state: ClockState) {
-        clocks.judge(wallMilliseconds: wallMilliseconds, at: now)
+        clocks.judge(wallMilliseconds: wallMilliseconds, at: now) { table.has($0) }
     }
 
     /// Roots differ for moments whenever somebody writes, and heartbeats are lost; only beyond this do they show that

@@ -38,7 +38,15 @@ package struct HybridClock: Sendable {
         if wall.isConfirmed, wall.lead(of: latest) > Self.maxLeadMilliseconds { latest = .zero }
         observe(stored, at: wall)
         latest = wallTime > latest ? wallTime : latest.successor
-        return stored < latest ? latest : stored.successor
+        return stored < latest ? latest : Self.time(after: stored, wall)
+    }
+
+    /// Beyond a time that is ahead. The counter is of the wall clock: should this write be lost with the disk's last moments,
+    /// the next one has another stamp.
+    private static func time(after stored: HybridTime, _ wall: WallReading) -> HybridTime {
+        guard stored.milliseconds < HybridTime.maxMilliseconds else { return stored.successor }
+        return HybridTime(
+            milliseconds: stored.milliseconds + 1, counter: UInt16(truncatingIfNeeded: wall.milliseconds))
     }
 
     /// Notes a time that came from elsewhere: what is issued from now on is later. One that is ahead of the wall is not

@@ -7,10 +7,14 @@ package struct WallReading: Hashable, Sendable {
     package var milliseconds: Int64
     /// The clocks of the cluster agree on it: a stamp that is later by far is from a clock that was wrong.
     package var isConfirmed: Bool
+    /// What is told to people: the time as held where it is confirmed, else what this node's own clock shows.
+    package var shownMilliseconds: Int64
 
-    package init(milliseconds: Int64, isConfirmed: Bool = false) {
+    /// `ownMilliseconds`: what this node's own clock shows, where that is not the same.
+    package init(milliseconds: Int64, isConfirmed: Bool = false, ownMilliseconds: Int64? = nil) {
         self.milliseconds = milliseconds
         self.isConfirmed = isConfirmed
+        shownMilliseconds = isConfirmed ? milliseconds : ownMilliseconds ?? milliseconds
     }
 
     /// Whether a stamp of that time is later than clocks that are right can have made it.

@@ -38,9 +38,12 @@ package struct MergeOutcome: Hashable, Sendable {
         self.passedOverCount = passedOverCount
     }
 
-    /// A row with this greatest stamp was news.
-    package mutating func noteNews(_ stamp: Stamp, at wall: WallReading) {
-        guard wall.isAhead(stamp.time) else { return }
+    /// A row with this greatest stamp was news, over one with `stored`. Who writes over a row that is ahead has to stamp so,
+    /// and a clock that nobody confirms may be the one that is wrong.
+    package mutating func noteNews(_ stamp: Stamp, over stored: Stamp?, at wall: WallReading) {
+        guard wall.isConfirmed, wall.isAhead(stamp.time), !(stored.map { wall.isAhead($0.time) } ?? false) else {
+            return
+        }
         aheadCount += 1
         furthestAhead = max(furthestAhead ?? stamp, stamp)
     }

@@ -16,6 +16,10 @@ package struct Row: Hashable, Sendable {
     /// 0001-01-01 to 9999-12-31, what `created_at` can be written as.
     package static let createdRange: ClosedRange<Int64> = -62_135_596_800_000...253_402_300_799_999
 
+    /// The end of the year 9999. Later stamps could not be followed by later ones for ever: such a row is not written and not
+    /// taken in.
+    package static let latestStampMilliseconds = createdRange.upperBound
+
     package let key: ByteString
     package var presence: Register<Presence>
     package var text: Register<ByteString>?
@@ -61,8 +65,7 @@ package struct Row: Hashable, Sendable {
     package var isValid: Bool {
         guard key.utf8.count <= Self.maxKeyBytes, text.map({ $0.value.utf8.count <= Self.maxTextBytes }) ?? true
         else { return false }
-        // Later stamps could not be followed by later ones for ever.
-        guard latestStamp.time.milliseconds <= Self.createdRange.upperBound else { return false }
+        guard latestStamp.time.milliseconds <= Self.latestStampMilliseconds else { return false }
         switch presence.value {
         case .created(let milliseconds):
             guard let text, let completed else { return false }

@@ -47,7 +47,7 @@ package struct MemoryReplica: Sendable {
     package mutating func create(_ key: ByteString, text: ByteString, at wall: WallReading) -> EncodedRow? {
         guard visible(key) == nil else { return nil }
         let stamp = nextStamp(after: rows[key]?.row, at: wall)
-        var row = Row.created(key: key, text: text, atMilliseconds: wall.milliseconds, stamp: stamp)
+        var row = Row.created(key: key, text: text, atMilliseconds: wall.shownMilliseconds, stamp: stamp)
         if let old = rows[key]?.row { row = old.merged(with: row) }
         return put(EncodedRow(row))
     }
@@ -99,7 +99,7 @@ package struct MemoryReplica: Sendable {
             outcome.isNews.append(merged != old)
             guard merged != old else { continue }
             clock.observe(row.latestStamp.time, at: wall)
-            outcome.noteNews(row.latestStamp, at: wall)
+            outcome.noteNews(row.latestStamp, over: old?.latestStamp, at: wall)
             put(merged == row ? encoded.compacted : EncodedRow(merged))
         }
         return outcome

@@ -104,9 +104,6 @@ package final class World {
 
     static let day: Int64 = 86_400_000
 
-    /// Whether fewer than half of the clocks may be wrong.
-    var isMostlyRight: Bool { astray.count * 2 < nodes.count }
-
     /// What each node is told to look for.
     var seeds: [String] {
         if hasHostName { return [Self.hostName] }
