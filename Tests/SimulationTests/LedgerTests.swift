@@ -109,7 +109,7 @@ struct LedgerTests {
 
     @Test("of writes that are far apart the later must be the later one by its stamp too, where all clocks were right")
     func disorder() {
-        for (asked, isTimely, isFault) in [(12, true, true), (10, true, false), (12, false, false)] {
+        for (asked, isTimely, isFault) in [(22, true, true), (20, true, false), (22, false, false)] {
             var ledger = Ledger()
             ledger.committed(created(100), span(0, 1), isAcknowledged: true)
             // Asked for later, stamped earlier.

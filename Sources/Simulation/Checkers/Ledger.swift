@@ -24,7 +24,7 @@ package struct Ledger: Sendable {
     struct Span: Sendable {
         var askedAt: EngineInstant
         var answeredAt: EngineInstant
-        /// Its node took the wall time to be about what it was.
+        /// It was stamped with about the true time, or had to be.
         var isTimely: Bool
     }
 
@@ -159,7 +159,7 @@ extension Ledger {
 extension Ledger {
     /// Of two writes further apart than this the later one has the later stamp, whoever made them: what two clocks may be off
     /// and what a stamp may be ahead of its clock.
-    static let longestDisorder: Duration = .seconds(10)
+    static let longestDisorder: Duration = .seconds(20)
 
     /// Todos that were written in another order than the stamps say. A write under a clock that was wrong orders nothing of
     /// its todo.

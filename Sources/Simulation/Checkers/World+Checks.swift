@@ -33,10 +33,11 @@ extension World {
         if let before, row != before, stamp.time <= before.latestStamp.time {
             violate(.clock, "\(node.name) wrote \(row.key) at \(stamp.time) over \(before.latestStamp.time)")
         }
-        guard stamp.origin == node.nodeID, !(before.map { wall.isAhead($0.latestStamp.time) } ?? false)
-        else { return }
-        let wasAhead = lastTimes[node.index].map { wall.isConfirmed && wall.isAhead($0.time) } ?? false
-        if let last = lastTimes[node.index], last.origin == stamp.origin, stamp.time <= last.time, !wasAhead {
+        guard stamp.origin == node.nodeID else { return }
+        // Its clock goes back, whatever row is written.
+        if wall.isConfirmed, let last = lastTimes[node.index], wall.isAhead(last.time) { lastTimes[node.index] = nil }
+        guard !(before.map { wall.isAhead($0.latestStamp.time) } ?? false) else { return }
+        if let last = lastTimes[node.index], last.origin == stamp.origin, stamp.time <= last.time {
             violate(.clock, "\(node.name) went from \(last.time) to \(stamp.time)")
         }
         lastTimes[node.index] = stamp
@@ -46,18 +47,26 @@ extension World {
     private static let longestError = WallReading.allowedSkewMilliseconds + 1_500
     private static let hearing: Duration = .seconds(8)
 
-    /// Whether a write orders what it writes: its node took the wall time to be about what it is, or had to.
-    func isTimely(_ wall: WallReading, of node: SimulatedNode) -> Bool {
-        abs(error(of: wall)) <= Self.longestError || hearsMost(node)
+    /// What a stamp may be ahead of its node's wall besides.
+    private static let longestLead: Int64 = 6_000
+
+    /// Whether a write orders what it writes: it is stamped with about the true time, or had to be. What was written over a
+    /// row that is ahead could not.
+    func isTimely(_ row: Row, after before: Row?, on node: SimulatedNode) -> Bool {
+        if let before, error(of: before) > Self.longestError + Self.longestLead { return false }
+        return abs(error(of: row)) <= Self.longestError + Self.longestLead || hearsMost(node)
     }
 
     /// Whoever hears most of the clocks, and those are right, has the right time, whatever its own clock shows.
     func check(_ wall: WallReading, of node: SimulatedNode) {
-        guard abs(error(of: wall)) > Self.longestError, hearsMost(node) else { return }
-        violate(.clock, "\(node.name) stamps \(error(of: wall)) ms off, though most clocks are right")
+        let error = wall.milliseconds - trueMilliseconds
+        guard abs(error) > Self.longestError, hearsMost(node) else { return }
+        violate(.clock, "\(node.name) stamps \(error) ms off, though most clocks are right")
     }
 
-    private func error(of wall: WallReading) -> Int64 { wall.milliseconds - NodeClock().milliseconds(at: now) }
+    private var trueMilliseconds: Int64 { NodeClock().milliseconds(at: now) }
+
+    private func error(of row: Row) -> Int64 { row.latestStamp.time.milliseconds - trueMilliseconds }
 
     private func hearsMost(_ node: SimulatedNode) -> Bool {
         let since = now + (.zero - Self.hearing)
@@ -125,15 +134,17 @@ extension World {
 
     // MARK: Farewells
 
-    /// A node says that others have all that it has acknowledged: for each todo some other database does.
+    /// A node says that others have all that it has acknowledged: for each todo the other databases do, together.
     func checkHandOver(of node: SimulatedNode) {
         let others = nodes.filter { $0.index != node.index && !$0.isCopy }
         guard !node.isCopy else { return }
         for row in node.replica.sortedRows where ledger.isAcknowledged(row.row) {
-            let isHeld = others.contains { other in
-                other.replica.rows[row.key].map { $0.row.merged(with: row.row) == $0.row } ?? false
+            // What the others come to when they have exchanged what they have.
+            let theirs = others.compactMap { $0.replica.rows[row.key]?.row }
+            let joined = theirs.dropFirst().reduce(theirs.first) { $0?.merged(with: $1) }
+            if joined.map({ $0.merged(with: row.row) != $0 }) ?? true {
+                return violate(.leaving, "\(node.name) leaves, and nobody has its \(row.key)")
             }
-            if !isHeld { return violate(.leaving, "\(node.name) leaves, and nobody has its \(row.key)") }
         }
     }
 

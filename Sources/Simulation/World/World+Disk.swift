@@ -66,7 +66,8 @@ extension World {
                 let row = encoded.row
                 check(row, after: before, on: node, wall)
                 check(wall, of: node)
-                let span = Ledger.Span(askedAt: write.askedAt, answeredAt: now, isTimely: isTimely(wall, of: node))
+                let span = Ledger.Span(
+                    askedAt: write.askedAt, answeredAt: now, isTimely: isTimely(row, after: before, on: node))
                 ledger.committed(row, span, isAcknowledged: isAcknowledged)
                 spread?.committed(row.key, at: now)
                 return .committed(encoded)
