@@ -25,7 +25,7 @@ package struct NodeCore: Sendable {
 
     /// A node that knows nobody. `begin` is its first input.
     ///
-    /// `start` must be greater at each start of this node: a reading of its hybrid clock. All randomness follows from the
+    /// `start` must be greater at each start of this node; the store numbers them. All randomness follows from the
     /// generator, which should be unpredictable in production, since ping numbers come from it.
     package init(
         _ local: LocalMember, start: UInt64, membership: MembershipConfiguration = MembershipConfiguration(),

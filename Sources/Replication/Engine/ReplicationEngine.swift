@@ -35,7 +35,7 @@ package struct ReplicationEngine: Sendable {
     var clocks = PeerClocks()
     var handOver: HandOver?
 
-    /// `start` must be greater at each start of this node: a reading of its hybrid clock.
+    /// `start` must be greater at each start of this node; the store numbers them.
     package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
         self.configuration = configuration
         generator = SeededGenerator(seed: seed)

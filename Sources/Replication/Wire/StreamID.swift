@@ -3,7 +3,7 @@ package import Transport
 /// One start of one origin: within it, broadcasts are numbered.
 package struct StreamID: Hashable, Sendable {
     package var origin: NodeID
-    /// Greater at each start of the origin: a reading of its hybrid clock.
+    /// Greater at each start of the origin, which numbers them by its wall clock.
     package var start: UInt64
 
     package init(origin: NodeID, start: UInt64) {
