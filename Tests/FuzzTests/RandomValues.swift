@@ -43,7 +43,8 @@ struct RandomValues {
     }
 
     mutating func stamp(atLeast floor: Stamp? = nil) -> Stamp {
-        let stamp = Stamp(time: HybridTime(rawValue: number()), origin: NodeID(number()))
+        let latest = HybridTime(milliseconds: Row.latestStampMilliseconds, counter: .max)
+        let stamp = Stamp(time: min(HybridTime(rawValue: number()), latest), origin: NodeID(number()))
         return max(stamp, floor ?? stamp)
     }
 
