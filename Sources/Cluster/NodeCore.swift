@@ -154,8 +154,7 @@ package struct NodeCore: Sendable {
             let effects = membershipExchanges.take(input, of: id, &membership, at: moment.time, &out)
             carryOut(effects, moment, &out)
         case .replication:
-            let effects = replicationExchanges.take(
-                input, of: id, &replication, moment, &out)
+            let effects = replicationExchanges.take(input, of: id, &replication, moment, &out)
             carryOut(effects, moment, &out)
         }
     }
