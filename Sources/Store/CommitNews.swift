@@ -14,9 +14,13 @@ struct CommitNews {
     let shared: SharedIndex
     let committed: BatchQueue<EncodedRow>
     let onCommit: @Sendable (CommitReport) -> Void
+    let onOutsideChanges: @Sendable (OutsideChanges) -> Void
 
     func publish(_ item: Item) {
-        if let reloaded = item.reloaded { shared.replace(with: reloaded) }
+        if let reloaded = item.reloaded {
+            shared.replace(with: reloaded)
+            if reloaded.changes != OutsideChanges() { onOutsideChanges(reloaded.changes) }
+        }
         if !item.changes.tree.isEmpty {
             shared.apply(item.changes.tree)
             onCommit(CommitReport(rowCount: item.changes.tree.count, duration: item.duration))

@@ -43,6 +43,8 @@ struct Connection: ~Copyable {
         handle = opened
         sqlite3_busy_timeout(handle, 5_000)
         if case .inspection = mode { acs_keep_wal_on_close(handle) }
+        // The file's triggers note what other programs write: see `Schema`.
+        acs_disable_triggers(handle)
     }
 
     deinit { sqlite3_close_v2(handle) }

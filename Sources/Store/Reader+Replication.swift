@@ -75,7 +75,7 @@ extension Reader {
                 let isTombstone = Self.isTombstoneNext(live?.key, dead?.key)
                 // Moved, not copied: what holds the row is filled anew below.
                 guard let row = isTombstone ? dead.take() : live.take() else { break }
-                rows.append(EncodedRow(row))
+                rows.append(row)
                 bytes += rows[rows.count - 1].bytes.count
                 if bytes > maxBytes, rows.count > 1 {
                     rows.removeLast()
@@ -92,18 +92,17 @@ extension Reader {
         return dead < live
     }
 
-    /// The next row that has stamps, is not spoilt and has another key than `skipped`.
-    private func nextRow(_ skipped: ByteString?) throws(StoreError) -> Row? {
+    /// The next row that other nodes may have and that has another key than `skipped`.
+    private func nextRow(_ skipped: ByteString?) throws(StoreError) -> EncodedRow? {
         while try rowsFrom.step() {
-            if let row = try rowsFrom.todoRowUnlessSpoilt()?.row, row.key != skipped { return row }
+            if let row = try rowsFrom.vouchedRow(isTombstone: false), row.key != skipped { return row }
         }
         return nil
     }
 
-    private func nextTombstone(_ skipped: ByteString?) throws(StoreError) -> Row? {
+    private func nextTombstone(_ skipped: ByteString?) throws(StoreError) -> EncodedRow? {
         while try tombstonesFrom.step() {
-            let row = tombstonesFrom.tombstoneRow().row
-            if row.key != skipped { return row }
+            if let row = try tombstonesFrom.vouchedRow(isTombstone: true), row.key != skipped { return row }
         }
         return nil
     }
@@ -113,7 +112,7 @@ extension Reader {
         var rows: [Digested] = []
         rows.reserveCapacity(bucket.references.count)
         for reference in bucket.references {
-            guard let row = try row(reference).map({ EncodedRow($0) }) else { continue }
+            guard let row = try row(reference) else { continue }
             let digest = hasher.digest(row)
             // The id of a tombstone may stand for another key by now.
             guard digest.bucket == bucket.number else { continue }
@@ -122,14 +121,14 @@ extension Reader {
         return rows.sorted { ($0.keyHash, $0.rowHash) < ($1.keyHash, $1.rowHash) }
     }
 
-    private func row(_ reference: Int64) throws(StoreError) -> Row? {
+    private func row(_ reference: Int64) throws(StoreError) -> EncodedRow? {
         if reference > 0 {
             defer { rowByID.reset() }
             try rowByID.bind(reference, at: 1)
-            return try rowByID.step() ? try rowByID.todoRowUnlessSpoilt()?.row : nil
+            return try rowByID.step() ? try rowByID.vouchedRow(isTombstone: false) : nil
         }
         defer { tombstoneByID.reset() }
         try tombstoneByID.bind(-reference, at: 1)
-        return try tombstoneByID.step() ? tombstoneByID.tombstoneRow().row : nil
+        return try tombstoneByID.step() ? try tombstoneByID.vouchedRow(isTombstone: true) : nil
     }
 }

@@ -5,6 +5,7 @@ internal import Transport
 struct StoredRow {
     let reference: Int64
     let row: Row
+    let claim: RowClaim
 }
 
 /// Loads and stores replicated rows in `todos`, `stamps` and `tombstones`. For the thread of its connection; writes
@@ -20,9 +21,13 @@ final class RowTable {
     private let updateCreatedAt: Statement
     private let deleteTodo: Statement
     private let putStamps: Statement
+    private let putChecksum: Statement
+    private let putTombstoneChecksum: Statement
     private let deleteStamps: Statement
     private let putTombstone: Statement
     private let deleteTombstone: Statement
+    /// For bytes that are hashed only.
+    private var scratch: [UInt8] = []
 
     init(on connection: borrowing Connection) throws(StoreError) {
         todoByKey = try Statement(RowColumns.todos + " WHERE t.extern_id = ?1", on: connection)
@@ -38,14 +43,24 @@ final class RowTable {
         updateCompleted = try Statement("UPDATE todos SET completed = ?2 WHERE id = ?1", on: connection)
         updateCreatedAt = try Statement("UPDATE todos SET created_at = ?2 WHERE id = ?1", on: connection)
         deleteTodo = try Statement("DELETE FROM todos WHERE id = ?1", on: connection)
-        putStamps = try Statement("REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", on: connection)
+        putStamps = try Statement(
+            """
+            REPLACE INTO stamps (id, presence_time, presence_origin, text_time, text_origin, completed_time, completed_origin,
+            checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """, on: connection)
+        putChecksum = try Statement("UPDATE stamps SET checksum = ?2, edits = 0 WHERE id = ?1", on: connection)
+        putTombstoneChecksum = try Statement("UPDATE tombstones SET checksum = ?2 WHERE id = ?1", on: connection)
         deleteStamps = try Statement("DELETE FROM stamps WHERE id = ?1", on: connection)
         putTombstone = try Statement(
-            "REPLACE INTO tombstones VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", on: connection)
+            """
+            REPLACE INTO tombstones (id, extern_id, presence_time, presence_origin, todo, text_time, text_origin, completed,
+            completed_time, completed_origin, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            """, on: connection)
         deleteTombstone = try Statement("DELETE FROM tombstones WHERE id = ?1", on: connection)
     }
 
-    // MARK: Loading. `invalidRow` where another program has spoilt the row that is asked for.
+    // MARK: Loading. `invalidRow` where another program has spoilt the row that is asked for, `rowChanged` where it is not as it
+    // was written.
 
     /// The row with this key, a tombstone included.
     func row(key: ByteString) throws(StoreError) -> StoredRow? {
@@ -56,42 +71,58 @@ final class RowTable {
     func todo(key: ByteString) throws(StoreError) -> StoredRow? {
         defer { todoByKey.reset() }
         try todoByKey.bind(key.string, at: 1)
-        return try todoByKey.step() ? try todoByKey.todoRow() : nil
+        guard try todoByKey.step() else { return nil }
+        return try checked(try todoByKey.todoRow(), key, path: todoByKey.databasePath)
     }
 
     func todo(id: Int64) throws(StoreError) -> StoredRow? {
         defer { todoByID.reset() }
         try todoByID.bind(id, at: 1)
-        return try todoByID.step() ? try todoByID.todoRow() : nil
+        guard try todoByID.step() else { return nil }
+        return try checked(try todoByID.todoRow(), path: todoByID.databasePath)
     }
 
     func tombstone(key: ByteString) throws(StoreError) -> StoredRow? {
         defer { tombstoneByKey.reset() }
         try tombstoneByKey.bind(key.string, at: 1)
-        return try tombstoneByKey.step() ? tombstoneByKey.tombstoneRow() : nil
+        guard try tombstoneByKey.step() else { return nil }
+        return try checked(tombstoneByKey.tombstoneRow(), key, path: tombstoneByKey.databasePath)
+    }
+
+    /// Throws unless the row is as it was written.
+    private func checked(
+        _ stored: StoredRow, _ key: ByteString? = nil, path: @autoclosure () -> String
+    ) throws(StoreError) -> StoredRow {
+        if let key, stored.row.key != key {
+            throw .corrupt(path: path(), reason: "an index leads to a row of another key")
+        }
+        scratch.removeAll(keepingCapacity: true)
+        if stored.row.isValid { RowCodec.append(stored.row, to: &scratch) }
+        guard stored.claim.finding(RowChecksum.of(scratch)) == .asWritten else {
+            throw .rowChanged(path: path(), id: stored.reference)
+        }
+        return stored
     }
 
     // MARK: Storing
 
     /// Writes `row` in place of `old`, which must be what is stored under its key. Returns where it is now.
-    func store(_ row: Row, replacing old: StoredRow?) throws(StoreError) -> Int64 {
+    func store(_ encoded: EncodedRow, replacing old: StoredRow?) throws(StoreError) -> Int64 {
+        let row = encoded.row
         guard case .created(let milliseconds) = row.presence.value else {
             if let old, old.reference > 0 { try removeTodo(id: old.reference) }
-            return try storeTombstone(row, id: old.flatMap { $0.reference < 0 ? -$0.reference : nil })
+            return try storeTombstone(encoded, id: old.flatMap { $0.reference < 0 ? -$0.reference : nil })
         }
         if let old, old.reference > 0 {
             try update(old, to: row, createdAtMilliseconds: milliseconds)
-            try insertStamps(of: row, id: old.reference)
+            try insertStamps(of: encoded, id: old.reference)
             return old.reference
         }
-        if let old {
-            try deleteTombstone.bind(-old.reference, at: 1)
-            try deleteTombstone.run()
-        }
+        if let old { try removeTombstone(id: -old.reference) }
         try insertTodo.bind(row.key.string, at: 1)
         try bindValues(insertTodo, row, milliseconds)
         let id = try insertTodo.insertedID()
-        try insertStamps(of: row, id: id)
+        try insertStamps(of: encoded, id: id)
         return id
     }
 
@@ -118,12 +149,42 @@ final class RowTable {
     }
 
     /// Stamps of a row of `todos`, new or in place of the old ones.
-    func insertStamps(of row: Row, id: Int64) throws(StoreError) {
+    func insertStamps(of encoded: EncodedRow, id: Int64) throws(StoreError) {
+        let row = encoded.row
         try putStamps.bind(id, at: 1)
         try putStamps.bind(row.presence.stamp, at: 2)
         try bindUnlessShared(row.text?.stamp, row.presence.stamp, at: 4)
         try bindUnlessShared(row.completed?.stamp, row.presence.stamp, at: 6)
+        try putStamps.bind(RowChecksum.of(encoded), at: 8)
         try putStamps.run()
+    }
+
+    /// Writes all columns and stamps of a row of `todos`.
+    func rewrite(_ encoded: EncodedRow, id: Int64) throws(StoreError) {
+        guard case .created(let milliseconds) = encoded.row.presence.value else {
+            preconditionFailure("a deleted row in todos: \(encoded.row.presence)")
+        }
+        try updateTodo.bind(id, at: 1)
+        try bindValues(updateTodo, encoded.row, milliseconds)
+        try updateTodo.run()
+        try insertStamps(of: encoded, id: id)
+    }
+
+    /// Takes the row for one that is as it was written.
+    func setChecksum(_ checksum: Int64, reference: Int64) throws(StoreError) {
+        if reference > 0 {
+            try Self.run(putChecksum, reference, checksum)
+        } else {
+            try Self.run(putTombstoneChecksum, -reference, checksum)
+        }
+    }
+
+    private static func run(
+        _ statement: borrowing Statement, _ id: Int64, _ checksum: Int64
+    ) throws(StoreError) {
+        try statement.bind(id, at: 1)
+        try statement.bind(checksum, at: 2)
+        try statement.run()
     }
 
     func setCreatedAt(_ milliseconds: Int64, id: Int64) throws(StoreError) {
@@ -132,14 +193,21 @@ final class RowTable {
         try updateCreatedAt.run()
     }
 
-    private func removeTodo(id: Int64) throws(StoreError) {
+    func removeTodo(id: Int64) throws(StoreError) {
         try deleteTodo.bind(id, at: 1)
         try deleteTodo.run()
         try deleteStamps.bind(id, at: 1)
         try deleteStamps.run()
     }
 
-    private func storeTombstone(_ row: Row, id: Int64?) throws(StoreError) -> Int64 {
+    func removeTombstone(id: Int64) throws(StoreError) {
+        try deleteTombstone.bind(id, at: 1)
+        try deleteTombstone.run()
+    }
+
+    /// `id`: that of the tombstone that this one replaces.
+    func storeTombstone(_ encoded: EncodedRow, id: Int64?) throws(StoreError) -> Int64 {
+        let row = encoded.row
         if let id { try putTombstone.bind(id, at: 1) } else { try putTombstone.bindNull(at: 1) }
         try putTombstone.bind(row.key.string, at: 2)
         try putTombstone.bind(row.presence.stamp, at: 3)
@@ -155,6 +223,7 @@ final class RowTable {
         } else {
             for index in Int32(8)...10 { try putTombstone.bindNull(at: index) }
         }
+        try putTombstone.bind(RowChecksum.of(encoded), at: 11)
         return -(try putTombstone.insertedID())
     }
 

@@ -161,7 +161,7 @@ final class RowWriter {
 
     @discardableResult
     private func write(_ row: EncodedRow, over old: StoredRow?) throws(StoreError) -> Int64 {
-        let reference = try table.store(row.row, replacing: old)
+        let reference = try table.store(row, replacing: old)
         let digest = hasher.digest(row)
         let oldEntry = old.map { old in
             let rowHash = hasher.rowHash(old.row, scratch: &scratch)

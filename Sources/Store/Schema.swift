@@ -6,7 +6,7 @@ enum Schema {
     /// "acsy": marks a database as ours (PRAGMA application_id).
     static let applicationID: Int32 = 0x6163_7379
     /// The number of the last migration (PRAGMA user_version).
-    static let version: Int32 = 1
+    static let version: Int32 = 2
 
     /// What `migrate` did.
     struct Migration {
@@ -25,7 +25,9 @@ enum Schema {
         var migration = Migration()
         try connection.execute("BEGIN IMMEDIATE")
         do throws(StoreError) {
-            if found < 1 { migration = try createOrTakeOver(connection, path, nowMilliseconds) }
+            let kind = found < 1 ? try create(connection, path) : .blank
+            if found < 2 { try connection.execute(checksums) }
+            if kind == .seed { migration = try takeOver(connection, path, nowMilliseconds) }
             try connection.execute(
                 "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version); COMMIT")
         } catch {
@@ -41,9 +43,10 @@ enum Schema {
         }
     }
 
-    private static func createOrTakeOver(
-        _ connection: borrowing Connection, _ path: String, _ nowMilliseconds: Int64
-    ) throws(StoreError) -> Migration {
+    /// The tables of version 1, in a blank database or the seed's.
+    private static func create(
+        _ connection: borrowing Connection, _ path: String
+    ) throws(StoreError) -> SeedDatabase.Kind {
         let kind = try SeedDatabase.classify(connection)
         switch kind {
         case .blank: try connection.execute(todos)
@@ -56,13 +59,20 @@ enum Schema {
         let insert = try Statement("INSERT INTO node (id, node_id, clock_bound) VALUES (1, ?1, 0)", on: connection)
         try insert.bind(nodeID.rawValue, at: 1)
         try insert.run()
-        guard kind == .seed else { return Migration() }
-        // Here already, so that a file that cannot be taken over stays the seed's. The tree is made later, by the start.
+        return kind
+    }
+
+    /// Gives stamps to the seed's rows: here already, so that a file that cannot be taken over stays the seed's. The tree is made
+    /// later, by the start.
+    private static func takeOver(
+        _ connection: borrowing Connection, _ path: String, _ nowMilliseconds: Int64
+    ) throws(StoreError) -> Migration {
+        let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
         let loader = Loader(
             path: path, nodeID: nodeID, hasher: RowHasher(), wall: WallReading(milliseconds: nowMilliseconds),
             skipsSpoiltRows: false)
         var clock = HybridClock(bound: .zero)
-        return Migration(takenOverCount: try loader.load(connection, &clock).takenOverCount)
+        return Migration(takenOverCount: try loader.load(connection, &clock).changes.takenOver)
     }
 
     /// To the letter what the seed creates.
@@ -120,5 +130,45 @@ enum Schema {
           clock_bound INTEGER NOT NULL,
           stream_start INTEGER NOT NULL DEFAULT 0
         );
+        """
+
+    /// Version 2. The start computes the checksums of what version 1 holds, as it is.
+    ///
+    /// The triggers run in every program but this one, whose writer switches them off: they note what others write. A row that
+    /// another program has renamed or replaced loses its stamps, which are not those of the new one. `NULL` as a removed key: not
+    /// known. A row and a tombstone of one key could be found in version 1 after another program had renamed one: it wanted that
+    /// key.
+    private static let checksums = """
+        ALTER TABLE stamps ADD COLUMN checksum INTEGER;
+        ALTER TABLE stamps ADD COLUMN edits INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tombstones ADD COLUMN checksum INTEGER;
+        CREATE TABLE removals (
+          id INTEGER PRIMARY KEY,
+          extern_id TEXT,
+          presence_time INTEGER NOT NULL,
+          text_time INTEGER,
+          completed_time INTEGER
+        );
+        CREATE TRIGGER todos_inserted AFTER INSERT ON todos BEGIN
+          INSERT INTO removals (extern_id, presence_time, text_time, completed_time)
+            SELECT NULL, presence_time, text_time, completed_time FROM stamps WHERE id = NEW.id;
+          DELETE FROM stamps WHERE id = NEW.id;
+        END;
+        CREATE TRIGGER todos_updated AFTER UPDATE ON todos BEGIN
+          UPDATE stamps SET edits = edits | (OLD.created_at IS NOT NEW.created_at)
+            | ((OLD.todo IS NOT NEW.todo) * 2) | ((OLD.completed IS NOT NEW.completed) * 4) WHERE id = OLD.id;
+          INSERT INTO removals (extern_id, presence_time, text_time, completed_time)
+            SELECT OLD.extern_id, presence_time, text_time, completed_time FROM stamps
+            WHERE id = OLD.id AND OLD.extern_id IS NOT NEW.extern_id;
+          DELETE FROM stamps WHERE id = OLD.id AND OLD.extern_id IS NOT NEW.extern_id;
+          UPDATE OR REPLACE stamps SET id = NEW.id WHERE id = OLD.id AND OLD.id IS NOT NEW.id;
+        END;
+        CREATE TRIGGER todos_deleted AFTER DELETE ON todos BEGIN
+          INSERT INTO removals (extern_id, presence_time, text_time, completed_time)
+            SELECT OLD.extern_id, presence_time, text_time, completed_time FROM stamps WHERE id = OLD.id;
+          DELETE FROM stamps WHERE id = OLD.id;
+        END;
+        DELETE FROM stamps WHERE id IN
+          (SELECT t.id FROM tombstones x CROSS JOIN todos t ON t.extern_id = x.extern_id);
         """
 }

@@ -32,7 +32,9 @@ extension Store {
             let streamStart = try nextStreamStart(connection, now)
             return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
         }
-        let shared = SharedIndex(loaded.index, takenOverCount: takenOverCount + loaded.takenOverCount)
+        var changes = loaded.changes
+        changes.takenOver += takenOverCount
+        let shared = SharedIndex(loaded.index, changes: changes)
         let committed = BatchQueue<EncodedRow>(
             maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { $0.bytes.count })
         let rows = try RowWriter(
@@ -40,7 +42,9 @@ extension Store {
             clock: clock)
         let core = try WriterCore(
             path: file.path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
-            news: CommitNews(shared: shared, committed: committed, onCommit: configuration.onCommit))
+            news: CommitNews(
+                shared: shared, committed: committed, onCommit: configuration.onCommit,
+                onOutsideChanges: configuration.onOutsideChanges))
         var readers: [Handover<Reader>] = []
         for _ in 0..<readerCount { readers.append(Handover(try Reader(path: file.path))) }
         let queue = WriteQueue(

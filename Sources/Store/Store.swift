@@ -130,9 +130,8 @@ package final class Store: ReplicaStore, Sendable {
         }
     }
 
-    /// Rows that another program had inserted and that were given stamps since this store was opened: the seed's, and
-    /// those that somebody added by hand.
-    package var takenOverCount: Int { shared.takenOverCount }
+    /// Rows that were found since this store was opened, then included, not to be as this node wrote them.
+    package var outsideChanges: OutsideChanges { shared.outsideChanges }
 
     /// Rows of `todos` that another program has spoilt while this store was open (a `created_at` that is no date), as of
     /// the last write. They are hidden and not replicated; mend them with `sqlite3` before the next start, which refuses

@@ -26,6 +26,8 @@ package struct StoreConfiguration: Sendable {
 
     /// Told of every commit that changed a row, by the writer thread, which waits for it: it must take no time.
     package var onCommit: @Sendable (CommitReport) -> Void = { _ in }
+    /// Told of rows that were found not to be as this node wrote them while the store was open, as `onCommit` is of commits.
+    package var onOutsideChanges: @Sendable (OutsideChanges) -> Void = { _ in }
 
     package init(path: String) { self.path = path }
 }

@@ -18,6 +18,9 @@ package enum StoreError: Error, Hashable, Sendable {
     case busy(path: String)
     /// A row of `todos`, written by another program, cannot be taken over. Nothing changed; the row must be mended.
     case invalidRow(path: String, id: Int64, reason: String)
+    /// A row is not as this program wrote it, and no other program has: damage, which reading everything anew takes care of. A
+    /// tombstone's id is negative.
+    case rowChanged(path: String, id: Int64)
     /// The todo bears a stamp of the year 9999, and no later one can follow: some clock was wrong by far.
     case stampsUsedUp
     /// No room. Nothing changed, reads go on, and writes succeed again when there is room.
@@ -41,8 +44,8 @@ package enum StoreError: Error, Hashable, Sendable {
     var concernsAllRequests: Bool {
         switch self {
         case .tooLarge, .refused, .failed, .stampsUsedUp: false
-        case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .invalidRow, .diskFull, .ioError,
-            .corrupt, .overloaded, .closed:
+        case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .invalidRow, .rowChanged, .diskFull,
+            .ioError, .corrupt, .overloaded, .closed:
             true
         }
     }
@@ -62,6 +65,7 @@ extension StoreError: CustomStringConvertible {
         case .busy(let path): "\(path) is locked by another program"
         case .invalidRow(let path, let id, let reason):
             "\(path): the todo with id \(id) cannot be taken over: \(reason)"
+        case .rowChanged(let path, let id): "\(path): the row \(id) was damaged"
         case .stampsUsedUp: "the todo was stamped in the year 9999, and no later write can follow"
         case .diskFull(let path): "no room left to write \(path)"
         case .ioError(let path, let reason): "reading or writing \(path) failed: \(reason)"

@@ -45,18 +45,19 @@ final class SharedIndex: @unchecked Sendable {
     private let lock = NSLock()
     private var index: TreeIndex
     private var statistics = CommitStatistics()
-    private var takenOver: Int
+    private var changes: OutsideChanges
     private var spoilt = 0
 
-    init(_ index: TreeIndex, takenOverCount: Int) {
+    /// `changes`: what was found when the rows were read.
+    init(_ index: TreeIndex, changes: OutsideChanges) {
         self.index = index
-        takenOver = takenOverCount
+        self.changes = changes
     }
 
     func read<Value>(_ body: (TreeIndex) -> Value) -> Value { lock.withLock { body(index) } }
 
     var commitStatistics: CommitStatistics { lock.withLock { statistics } }
-    var takenOverCount: Int { lock.withLock { takenOver } }
+    var outsideChanges: OutsideChanges { lock.withLock { changes } }
     var spoiltCount: Int { lock.withLock { spoilt } }
 
     /// Notes a commit of these changes, in order.
@@ -76,7 +77,7 @@ final class SharedIndex: @unchecked Sendable {
     func replace(with loaded: Loader.Loaded) {
         lock.withLock {
             index = loaded.index
-            takenOver += loaded.takenOverCount
+            changes += loaded.changes
             spoilt = loaded.spoiltCount
         }
     }

@@ -56,15 +56,23 @@ final class WriterCore {
         do throws(StoreError) {
             return try transaction(work)
         } catch {
-            guard case .diskFull = error else { throw error }
-            try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return try transaction(work)
+            switch error {
+            case .diskFull:
+                try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return try transaction(work)
+            case .rowChanged:
+                // Damage that was met in passing: reading everything sees to it.
+                return try transaction(work, readsAnew: true)
+            default: throw error
+            }
         }
     }
 
     /// Runs the work in one durable transaction. When it throws, nothing has changed but the clock, which keeps its
     /// advance.
-    private func transaction(_ work: [WriteQueue.Work]) throws(StoreError) -> CommitNews.Item {
+    private func transaction(
+        _ work: [WriteQueue.Work], readsAnew: Bool = false
+    ) throws(StoreError) -> CommitNews.Item {
         guard !connection.hasMoved else { throw .ioError(path: path, reason: "the file was removed or renamed") }
         try begin.run()
         // Only now: the begin waits for other programs that have the database locked.
@@ -72,7 +80,8 @@ final class WriterCore {
         do throws(StoreError) {
             let version = try dataVersion.current()
             // Another program wrote while this one runs. Nobody should, but the tree must not go wrong over it.
-            let reloaded = version == dataVersion.known ? nil : try rows.reload(connection, path: path)
+            let isKnown = version == dataVersion.known && !readsAnew
+            let reloaded = isKnown ? nil : try rows.reload(connection, path: path)
             for piece in work { try piece.run(self) }
             let bound = rows.reserveTime()
             if bound != clockBound.durable { try clockBound.store(bound) }

@@ -56,7 +56,7 @@ struct OpeningTests {
                 "sqlite_sequence", "sqlite_stat1",
             ])
         let store = try Store.open(.test(path))
-        #expect(store.takenOverCount == 0)
+        #expect(store.outsideChanges.takenOver == 0)
         #expect(try await store.created("new").id == 1)
         await store.close()
     }
@@ -138,8 +138,8 @@ struct OpeningTests {
     @Test("A later version is left as it is")
     func newer() async throws {
         await (try Store.open(.test(path))).close()
-        try make("PRAGMA user_version = 2")
-        try expectUntouched { $0 == .newerVersion(path: path, found: 2, supported: 1) }
+        try make("PRAGMA user_version = 3")
+        try expectUntouched { $0 == .newerVersion(path: path, found: 3, supported: 2) }
     }
 
     @Test("A damaged database is refused and left as it is")

@@ -49,7 +49,7 @@ struct RandomHistoryTests {
         let reopened = try Store.open(.test(sqlite.directory.file(), clock: clock))
         #expect(reopened.summary == summary)
         #expect(reopened.todoCount == memory.todoCount)
-        #expect(reopened.takenOverCount == 0)
+        #expect(reopened.outsideChanges.takenOver == 0)
         #expect(try OtherProgram(sqlite.directory.file()).rows("PRAGMA integrity_check") == ["ok"])
         await reopened.close()
     }

@@ -30,6 +30,8 @@ enum LogKey: String {
     case durationMilliseconds = "duration_ms"
     case todoCount = "store.todos"
     case takenOver = "store.taken_over"
+    case edited = "store.edited"
+    case removed = "store.removed"
 }
 
 extension Logger {

@@ -64,6 +64,11 @@ enum MetricFamilies {
         MetricFamily(
             MetricName.waitingWrites, .gauge,
             help: "Writes of clients and merges from other nodes that wait for the writer now."),
+        MetricFamily(
+            MetricName.outsideChanges, .counter, labels: [.init("kind", ["inserted", "edited", "removed", "damaged"])],
+            help:
+                "Rows that were not as this node wrote them when it read the file: inserted, edited or removed by another "
+                + "program, which became writes of this node, or damaged, which the other nodes' copies replace."),
         MetricFamily(MetricName.databaseBytes, .gauge, unit: .bytes, help: "Size of the database file."),
         MetricFamily(
             MetricName.logBytes, .gauge, unit: .bytes, help: "Size of the write-ahead log beside the database file."),

@@ -21,6 +21,7 @@ enum MetricName {
     static let commitRows = "acs_store_commit_rows"
     static let commitDuration = "acs_store_commit_duration_seconds"
     static let waitingWrites = "acs_store_waiting_writes"
+    static let outsideChanges = "acs_store_outside_changes_total"
     static let databaseBytes = "acs_store_database_bytes"
     static let logBytes = "acs_store_log_bytes"
 

@@ -7,7 +7,7 @@ internal import Transport
 
 /// Carries over what the parts of a node have counted, and how things stand, to metrics.
 struct MetricsCarrier {
-    private let store: StoreCarrier
+    private var store: StoreCarrier
     private var replication: ReplicationCarrier
     private var membership: MembershipCarrier
     private var transport: TransportCarrier
@@ -36,7 +36,12 @@ struct MetricsCarrier {
 
 /// What the store tells.
 private struct StoreCarrier {
+    private static let kinds: [(String, any KeyPath<OutsideChanges, Int> & Sendable)] = [
+        ("inserted", \.takenOver), ("edited", \.edited), ("removed", \.removed), ("damaged", \.damaged),
+    ]
+
     private let todos, rows, waitingWrites, databaseBytes, logBytes: Meter
+    private var outsideChanges: CarriedCounters
 
     init(_ factory: any MetricsFactory) {
         todos = Meter(label: MetricName.todos, factory: factory)
@@ -44,12 +49,15 @@ private struct StoreCarrier {
         waitingWrites = Meter(label: MetricName.waitingWrites, factory: factory)
         databaseBytes = Meter(label: MetricName.databaseBytes, factory: factory)
         logBytes = Meter(label: MetricName.logBytes, factory: factory)
+        outsideChanges = CarriedCounters(
+            MetricName.outsideChanges, "kind", values: Self.kinds.map(\.0), in: factory)
     }
 
-    func carry(_ figures: NodeFigures.OfStore, _ system: SystemFigures) {
+    mutating func carry(_ figures: NodeFigures.OfStore, _ system: SystemFigures) {
         todos.set(figures.todos)
         rows.set(Double(figures.rows))
         waitingWrites.set(figures.waitingWrites)
+        for (kind, path) in Self.kinds { outsideChanges.carry(figures.outsideChanges[keyPath: path], kind) }
         databaseBytes.set(system.databaseBytes)
         logBytes.set(system.logBytes)
     }

@@ -10,6 +10,7 @@ struct NodeFigures: Sendable {
         var todos = 0
         var rows: UInt64 = 0
         var waitingWrites = 0
+        var outsideChanges = OutsideChanges()
     }
 
     var store = OfStore()
@@ -26,7 +27,8 @@ extension NodeFigures {
     static func read(_ store: Store, _ core: ClusterCore?) async -> Self {
         var figures = NodeFigures()
         figures.store = OfStore(
-            todos: store.todoCount, rows: store.summary.count, waitingWrites: store.waitingWriteCount)
+            todos: store.todoCount, rows: store.summary.count, waitingWrites: store.waitingWriteCount,
+            outsideChanges: store.outsideChanges)
         figures.isReady = core?.readiness.isSet ?? true
         figures.replication = await core?.driver?.replicationFigures()
         figures.membership = await core?.driver?.membershipFigures()

@@ -25,7 +25,7 @@ func serve(_ settings: Settings) async throws {
     let (http, logging) = (settings.http, logger)
     let credentials = try await Blocking.run { try HTTPCredentials(http, logger: logging) }
     let clock = HeldClock()
-    let store = try await openStore(settings, clock, metrics)
+    let store = try await openStore(settings, clock, metrics, logger)
     do {
         try await run(settings, ReloadService(credentials, hangups), store, clock, metrics, logger)
     } catch {
@@ -45,9 +45,7 @@ private func run(
     _ settings: Settings, _ reload: ReloadService, _ store: Store, _ clock: HeldClock, _ metrics: Registry,
     _ logger: Logger
 ) async throws {
-    if store.takenOverCount > 0 {
-        logger.log(.info, "Took over todos written by another program", [.takenOver: store.takenOverCount])
-    }
+    logger.note(store.outsideChanges)
     let listening = Listening()
     let stop = AtomicFlag()
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
@@ -105,7 +103,9 @@ private func quiet(_ logger: Logger) -> Logger {
     return logger
 }
 
-private func openStore(_ settings: Settings, _ clock: HeldClock, _ metrics: Registry) async throws -> Store {
+private func openStore(
+    _ settings: Settings, _ clock: HeldClock, _ metrics: Registry, _ logger: Logger
+) async throws -> Store {
     var configuration = StoreConfiguration(path: settings.database.path)
     configuration.wallClock = { clock.reading }
     configuration.synchronous = settings.database.synchronous
@@ -119,6 +119,23 @@ private func openStore(_ settings: Settings, _ clock: HeldClock, _ metrics: Regi
         rows.record(report.rowCount)
         duration.recordNanoseconds(report.duration.wholeNanoseconds)
     }
+    configuration.onOutsideChanges = { logger.note($0) }
     let final = configuration
     return try await Blocking.run { try Store.open(final) }
+}
+
+extension Logger {
+    /// Tells of rows that were not as this node had written them.
+    fileprivate func note(_ changes: OutsideChanges) {
+        if changes.takenOver + changes.edited + changes.removed > 0 {
+            log(
+                .info, "Took over todos written by another program",
+                [.takenOver: changes.takenOver, .edited: changes.edited, .removed: changes.removed])
+        }
+        if changes.damaged > 0 {
+            log(
+                .warning, "Rows of the database file were damaged: copies on other nodes replace them",
+                [.count: changes.damaged])
+        }
+    }
 }

@@ -22,7 +22,7 @@ package enum RowCodec {
         return bytes
     }
 
-    static func append(_ row: Row, to bytes: inout [UInt8]) {
+    package static func append(_ row: Row, to bytes: inout [UInt8]) {
         bytes.append(Row.kind)
         row.appendBody(to: &bytes)
     }

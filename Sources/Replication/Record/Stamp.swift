@@ -32,6 +32,9 @@ package struct Stamp: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let time: HybridTime
     package let origin: NodeID
 
+    /// Beaten by every stamp that a node gives.
+    package static let least = Stamp(time: .zero, origin: NodeID(0))
+
     package init(time: HybridTime, origin: NodeID) {
         self.time = time
         self.origin = origin

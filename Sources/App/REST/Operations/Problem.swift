@@ -87,7 +87,7 @@ extension Problem {
         case .diskFull: self = .storageFull
         case .overloaded, .closed, .busy: self = .unavailable
         case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .invalidRow, .ioError, .corrupt, .tooLarge,
-            .failed, .stampsUsedUp:
+            .failed, .rowChanged, .stampsUsedUp:
             self = .storageFailed
         }
     }

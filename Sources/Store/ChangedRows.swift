@@ -1,0 +1,206 @@
+internal import Replication
+internal import Transport
+
+/// Sees to rows that are not as this node wrote them. For the thread of its connection, within the caller's transaction.
+final class ChangedRows {
+    /// A row and where it is.
+    struct Placed {
+        let reference: Int64
+        let row: Row
+    }
+
+    /// What has become of a row.
+    struct Outcome {
+        var changes = OutsideChanges()
+        /// No longer there; they were as written.
+        var removed: [Placed] = []
+        var inserted: [Placed] = []
+    }
+
+    /// Rows that another program has removed, replaced or renamed.
+    struct Vanished {
+        struct Removal {
+            let key: ByteString
+            /// The greatest time of its stamps.
+            let time: HybridTime
+        }
+
+        var removals: [Removal] = []
+        fileprivate var times: [ByteString: HybridTime] = [:]
+        /// The greatest time among the rows whose keys are not known; `nil` without any.
+        fileprivate var unknown: HybridTime?
+
+        /// What a row that was inserted meanwhile may have replaced.
+        func replaced(by key: ByteString) -> HybridTime? { [times[key], unknown].compactMap { $0 }.max() }
+
+        fileprivate mutating func note(_ key: ByteString?, _ time: HybridTime) {
+            guard let key else { return unknown = max(unknown ?? time, time) }
+            if times[key] == nil { removals.append(Removal(key: key, time: time)) }
+            times[key] = max(times[key] ?? time, time)
+        }
+    }
+
+    let table: RowTable
+    private let path: String
+    private let nodeID: NodeID
+    private let wall: WallReading
+    private let foreign: Statement
+    private let stored: Statement
+    private let tombstone: Statement
+    private let isIndexed: Statement
+
+    init(on connection: borrowing Connection, path: String, nodeID: NodeID, wall: WallReading) throws(StoreError) {
+        table = try RowTable(on: connection)
+        self.path = path
+        self.nodeID = nodeID
+        self.wall = wall
+        foreign = try Statement(
+            "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id = ?1", on: connection)
+        stored = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
+        tombstone = try Statement(RowColumns.tombstones + " WHERE id = ?1", on: connection)
+        isIndexed = try Statement("SELECT 1 FROM todos WHERE extern_id = ?1 AND id = ?2", on: connection)
+    }
+
+    /// Empties `removals`, and `stamps` of what has no row in `todos`.
+    func takeVanished(hasOrphans: Bool, _ connection: borrowing Connection) throws(StoreError) -> Vanished {
+        var vanished = Vanished()
+        let columns = "presence_time, text_time, completed_time"
+        try read("SELECT extern_id, \(columns) FROM removals", into: &vanished, connection)
+        if !vanished.removals.isEmpty || vanished.unknown != nil { try connection.execute("DELETE FROM removals") }
+        guard hasOrphans else { return vanished }
+        let orphans = "id NOT IN (SELECT id FROM todos)"
+        try read("SELECT NULL, \(columns) FROM stamps WHERE \(orphans)", into: &vanished, connection)
+        try connection.execute("DELETE FROM stamps WHERE \(orphans)")
+        return vanished
+    }
+
+    private func read(
+        _ select: String, into vanished: inout Vanished, _ connection: borrowing Connection
+    ) throws(StoreError) {
+        let statement = try Statement(select, on: connection)
+        while try statement.step() {
+            let times = (Int32(1)...3).map { HybridTime(rawValue: statement.unsigned($0)) }
+            let key = statement.isNull(0) ? nil : statement.validText(0)
+            vanished.note(key.map { ByteString($0) }, times.max() ?? .zero)
+        }
+    }
+
+    // MARK: What other programs wrote. Each throws `invalidRow` for a row that no todo can hold.
+
+    /// The registers of `todos` row `id` that were edited become writes of this node.
+    func restamp(_ id: Int64, _ clock: inout HybridClock, _ outcome: inout Outcome) throws(StoreError) {
+        guard let todo = try foreignTodo(id), let old = try storedRow(id) else { return }
+        guard let stamp = nextStamp(after: old.row.latestStamp.time, &clock) else {
+            return try place(todo.row(stamp: .least), id, counting: \.damaged, &outcome)
+        }
+        var row = old.row
+        if old.claim.edits.contains(.presence) {
+            row = todo.row(stamp: stamp)
+        } else {
+            if old.claim.edits.contains(.text) { row.text = Register(todo.text, stamp) }
+            if old.claim.edits.contains(.completed) { row.completed = Register(todo.isCompleted, stamp) }
+        }
+        try place(row, id, counting: \.edited, &outcome)
+    }
+
+    /// `todos` row `id`, which has no stamps, gets some: no later than its creation, unless it was removed here before.
+    func stamp(
+        _ id: Int64, _ vanished: Vanished, _ clock: inout HybridClock, _ outcome: inout Outcome
+    ) throws(StoreError) {
+        guard let todo = try foreignTodo(id) else { return }
+        var stamp = todo.takeOverStamp(nodeID, wall.milliseconds)
+        // Whoever inserted it saw that the todo was deleted, or had it before him, and wanted it so.
+        let tombstone = try table.tombstone(key: todo.key)
+        let replaced = [vanished.replaced(by: todo.key), tombstone?.row.latestStamp.time].compactMap { $0 }.max()
+        if let replaced { stamp = nextStamp(after: replaced, &clock) ?? stamp }
+        if let tombstone {
+            try table.removeTombstone(id: -tombstone.reference)
+            outcome.removed.append(Placed(reference: tombstone.reference, row: tombstone.row))
+        }
+        let row = todo.row(stamp: stamp)
+        try table.insertStamps(of: EncodedRow(row), id: id)
+        if !todo.hasOneForm { try table.setCreatedAt(todo.createdAtMilliseconds, id: id) }
+        outcome.changes.takenOver += 1
+        outcome.inserted.append(Placed(reference: id, row: row))
+    }
+
+    /// What was removed becomes a delete of this node, unless there is a row of that key again.
+    func remove(
+        _ removal: Vanished.Removal, _ clock: inout HybridClock, _ outcome: inout Outcome
+    ) throws(StoreError) {
+        let isThere: Bool
+        do throws(StoreError) { isThere = try table.row(key: removal.key) != nil } catch .invalidRow { return }
+        guard !isThere, let stamp = nextStamp(after: removal.time, &clock) else { return }
+        let row = Row(key: removal.key, presence: Register(.deleted, stamp), text: nil, completed: nil)
+        outcome.inserted.append(Placed(reference: try table.storeTombstone(EncodedRow(row), id: nil), row: row))
+        outcome.changes.removed += 1
+    }
+
+    // MARK: Damage
+
+    /// A damaged row keeps its values, as far as a todo can have them, with a stamp that every other copy beats.
+    func demote(
+        _ reference: Int64, _ connection: borrowing Connection, _ outcome: inout Outcome
+    ) throws(StoreError) {
+        if reference < 0 { return try demoteTombstone(id: -reference, &outcome) }
+        try stored.bind(reference, at: 1)
+        defer { stored.reset() }
+        guard try stored.step() else { return }
+        let row = stored.salvagedRow()
+        stored.reset()
+        try isIndexed.bind(row.key.string, at: 1)
+        try isIndexed.bind(reference, at: 2)
+        defer { isIndexed.reset() }
+        guard row.isValid, try isIndexed.step() else {
+            // Under which key the others have it is not known.
+            throw .corrupt(path: path, reason: "the key of the todo with id \(reference) is not the one in its index")
+        }
+        if try table.tombstone(key: row.key) != nil {
+            outcome.changes.damaged += 1
+            return try table.removeTodo(id: reference)
+        }
+        try place(row, reference, counting: \.damaged, &outcome)
+    }
+
+    private func demoteTombstone(id: Int64, _ outcome: inout Outcome) throws(StoreError) {
+        try tombstone.bind(id, at: 1)
+        defer { tombstone.reset() }
+        guard try tombstone.step() else { return }
+        let key = tombstone.tombstoneRow().row.key
+        tombstone.reset()
+        let row = Row(key: key, presence: Register(.deleted, .least), text: nil, completed: nil)
+        guard row.isValid else {
+            throw .corrupt(path: path, reason: "the key of the deleted todo with id \(id) is damaged")
+        }
+        outcome.changes.damaged += 1
+        outcome.inserted.append(Placed(reference: try table.storeTombstone(EncodedRow(row), id: id), row: row))
+    }
+
+    // MARK: Rows
+
+    private func place(
+        _ row: Row, _ id: Int64, counting count: WritableKeyPath<OutsideChanges, Int>, _ outcome: inout Outcome
+    ) throws(StoreError) {
+        try table.rewrite(EncodedRow(row), id: id)
+        outcome.changes[keyPath: count] += 1
+        outcome.inserted.append(Placed(reference: id, row: row))
+    }
+
+    private func foreignTodo(_ id: Int64) throws(StoreError) -> ForeignTodo? {
+        defer { foreign.reset() }
+        try foreign.bind(id, at: 1)
+        return try foreign.step() ? try foreign.foreignTodo(path: path) : nil
+    }
+
+    private func storedRow(_ id: Int64) throws(StoreError) -> StoredRow? {
+        defer { stored.reset() }
+        try stored.bind(id, at: 1)
+        return try stored.step() ? try stored.todoRow() : nil
+    }
+
+    /// `nil` where no stamp may follow.
+    private func nextStamp(after stored: HybridTime, _ clock: inout HybridClock) -> Stamp? {
+        let time = clock.next(wall, after: stored)
+        return time.milliseconds <= Row.latestStampMilliseconds ? Stamp(time: time, origin: nodeID) : nil
+    }
+}
