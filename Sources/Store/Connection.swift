@@ -17,8 +17,8 @@ struct Connection: ~Copyable {
 
     let handle: OpaquePointer
 
-    /// `path` must be absolute: SQLite takes `file:` at the beginning of a name for a URI.
-    init(path: String, mode: Mode) throws(StoreError) {
+    /// `path` must be absolute: SQLite takes `file:` at the beginning of a name for a URI. `vfsName`: of `FileSystem`.
+    init(path: String, mode: Mode, vfsName: String? = nil) throws(StoreError) {
         // Without it SQLite is only slower.
         _ = Self.skipsMemoryStatistics
         var name = path
@@ -34,7 +34,7 @@ struct Connection: ~Copyable {
             }
         }
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(name, &opened, flags, nil)
+        let code = sqlite3_open_v2(name, &opened, flags, vfsName)
         guard let opened else { throw .failed(path: path, code: code, reason: "out of memory") }
         guard code == SQLITE_OK else {
             defer { sqlite3_close_v2(opened) }

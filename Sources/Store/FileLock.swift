@@ -7,7 +7,7 @@ internal import Glibc
 /// of a file that SQLite has open would drop SQLite's locks (fcntl(2), "Record locking").
 ///
 /// `@unchecked Sendable`: immutable but for `descriptor`, which only the owner's last act, `release`, touches.
-final class FileLock: @unchecked Sendable {
+final class FileLock: DatabaseLock, @unchecked Sendable {
     private let path: String
     private var descriptor: Int32
 

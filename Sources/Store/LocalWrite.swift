@@ -1,5 +1,5 @@
-/// Where the outcome of a request goes.
-typealias Reply<Value: Sendable> = CheckedContinuation<Result<Value, StoreError>, Never>
+/// Where the outcome of a request goes, from the writer's thread.
+typealias Reply<Value> = (Result<Value, StoreError>) -> Void
 
 /// A write by a user of this node, of one row mostly, that somebody waits for.
 protocol LocalRequest: AnyObject {
@@ -16,14 +16,14 @@ protocol LocalRequest: AnyObject {
 ///
 /// Not `Sendable`: handed over under the queue's lock, then used by the writer alone.
 final class LocalWrite<Value: Sendable>: LocalRequest {
-    typealias Body = @Sendable (WriterCore) throws(StoreError) -> Value
-
     let bytes: Int
-    private let body: Body
+    private let body: (WriterCore) throws(StoreError) -> Value
     private let reply: Reply<Value>
     private var outcome: Result<Value, StoreError> = .failure(.closed)
 
-    init(bytes: Int, reply: Reply<Value>, _ body: @escaping Body) {
+    init(
+        bytes: Int, reply: @escaping Reply<Value>, _ body: @escaping (WriterCore) throws(StoreError) -> Value
+    ) {
         self.bytes = bytes
         self.body = body
         self.reply = reply
@@ -39,7 +39,7 @@ final class LocalWrite<Value: Sendable>: LocalRequest {
         }
     }
 
-    func answer() { reply.resume(returning: outcome) }
+    func answer() { reply(outcome) }
 
-    func fail(_ error: StoreError) { reply.resume(returning: .failure(error)) }
+    func fail(_ error: StoreError) { reply(.failure(error)) }
 }

@@ -12,7 +12,7 @@ final class MergeRequest {
     private var part = MergeOutcome(isNews: [])
     private(set) var isFinished = false
 
-    init(rows: [EncodedRow], reply: Reply<MergeOutcome>) {
+    init(rows: [EncodedRow], reply: @escaping Reply<MergeOutcome>) {
         self.rows = rows
         self.reply = reply
         bytes = rows.reduce(0) { $0 + $1.bytes.count }
@@ -48,11 +48,11 @@ final class MergeRequest {
         outcome.furthestAhead = [outcome.furthestAhead, part.furthestAhead].compactMap { $0 }.max()
         guard doneCount == rows.count else { return }
         isFinished = true
-        reply.resume(returning: .success(outcome))
+        reply(.success(outcome))
     }
 
     func fail(_ error: StoreError) {
         isFinished = true
-        reply.resume(returning: .failure(error))
+        reply(.failure(error))
     }
 }

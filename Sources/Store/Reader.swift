@@ -32,8 +32,8 @@ final class Reader {
         var todos: [Todo]
     }
 
-    init(path: String) throws(StoreError) {
-        connection = try Connection(path: path, mode: .readOnly)
+    init(path: String, vfsName: String? = nil) throws(StoreError) {
+        connection = try Connection(path: path, mode: .readOnly, vfsName: vfsName)
         try connection.execute("PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
         let todo = "SELECT id, extern_id, todo, completed, created_at FROM todos"
         todoByID = try Statement(todo + " WHERE id = ?1", on: connection)

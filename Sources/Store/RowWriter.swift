@@ -19,7 +19,8 @@ final class RowWriter {
     private let wallClock: @Sendable () -> WallReading
     /// Keeps its advance when a transaction is rolled back.
     private(set) var clock: HybridClock
-    private var changes = Changes()
+    /// Of the transaction so far.
+    private(set) var changes = Changes()
     /// For bytes that are hashed only.
     private var scratch: [UInt8] = []
 
@@ -52,6 +53,9 @@ final class RowWriter {
             path: path, nodeID: nodeID, hasher: hasher, wall: wallClock(), skipsSpoiltRows: true)
         return try loader.load(connection, &clock)
     }
+
+    /// The row with this key as the transaction has it, a tombstone included.
+    func row(key: ByteString) throws(StoreError) -> Row? { try table.row(key: key)?.row }
 
     // MARK: Local writes
 

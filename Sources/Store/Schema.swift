@@ -17,7 +17,7 @@ enum Schema {
     /// Brings a blank, the seed's or an older database of ours to `version`, in one transaction. Throws
     /// `newerVersion` for a later one.
     static func migrate(
-        _ connection: borrowing Connection, path: String, nowMilliseconds: Int64
+        _ connection: borrowing Connection, path: String, nowMilliseconds: Int64, newNodeID: () -> NodeID
     ) throws(StoreError) -> Migration {
         try checkVersion(Int32(truncatingIfNeeded: connection.integer("PRAGMA user_version")), path: path)
         let found = try connection.integer("PRAGMA user_version")
@@ -25,7 +25,7 @@ enum Schema {
         var migration = Migration()
         try connection.execute("BEGIN IMMEDIATE")
         do throws(StoreError) {
-            let kind = found < 1 ? try create(connection, path) : .blank
+            let kind = found < 1 ? try create(connection, path, newNodeID()) : .blank
             if found < 2 { try connection.execute(checksums) }
             if kind == .seed { migration = try takeOver(connection, path, nowMilliseconds) }
             try connection.execute(
@@ -45,7 +45,7 @@ enum Schema {
 
     /// The tables of version 1, in a blank database or the seed's.
     private static func create(
-        _ connection: borrowing Connection, _ path: String
+        _ connection: borrowing Connection, _ path: String, _ nodeID: NodeID
     ) throws(StoreError) -> SeedDatabase.Kind {
         let kind = try SeedDatabase.classify(connection)
         switch kind {
@@ -55,7 +55,6 @@ enum Schema {
         }
         try connection.execute(indexes)
         try connection.execute(companions)
-        let nodeID = NodeID(UInt64.random(in: 1...UInt64.max))
         let insert = try Statement("INSERT INTO node (id, node_id, clock_bound) VALUES (1, ?1, 0)", on: connection)
         try insert.bind(nodeID.rawValue, at: 1)
         try insert.run()

@@ -1,127 +1,28 @@
-internal import Replication
 internal import Runtime
-internal import Transport
 
 extension Store {
     static let readerCount = 2
-    /// Bounds of `committed`, which is drained at once by whoever broadcasts.
-    private static let maxCommittedBytes = 16 << 20
-    private static let maxCommittedRows = 65_536
 
     /// Opens, creates or takes over the database, reads all of it, and starts the threads.
     ///
     /// Blocks for about a second per million rows: call it from a thread of your own, not from the cooperative pool.
     /// When it throws, the file is as it was; a file that is not ours was not even opened for writing.
     package static func open(_ configuration: StoreConfiguration) throws(StoreError) -> Store {
-        let file = try DatabaseFile(configuration.path)
-        let lock = try FileLock(database: file.path)
-        try checkForeign(file)
-        let now = configuration.wallClock().milliseconds
-        let connection = try Connection(path: file.path, mode: .readWrite)
-        let takenOverCount = try prepare(connection, configuration, file.path, now)
-        let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
-        let bound = HybridTime(
-            rawValue: UInt64(bitPattern: try connection.integer("SELECT clock_bound FROM node")))
-        let loader = Loader(
-            path: file.path, nodeID: nodeID, hasher: configuration.hasher, wall: configuration.wallClock(),
-            skipsSpoiltRows: false)
-        var clock = HybridClock(bound: bound)
-        let (loaded, streamStart, dataVersion) = try connection.transaction { () throws(StoreError) in
-            let loaded = try loader.load(connection, &clock)
-            // After all has been read: a damaged file is left as it is.
-            let streamStart = try nextStreamStart(connection, now)
-            return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
-        }
-        var changes = loaded.changes
-        changes.takenOver += takenOverCount
-        let shared = SharedIndex(loaded.index, changes: changes)
-        let committed = BatchQueue<EncodedRow>(
-            maxBytes: maxCommittedBytes, maxCount: maxCommittedRows, size: { $0.bytes.count })
-        let rows = try RowWriter(
-            on: connection, nodeID: nodeID, hasher: configuration.hasher, wallClock: configuration.wallClock,
-            clock: clock)
-        let core = try WriterCore(
-            path: file.path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
-            news: CommitNews(
-                shared: shared, committed: committed, onCommit: configuration.onCommit,
-                onOutsideChanges: configuration.onOutsideChanges))
-        var readers: [Handover<Reader>] = []
-        for _ in 0..<readerCount { readers.append(Handover(try Reader(path: file.path))) }
-        let queue = WriteQueue(
-            maxRequests: configuration.maxWaitingRequests, maxBytes: configuration.maxWaitingBytes)
+        let opened = try OpenedStore(configuration, readerCount: readerCount)
         let (writer, pool): (Writer, ReaderPool)
         do throws(SystemThread.Refused) {
-            pool = try ReaderPool(readers, maxJobs: configuration.maxWaitingRequests)
+            pool = try ReaderPool(opened.readers.map { Handover($0) }, maxJobs: configuration.maxWaitingRequests)
             do throws(SystemThread.Refused) {
-                writer = try Writer(Handover(core), queue: queue, lock: lock)
+                writer = try Writer(Handover(opened.core), queue: opened.queue, lock: opened.lock)
             } catch {
                 pool.beginClose()
                 throw error
             }
         } catch {
-            throw .cannotOpen(path: file.path, reason: error.description)
+            throw .cannotOpen(path: opened.path, reason: error.description)
         }
         return Store(
-            path: file.path, nodeID: nodeID, streamStart: streamStart, hasher: configuration.hasher,
-            committed: committed, shared: shared, writer: writer, readers: pool)
-    }
-
-    /// Greater than at every earlier start of this file, and, since it follows the wall clock, most likely greater than
-    /// in the later life of a file that was restored from an old backup.
-    private static func nextStreamStart(_ connection: borrowing Connection, _ now: Int64) throws(StoreError) -> UInt64 {
-        let last = try connection.integer("SELECT stream_start FROM node")
-        let next = max(last &+ 1, now)
-        try connection.execute("UPDATE node SET stream_start = \(next)")
-        return UInt64(bitPattern: next)
-    }
-
-    /// Throws for a file that is neither ours nor one that can be taken over. Leaves the file and its log as they are.
-    private static func checkForeign(_ file: DatabaseFile) throws(StoreError) {
-        switch try file.content() {
-        case .nothing: return
-        case .other: throw .notADatabase(path: file.path)
-        case .database(Schema.applicationID, let version): return try Schema.checkVersion(version, path: file.path)
-        case .database: break
-        }
-        // With a log beside it, the log is part of the database, and reading it takes shared memory.
-        // That file, `-shm`, stays: a program that opened the database meanwhile would go on with one that is unlinked.
-        try inspect(file, isImmutable: !file.hasCompanion("-wal"))
-    }
-
-    /// The connection ends with this function.
-    private static func inspect(_ file: DatabaseFile, isImmutable: Bool) throws(StoreError) {
-        let connection = try Connection(path: file.path, mode: .inspection(isImmutable: isImmutable))
-        switch try SeedDatabase.classify(connection) {
-        case .blank: break
-        case .seed: try SeedDatabase.checkRows(of: connection, path: file.path)
-        case .foreign(let found): throw .foreign(path: file.path, found: found)
-        }
-    }
-
-    /// Migrates, and sets the connection up. Returns how many of the seed's rows were taken over.
-    private static func prepare(
-        _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String, _ now: Int64
-    ) throws(StoreError) -> Int {
-        guard !connection.isReadOnly else { throw .cannotOpen(path: path, reason: "the file is read-only") }
-        try connection.execute(
-            """
-            PRAGMA synchronous = \(configuration.synchronous.rawValue.uppercased());
-            PRAGMA cache_size = -8000;
-            PRAGMA temp_store = MEMORY;
-            PRAGMA secure_delete = FAST;
-            """)
-        // Looked at again with the log, if there is one, rolled back or replayed.
-        if try connection.integer("PRAGMA application_id") != Int64(Schema.applicationID),
-            case .foreign(let found) = try SeedDatabase.classify(connection)
-        {
-            throw .foreign(path: path, found: found)
-        }
-        // Before WAL is switched on: so the mark in the file's header is there from the first moment.
-        let migration = try Schema.migrate(connection, path: path, nowMilliseconds: now)
-        guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
-            throw .cannotOpen(path: path, reason: "its file system does not support a write-ahead log")
-        }
-        try connection.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864")
-        return migration.takenOverCount
+            path: opened.path, files: configuration.files, nodeID: opened.nodeID, streamStart: opened.streamStart,
+            committed: opened.committed, rows: opened.rows, writer: writer, readers: pool)
     }
 }

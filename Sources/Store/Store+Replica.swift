@@ -5,49 +5,35 @@ extension Store {
     /// fails, parts of it may be in, and merging it again is harmless.
     package func merge(_ rows: [EncodedRow]) async throws(StoreError) -> MergeOutcome {
         let result: Result<MergeOutcome, StoreError> = await withCheckedContinuation { continuation in
-            writer.queue.submit(MergeRequest(rows: rows, reply: continuation))
+            writer.queue.submit(MergeRequest(rows: rows) { continuation.resume(returning: $0) })
         }
         return try result.get()
     }
 
     /// From memory, as are the sums of buckets.
-    package func topSums() -> TopSums {
-        shared.read { TopSums(summary: $0.tree.summary, sums: $0.tree.topSums) }
-    }
+    package func topSums() -> TopSums { rows.topSums }
 
-    package func bucketSums(tops: [UInt8]) -> [[UInt64]] {
-        shared.read { index in tops.map { index.tree.bucketSums(top: $0) } }
-    }
+    package func bucketSums(tops: [UInt8]) -> [[UInt64]] { rows.bucketSums(tops: tops) }
 
     /// Rows come from the reader threads.
-    package func digests(buckets numbers: [UInt16]) async throws(StoreError) -> [BucketDigests] {
-        let (hasher, buckets) = (hasher, buckets(numbers))
-        return try await readers.read(.long) { (reader) throws(StoreError) in try reader.digests(buckets, hasher) }
+    package func digests(buckets: [UInt16]) async throws(StoreError) -> [BucketDigests] {
+        let rows = rows
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.digests(buckets, reader) }
     }
 
     package func compare(_ theirs: [BucketDigests]) async throws(StoreError) -> Comparison {
-        let (hasher, buckets) = (hasher, buckets(theirs.map(\.bucket)))
-        return try await readers.read(.long) { (reader) throws(StoreError) in
-            try reader.compare(theirs, buckets, hasher)
-        }
+        let rows = rows
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.compare(theirs, reader) }
     }
 
     package func rows(_ wants: [BucketWant]) async throws(StoreError) -> [EncodedRow] {
-        let (hasher, buckets) = (hasher, buckets(wants.map(\.bucket)))
-        return try await readers.read(.long) { (reader) throws(StoreError) in
-            try reader.rows(wants, buckets, hasher)
-        }
+        let rows = rows
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.rows(wants, reader) }
     }
 
     package func page(after: ByteString?, maxBytes: Int) async throws(StoreError) -> RowPage {
         try await readers.read(.long) { (reader) throws(StoreError) in
             try reader.page(after: after, maxBytes: maxBytes)
-        }
-    }
-
-    private func buckets(_ numbers: [UInt16]) -> [Reader.Bucket] {
-        shared.read { index in
-            numbers.map { Reader.Bucket(number: $0, references: index.references(bucket: $0)) }
         }
     }
 }

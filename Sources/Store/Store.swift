@@ -16,22 +16,21 @@ package final class Store: ReplicaStore, Sendable {
     package let committed: BatchQueue<EncodedRow>
 
     private let path: String
-    let hasher: RowHasher
-    let shared: SharedIndex
+    private let files: any FileSystem
+    let rows: IndexedRows
     let writer: Writer
     let readers: ReaderPool
 
     init(
-        path: String, nodeID: NodeID, streamStart: UInt64, hasher: RowHasher, committed: BatchQueue<EncodedRow>,
-        shared: SharedIndex,
-        writer: Writer, readers: ReaderPool
+        path: String, files: any FileSystem, nodeID: NodeID, streamStart: UInt64, committed: BatchQueue<EncodedRow>,
+        rows: IndexedRows, writer: Writer, readers: ReaderPool
     ) {
         self.path = path
+        self.files = files
         self.nodeID = nodeID
         self.streamStart = streamStart
-        self.hasher = hasher
         self.committed = committed
-        self.shared = shared
+        self.rows = rows
         self.writer = writer
         self.readers = readers
     }
@@ -74,22 +73,17 @@ package final class Store: ReplicaStore, Sendable {
     }
 
     /// Visible todos. A counter in memory: cheap.
-    package var todoCount: Int { shared.read { $0.todoCount } }
+    package var todoCount: Int { rows.shared.read { $0.todoCount } }
 
     /// Root and count of the hash tree, tombstones included. Cheap.
-    package var summary: TreeSummary { shared.read { $0.tree.summary } }
+    package var summary: TreeSummary { rows.shared.read { $0.tree.summary } }
 
     // MARK: Writing
 
     /// `externID` is compared byte for byte. The lengths that REST allows are REST's to check; here only
     /// `Row.maxKeyBytes` and `Row.maxTextBytes` hold.
     package func create(externID: String, text: String) async throws(StoreError) -> CreateOutcome {
-        try check(externID.utf8.count, Row.maxKeyBytes)
-        try check(text.utf8.count, Row.maxTextBytes)
-        let (key, text) = (ByteString(externID), ByteString(text))
-        return try await write(bytes: key.utf8.count + text.utf8.count) { (core) throws(StoreError) in
-            try core.rows.create(key, text)
-        }
+        try await write(.create(externID: externID, text: text))
     }
 
     /// Writes the registers that are given, even with the value they have. `nil` when there is no such todo; without
@@ -102,18 +96,14 @@ package final class Store: ReplicaStore, Sendable {
             if let todo, let condition, !condition.isMet(by: todo) { throw .refused }
             return todo
         }
-        if let text { try check(text.utf8.count, Row.maxTextBytes) }
-        let text = text.map { ByteString($0) }
-        return try await write(bytes: text?.utf8.count ?? 0) { (core) throws(StoreError) in
-            try core.rows.update(address, text: text, isCompleted: isCompleted, condition)
-        }
+        return try await write(.update(address, text: text, isCompleted: isCompleted, if: condition))
     }
 
     /// `false` when there is no such todo. Throws `refused` when there is one that does not meet `condition`.
     package func delete(
         _ address: TodoAddress, if condition: TodoCondition? = nil
     ) async throws(StoreError) -> Bool {
-        try await write { (core) throws(StoreError) in try core.rows.delete(address, condition) }
+        try await write(.delete(address, if: condition))
     }
 
     // MARK: Members, counters, end
@@ -131,15 +121,15 @@ package final class Store: ReplicaStore, Sendable {
     }
 
     /// Rows that were found since this store was opened, then included, not to be as this node wrote them.
-    package var outsideChanges: OutsideChanges { shared.outsideChanges }
+    package var outsideChanges: OutsideChanges { rows.shared.outsideChanges }
 
     /// Rows of `todos` that another program has spoilt while this store was open (a `created_at` that is no date), as of
     /// the last write. They are hidden and not replicated; mend them with `sqlite3` before the next start, which refuses
     /// them.
-    package var spoiltCount: Int { shared.spoiltCount }
+    package var spoiltCount: Int { rows.shared.spoiltCount }
 
     /// What the writer has done since the start.
-    package var commitStatistics: CommitStatistics { shared.commitStatistics }
+    package var commitStatistics: CommitStatistics { rows.shared.commitStatistics }
 
     /// Local writes and merges that wait for the writer now. Cheap.
     package var waitingWriteCount: Int { writer.queue.waitingCount }
@@ -147,7 +137,7 @@ package final class Store: ReplicaStore, Sendable {
     /// Bytes of the database file and of the log beside it, as the file system says; 0 for one that is not there. Asks the
     /// disk: not for the cooperative pool.
     package func fileSizes() -> (database: Int64, log: Int64) {
-        (DatabaseFile.size(of: path), DatabaseFile.size(of: path + "-wal"))
+        (files.size(of: path), files.size(of: path + "-wal"))
     }
 
     /// Answers what waits, moves the log into the database and closes the file. Later calls of anything that waits
@@ -159,17 +149,17 @@ package final class Store: ReplicaStore, Sendable {
         committed.finish()
     }
 
-    private func check(_ bytes: Int, _ limit: Int) throws(StoreError) {
-        guard bytes <= limit else { throw .tooLarge(bytes: bytes, limit: limit) }
+    private func write<Value>(_ write: TodoWrite<Value>) async throws(StoreError) -> Value {
+        try await self.write(bytes: write.bytes, write.body)
     }
 
     /// Runs `body` in a transaction that it may share with others, and waits until that is durable. `bytes`: of what `body` holds,
     /// for the bound of what waits.
     func write<Value: Sendable>(
-        bytes: Int = 0, _ body: @escaping LocalWrite<Value>.Body
+        bytes: Int = 0, _ body: @escaping @Sendable (WriterCore) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-            writer.queue.submit(LocalWrite(bytes: bytes, reply: continuation, body))
+            writer.queue.submit(LocalWrite(bytes: bytes, reply: { continuation.resume(returning: $0) }, body))
         }
         return try result.get()
     }

@@ -1,5 +1,6 @@
 package import Replication
 internal import Runtime
+package import Transport
 
 /// Settings of one store.
 package struct StoreConfiguration: Sendable {
@@ -28,6 +29,13 @@ package struct StoreConfiguration: Sendable {
     package var onCommit: @Sendable (CommitReport) -> Void = { _ in }
     /// Told of rows that were found not to be as this node wrote them while the store was open, as `onCommit` is of commits.
     package var onOutsideChanges: @Sendable (OutsideChanges) -> Void = { _ in }
+
+    /// Pages of 4 KiB in the log after which it is moved into the database.
+    package var checkpointPages = 4_000
+    /// Where the file is.
+    package var files: any FileSystem = SystemFiles()
+    /// The id of a database that is new.
+    package var newNodeID: @Sendable () -> NodeID = { NodeID(UInt64.random(in: 1...UInt64.max)) }
 
     package init(path: String) { self.path = path }
 }

@@ -90,17 +90,28 @@ final class WriteQueue: @unchecked Sendable {
             condition.wait()
             isWriterWaiting = false
         }
+        return take(Self.maxLocalRequests, Self.maxMergeRows)
+    }
+
+    /// What waits now, at most so much, without waiting for more. For the writer alone.
+    func takeNow(maxLocalRequests: Int, maxMergeRows: Int) -> [Work] {
+        condition.lock()
+        defer { condition.unlock() }
+        return take(min(maxLocalRequests, Self.maxLocalRequests), min(maxMergeRows, Self.maxMergeRows))
+    }
+
+    private func take(_ maxLocalRequests: Int, _ maxMergeRows: Int) -> [Work] {
         var work: [Work] = []
-        while work.count < Self.maxLocalRequests, let request = locals.popFirst() {
+        while work.count < maxLocalRequests, let request = locals.popFirst() {
             bytes -= request.bytes
             work.append(.local(request))
         }
-        takeMerges(&work)
+        takeMerges(&work, maxMergeRows)
         return work
     }
 
     /// The next rows of the merges in line. A merge that is not used up stays the first.
-    private func takeMerges(_ work: inout [Work]) {
+    private func takeMerges(_ work: inout [Work], _ maxMergeRows: Int) {
         var rowCount = 0
         var byteCount = 0
         while let merge = merges.first {
@@ -110,7 +121,7 @@ final class WriteQueue: @unchecked Sendable {
             }
             let start = merge.doneCount
             var end = start
-            while end < merge.rows.count, rowCount < Self.maxMergeRows, byteCount < Self.maxMergeBytes {
+            while end < merge.rows.count, rowCount < maxMergeRows, byteCount < Self.maxMergeBytes {
                 byteCount += merge.rows[end].bytes.count
                 rowCount += 1
                 end += 1

@@ -6,7 +6,7 @@ final class Writer: Sendable {
     private let ended = Latch()
 
     /// Starts the thread. `lock` is let go after the core's connection is closed.
-    init(_ core: Handover<WriterCore>, queue: WriteQueue, lock: FileLock) throws(SystemThread.Refused) {
+    init(_ core: Handover<WriterCore>, queue: WriteQueue, lock: any DatabaseLock) throws(SystemThread.Refused) {
         self.queue = queue
         let ended = ended
         try SystemThread.start("store-writer") {

@@ -31,13 +31,19 @@ final class WriterCore {
     /// Works until the queue is closed and empty, then leaves a database without a log.
     func run(_ queue: WriteQueue) {
         while let work = queue.next() { process(work) }
+        finish()
+    }
+
+    /// The last act of a clean end.
+    func finish() {
         // Nothing later than `latest` was given out, so a restart need not skip ahead to the reserved bound. Neither of
         // these two must succeed.
         try? clockBound.store(rows.clock.latest)
         try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
-    private func process(_ work: [WriteQueue.Work]) {
+    /// Writes `work` in one transaction, or in one for each where it is to blame itself, shows it, and answers.
+    func process(_ work: [WriteQueue.Work]) {
         do throws(StoreError) {
             news.publish(try transactionWithRoom(work))
             for piece in work { piece.answer() }
