@@ -92,8 +92,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Cluster", "Membership", "Replication", "Reports", "Runtime", "Transport", "TransportKit",
-                "TransportUDP",
+                "CSQLite", "Cluster", "Membership", "Replication", "Reports", "Runtime", "Store", "Transport",
+                "TransportKit", "TransportUDP",
                 "TransportZMQ", deques,
             ],
             exclude: ["DESIGN.md"], swiftSettings: strict),

@@ -47,8 +47,8 @@ struct ImportTests {
         ],
         // Models of the plugins that are named here are made of their own codecs.
         "Simulation": [
-            "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Runtime", "Transport",
-            "TransportKit", "TransportUDP", "TransportZMQ",
+            "CSQLite", "Cluster", "DequeModule", "Foundation", "Membership", "Replication", "Reports", "Runtime",
+            "Store", "Transport", "TransportKit", "TransportUDP", "TransportZMQ",
         ],
         "Benchmarks": [
             "CRawLimits", "CSockets", "Foundation", "Glibc", "Replication", "Reports", "Runtime", "Store",

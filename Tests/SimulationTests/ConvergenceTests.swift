@@ -90,7 +90,7 @@ struct ConvergenceTests {
             })
         world.kill(3)
         world.run(until: world.now + .seconds(8))
-        world.nodes[3].replica = MemoryReplica(nodeID: world.nodes[3].nodeID)
+        world.nodes[3].replica = world.makeDatabase(world.nodes[3].nodeID)
         world.start(3)
         #expect(
             world.reach(within: .seconds(5), every: .microseconds(200)) {

@@ -43,10 +43,10 @@ struct MemoryTests {
             world.run(until: world.now + .seconds(1))
             world.start(3)
             world.run(until: world.now + .seconds(30))
-            #expect(world.nodes[3].knownMembers.contains { $0.name == "node-4" })
+            #expect(world.nodes[3].replica.knownMembers().contains { $0.name == "node-4" })
         }
         // It knows nobody itself.
-        world.nodes[4].knownMembers = []
+        _ = world.nodes[4].replica.submit(.save([]))
         world.start(4)
         #expect(
             world.reach(within: .seconds(60)) { world in

@@ -23,6 +23,11 @@ struct SimulateRunCommand: AsyncParsableCommand {
             valueName: "fault=rate")
     ) var rate: [String] = []
     @Option(help: SimulateCommand.transportHelp) var transport = SimulateCommand.transports[0]
+    @Option(
+        help: ArgumentHelp(
+            "The nodes' databases: memory, a dictionary, or sqlite, the store that ships, on disks of the simulator's.",
+            valueName: "store")
+    ) var store = StoreKind.memory.rawValue
     @Option(help: "Writes a second, of all clients together.") var writes = 20.0
     @Option(
         help: ArgumentHelp(
@@ -86,6 +91,11 @@ struct SimulateRunCommand: AsyncParsableCommand {
         plan.options.faults = preset
         for setting in rate { try Self.apply(setting, to: &plan.options.faults) }
         plan.options.transport = try SimulateCommand.transport(transport)
+        guard let store = StoreKind(rawValue: store) else {
+            let all = StoreKind.allCases.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError("--store: there is no \(self.store); it can be \(all)")
+        }
+        plan.options.store = store
         plan.chaosTime = .milliseconds(Int64(minutes * 60_000))
         plan.writesPerSecond = writes
         plan.options.without = try SimulateCommand.mechanisms(without)
@@ -135,7 +145,8 @@ struct SimulateRunCommand: AsyncParsableCommand {
     private func replayArguments(seed: UInt64) -> String {
         var words = ["--nodes \(nodes)", "--seed \(seed)", "--minutes \(minutes)", "--faults \(faults)"]
         words += rate.map { "--rate \($0)" }
-        words += ["--transport \(transport)", "--writes \(writes)"] + without.map { "--without \($0)" }
+        words +=
+            ["--transport \(transport)", "--store \(store)", "--writes \(writes)"] + without.map { "--without \($0)" }
         return words.joined(separator: " ")
     }
 

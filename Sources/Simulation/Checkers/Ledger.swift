@@ -69,10 +69,11 @@ package struct Ledger: Sendable {
     mutating func refused() { refusedCount += 1 }
 
     /// A database is thrown away: what it had and none of `survivors` has may be gone, whoever acknowledged it.
-    mutating func exempt(_ discarded: MemoryReplica, survivors: [MemoryReplica]) {
+    mutating func exempt(_ discarded: any Replica, survivors: [any Replica]) {
+        let survivors = survivors.map(\.rows)
         for (key, discarded) in discarded.rows {
             guard var todo = todos[key] else { continue }
-            let held = survivors.compactMap { $0.rows[key]?.row }
+            let held = survivors.compactMap { $0[key]?.row }
             func exempt<Value>(_ versions: inout [Version<Value>], _ stamp: (Row) -> Stamp) {
                 exemptedCount += Self.exempt(&versions) { version in
                     stamp(discarded.row) >= version && !held.contains { stamp($0) >= version }
@@ -98,14 +99,15 @@ package struct Ledger: Sendable {
 // What a replica has to hold in the end.
 extension Ledger {
     /// What is wrong with a replica: the first fault of each kind.
-    func faults(of replica: MemoryReplica) -> [(checker: Violation.Checker, detail: String)] {
+    func faults(of replica: any Replica) -> [(checker: Violation.Checker, detail: String)] {
         var faults: [(checker: Violation.Checker, detail: String)] = []
         func report(_ checker: Violation.Checker, _ detail: String) {
             if !faults.contains(where: { $0.checker == checker }) { faults.append((checker, detail)) }
         }
+        let rows = replica.rows
         for key in todos.keys.sorted() {
             guard let todo = todos[key] else { continue }
-            if let fault = Self.loss(todo, replica.rows[key]?.row) { report(fault, "\(key)") }
+            if let fault = Self.loss(todo, rows[key]?.row) { report(fault, "\(key)") }
         }
         for row in replica.sortedRows {
             if let fault = invention(row.row) { report(.inventedWrite, "\(row.key): \(fault)") }

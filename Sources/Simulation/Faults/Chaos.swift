@@ -63,10 +63,10 @@ struct Chaos {
             Fault(name: "bridge", perMinute: faults.bridgeCuts, strike: bridge),
             Fault(name: "split", perMinute: faults.splits, strike: split),
             Fault(name: "crash", perMinute: faults.crashes) { world in
-                world.crash(world.pick(0..<world.nodes.count))
+                world.crashSoon(world.pick(0..<world.nodes.count))
             },
             Fault(name: "power loss", perMinute: faults.powerLosses) { world in
-                for index in world.nodes.indices { world.crash(index) }
+                for index in world.nodes.indices { world.crash(index, .powerCut) }
             },
             Fault(name: "join storm", perMinute: faults.joinStorms, strike: joinStorm),
             Fault(name: "leave", perMinute: faults.leaves, strike: leave),
@@ -186,9 +186,9 @@ struct Chaos {
 
     private func fullDisk(_ world: World) {
         let node = world.nodes[world.pick(0..<world.nodes.count)]
-        node.disk.isFull = true
+        node.fillDisk(true)
         world.perform(in: world.generator.duration(in: faults.downTime)) { world in
-            node.disk.isFull = false
+            node.fillDisk(false)
             node.disk.wellSince = world.now
         }
     }
@@ -199,9 +199,7 @@ struct Chaos {
         let (source, target) = pair(world)
         guard source != target else { return }
         world.discardDatabase(of: target, for: nil)
-        let (copy, id) = (world.nodes[source].replica, world.nodes[source].nodeID)
-        world.nodes[target].replica = copy
-        world.nodes[target].nodeID = id
+        world.nodes[target].replica = world.nodes[source].replica.copy(seed: world.diskGenerator.next())
         world.nodes[target].isCopy = true
         world.start(target)
         world.perform(in: world.generator.duration(in: faults.downTime)) { world in
@@ -213,7 +211,7 @@ struct Chaos {
         let index = world.pick(0..<world.nodes.count)
         let node = world.nodes[index]
         guard !node.isCopy else { return }
-        let backup = node.replica
+        let backup = node.replica.copy(seed: world.diskGenerator.next())
         let id = node.nodeID
         world.perform(in: world.generator.duration(in: faults.downTime)) { world in
             guard node.nodeID == id, !node.isCopy else { return }
@@ -254,29 +252,24 @@ struct Chaos {
 
 extension World {
     /// The process dies, and is started again after a while.
-    package func crash(_ index: Int, downTime: Duration? = nil) {
-        kill(index)
+    func crash(_ index: Int, _ end: ProcessEnd = .killed, downTime: Duration? = nil) {
+        self.end(index, end)
         let time = downTime ?? generator.duration(in: options.faults.downTime)
         perform(in: time) { $0.start(index) }
     }
 
     /// A database is thrown away, for `replacement` or an empty one with a new id. What only it held may be gone.
-    func discardDatabase(of index: Int, for replacement: MemoryReplica?, isExempt: Bool = true) {
+    func discardDatabase(of index: Int, for replacement: (any NodeDatabase)?, isExempt: Bool = true) {
         kill(index)
         discardedAt = now
         let node = nodes[index]
         if isExempt {
-            let survivors = nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
+            let survivors: [any Replica] =
+                nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
             ledger.exempt(node.replica, survivors: survivors)
         }
-        if let replacement {
-            node.replica = replacement
-        } else {
-            node.nodeID = NodeID(generator.next() | 1)
-            node.replica = MemoryReplica(nodeID: node.nodeID)
-        }
+        node.replica = replacement ?? makeDatabase(NodeID(generator.next() | 1))
         (lastTimes[index], lastStarts[index]) = (nil, nil)
-        node.knownMembers = []
         node.disk = SimulatedDisk()
         node.isCopy = false
     }

@@ -10,6 +10,8 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case indirectProbes
     /// The clock's bound survives restarts.
     case durableClock
+    /// What is acknowledged is on the disk, with `StoreKind.sqlite`.
+    case sync
     /// Wall clocks are held to what the others' show.
     case clockHold
     /// A node that leaves makes sure that others have what it has.

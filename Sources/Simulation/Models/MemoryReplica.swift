@@ -3,7 +3,7 @@ package import Transport
 
 /// The rows of one node in memory: the plainest thing that answers as a `ReplicaStore`. The oracle of the store's tests,
 /// and the database of simulated nodes.
-package struct MemoryReplica: Sendable {
+package struct MemoryReplica: Replica, Sendable {
     package let nodeID: NodeID
     package private(set) var rows: [ByteString: EncodedRow] = [:]
     package private(set) var tree = HashTree()
@@ -21,14 +21,6 @@ package struct MemoryReplica: Sendable {
     }
 
     package var summary: TreeSummary { tree.summary }
-
-    /// Rows in key order.
-    package var sortedRows: [EncodedRow] { rows.values.sorted { $0.key < $1.key } }
-
-    package func visible(_ key: ByteString) -> Row? {
-        guard let row = rows[key]?.row, !row.isDeleted else { return nil }
-        return row
-    }
 
     /// What a new process finds: the same rows, and a clock that goes on from its durable bound. Gives the reading that
     /// numbers this start.

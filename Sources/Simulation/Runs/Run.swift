@@ -142,7 +142,7 @@ extension World {
         network.mendAll(at: now)
         cancelActions()
         for node in nodes {
-            node.disk.isFull = false
+            node.fillDisk(false)
             node.disk.slowUntil = .zero
             node.disk.wellSince = now
             if node.isCopy { replaceCopy(node.index) }
@@ -153,5 +153,5 @@ extension World {
     }
 
     /// No commit is under way.
-    var isQuiet: Bool { nodes.allSatisfy { $0.disk.batch == nil && $0.disk.queue.isEmpty } }
+    var isQuiet: Bool { nodes.allSatisfy(isQuiet) }
 }

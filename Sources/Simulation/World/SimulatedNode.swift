@@ -9,10 +9,7 @@ final class SimulatedNode {
     let index: Int
     let name: String
     let address: PeerAddress
-    /// The id in its database; another where the database was replaced.
-    var nodeID: NodeID
-    var replica: MemoryReplica
-    var knownMembers: [KnownMember] = []
+    var replica: any NodeDatabase
     var clock = NodeClock()
     var disk = SimulatedDisk()
     /// How its last hand-over ended.
@@ -29,12 +26,19 @@ final class SimulatedNode {
     var stillSince: EngineInstant?
     var longPauseEnd: EngineInstant?
 
-    init(index: Int, nodeID: NodeID) {
+    init(index: Int, replica: any NodeDatabase) {
         self.index = index
-        self.nodeID = nodeID
+        self.replica = replica
         name = "node-\(index)"
         address = Self.address(index)
-        replica = MemoryReplica(nodeID: nodeID)
+    }
+
+    /// The id in its database; another where the database was replaced.
+    var nodeID: NodeID { replica.nodeID }
+
+    func fillDisk(_ isFull: Bool) {
+        disk.isFull = isFull
+        replica.isFull = isFull
     }
 
     var isPausedNow: Bool { process?.isPaused == true }
@@ -80,6 +84,8 @@ final class SimulatedProcess {
     /// Changes that wait until the core takes them.
     var inbox = Inbox()
     let startedAt: EngineInstant
+    /// What commits have finished, and those who wait for it have not been told.
+    var unanswered = Deque<[DatabaseResult]>()
     /// It takes no more writes, and goes.
     var isLeaving = false
     /// What its core holds the wall clock to.
@@ -142,30 +148,18 @@ struct PromisedRow {
 
 /// The disk under one node's database: commits one after the other, several writes in one commit.
 struct SimulatedDisk {
-    /// What a commit is made of.
-    enum Work {
-        case write(ClientWrite)
-        case merge(ReplicationEngine.MergeToken, [EncodedRow])
-        /// Rows that a walk of the process of that epoch has brought.
-        case walkMerge(ExchangeID, epoch: Int, [EncodedRow])
-    }
+    /// Something after which a process may die.
+    enum Step { case commit, answer, tell }
 
-    /// Works that wait for the next commit. Merges wait for their callers, so that there are few; writes are bounded by
-    /// the clients, each of which waits for its answer.
-    var queue: [Work] = []
-    /// The commit under way.
-    var batch: [Work]?
+    /// A transaction is under way, or about to begin.
+    var isCommitting = false
     var isFull = false
+    /// The database was found damaged, and the operator is on the way.
+    var isSpoilt = false
     /// Until when each commit takes long.
     var slowUntil = EngineInstant.zero
     /// When it last became well again.
     var wellSince = EngineInstant.zero
-}
-
-/// A write that a client has asked for.
-struct ClientWrite: Sendable {
-    var key: ByteString
-    var kind: WriteKind
-    /// When the client asked.
-    var askedAt: EngineInstant
+    /// The process is to die after the next of these, in this way.
+    var lastStep: (step: Step, end: ProcessEnd)?
 }

@@ -93,7 +93,7 @@ extension World {
         case .holdClock(let hold): node.process?.clockHold = hold
         case .merge(let token, let rows): commit(.merge(token, rows), on: index)
         case .resolve(let seed): resolve(seed, for: index)
-        case .saveMembers(let members): node.knownMembers = members
+        case .saveMembers(let members): commit(.save(members), on: index)
         case .openAPI: open(index)
         case .emit(let event): note(event, of: index)
         }

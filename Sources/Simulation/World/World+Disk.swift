@@ -1,31 +1,54 @@
 internal import Cluster
 internal import Replication
+internal import Store
 internal import Transport
 
-/// Databases: what waits is committed together, one commit after the other, and nobody is told before it is durable.
+/// Databases: what waits is committed together, one commit after the other. Then the clients and walks that waited are
+/// answered, and the peers are told, by others than those who committed: a process may die between any two.
 extension World {
     /// A client writes. `false` when the node does not take writes now.
     @discardableResult
     package func write(_ kind: WriteKind, key: String, on index: Int) -> Bool {
-        guard isServing(index), nodes[index].disk.queue.count < 1_024 else {
+        guard isServing(index) else {
             ledger.refused()
             return false
         }
         checkFirstService(of: nodes[index])
-        commit(.write(ClientWrite(key: ByteString(key), kind: kind, askedAt: now)), on: index)
-        return true
+        let isConditional = options.store == .sqlite && diskChance(0.2)
+        return commit(
+            .write(ClientWrite(key: ByteString(key), kind: kind, isConditional: isConditional, askedAt: now)), on: index
+        )
     }
 
-    func commit(_ work: SimulatedDisk.Work, on index: Int) {
-        nodes[index].disk.queue.append(work)
+    /// `false` when the database lets nothing more in.
+    @discardableResult
+    func commit(_ work: DatabaseWork, on index: Int) -> Bool {
+        if let refusal = nodes[index].replica.submit(work) {
+            answer(refusal, on: index)
+            return false
+        }
         beginCommit(index)
+        return true
     }
 
     private func beginCommit(_ index: Int) {
         let node = nodes[index]
-        guard node.process != nil, node.disk.batch == nil, !node.disk.queue.isEmpty else { return }
-        node.disk.batch = node.disk.queue
-        node.disk.queue = []
+        guard node.process != nil, !node.disk.isCommitting, node.replica.isBusy else { return }
+        node.disk.isCommitting = true
+        // The writer is quick, or it comes late and finds more.
+        let delay: Duration = diskChance(0.9) ? .zero : diskGenerator.duration(in: .zero...(.milliseconds(2)))
+        schedule(.begin(index, epoch: node.epoch), in: delay)
+    }
+
+    /// The writer takes what waits: all of it, or what had come when it looked.
+    func beginTransaction(_ index: Int) {
+        let node = nodes[index]
+        if node.process?.isPaused == true {
+            return schedule(.begin(index, epoch: node.epoch), in: .milliseconds(10))
+        }
+        var size = TransactionSize(localRequests: .max, mergeRows: .max)
+        if diskChance(0.2) { size = TransactionSize(localRequests: diskPick(1..<8), mergeRows: diskPick(1..<200)) }
+        guard node.replica.beginTransaction(size) else { return node.disk.isCommitting = false }
         let slowest: Duration = now < node.disk.slowUntil ? options.faults.slowCommit : .milliseconds(1)
         schedule(.commit(index, epoch: node.epoch), in: generator.duration(in: .microseconds(100)...slowest))
     }
@@ -33,96 +56,129 @@ extension World {
     func finishCommit(_ index: Int) {
         let node = nodes[index]
         // The system goes on with what a stopped process has asked for; the process sees it when it goes on.
-        guard let batch = node.disk.batch else { return }
         if node.process?.isPaused == true {
             return schedule(.commit(index, epoch: node.epoch), in: .milliseconds(10))
         }
-        node.disk.batch = nil
+        node.disk.isCommitting = false
         stats.commits += 1
-        if node.disk.isFull {
-            fail(batch, on: index)
-        } else {
-            let outcomes = apply(batch, on: node, isAcknowledged: true)
-            tell(batch, outcomes, on: index)
-        }
-        settle(index)
+        let results = node.replica.commitTransaction(at: reading(node))
+        for result in results { noteCommit(result, on: node) }
+        node.process?.unanswered.append(results)
+        schedule(.answer(index, epoch: node.epoch), in: step())
+        schedule(.tell(index, epoch: node.epoch), in: step())
+        dieIfDue(index, after: .commit)
         beginCommit(index)
     }
 
-    enum WorkOutcome {
-        case committed(EncodedRow)
-        case refused
-        case merged(MergeOutcome)
+    /// How long others take to go on with what a commit has finished.
+    private func step() -> Duration {
+        diskGenerator.duration(in: .zero...(diskChance(0.95) ? .microseconds(100) : .milliseconds(10)))
     }
 
-    /// Changes the database. What comes of each work, in order.
-    func apply(_ batch: [SimulatedDisk.Work], on node: SimulatedNode, isAcknowledged: Bool) -> [WorkOutcome] {
-        let wall = reading(node)
-        let outcomes = batch.map { work -> WorkOutcome in
-            switch work {
-            case .write(let write):
-                let before = node.replica.rows[write.key]?.row
-                guard let encoded = apply(write, on: node, wall) else { return .refused }
-                let row = encoded.row
-                check(row, after: before, on: node, wall)
-                check(wall, of: node)
-                let span = Ledger.Span(
-                    askedAt: write.askedAt, answeredAt: now, isTimely: isTimely(row, after: before, on: node))
-                ledger.committed(row, span, isAcknowledged: isAcknowledged)
-                spread?.committed(row.key, at: now)
-                return .committed(encoded)
-            case .merge(_, let rows), .walkMerge(_, _, let rows):
-                let outcome = node.replica.merge(rows, at: wall)
-                for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.row.key, at: now) }
-                return .merged(outcome)
-            }
-        }
-        node.replica.commit()
-        return outcomes
-    }
-
-    private func apply(_ write: ClientWrite, on node: SimulatedNode, _ wall: WallReading) -> EncodedRow? {
-        switch write.kind {
-        case .create(let text): node.replica.create(write.key, text: ByteString(text), at: wall)
-        case .update(let text, let completed):
-            node.replica.update(
-                write.key, text: text.map { ByteString($0) }, completed: completed, at: wall)
-        case .delete: node.replica.delete(write.key, at: wall)
+    /// What is durable now, though nobody has been told.
+    private func noteCommit(_ result: DatabaseResult, on node: SimulatedNode) {
+        switch (result.work, result.outcome) {
+        case (_, .written(let encoded, let before)):
+            let wall = reading(node)
+            check(encoded.row, after: before, on: node, wall)
+            check(wall, of: node)
+            spread?.committed(encoded.key, at: now)
+        case (.merge(_, let rows), .merged(let outcome)), (.walkMerge(_, let rows), .merged(let outcome)):
+            for (row, isNews) in zip(rows, outcome.isNews) where isNews { spread?.merged(row.row.key, at: now) }
+        case (_, .failed(let error)): noteFailure(error, of: node.index)
+        default: break
         }
     }
 
-    private func tell(_ batch: [SimulatedDisk.Work], _ outcomes: [WorkOutcome], on index: Int) {
-        var committed: [EncodedRow] = []
-        for (work, outcome) in zip(batch, outcomes) {
-            switch (work, outcome) {
-            case (.write, .committed(let row)): committed.append(row)
-            case (.write, _): ledger.refused()
-            case (.merge(let token, _), .merged(let merge)): feed(.merged(token, merge), to: index)
-            case (.walkMerge(let id, let epoch, _), .merged(let merge)):
-                if epoch == nodes[index].epoch { feed(.exchange(id, .answered(.merge(merge))), to: index) }
-            case (.merge, _), (.walkMerge, _): break
-            }
-        }
+    // MARK: After a commit
+
+    /// The clients and walks that the oldest commit was made for hear of it.
+    func answerOldest(_ index: Int) {
+        guard let process = nodes[index].process, !process.unanswered.isEmpty else { return }
+        if process.isPaused { return schedule(.answer(index, epoch: nodes[index].epoch), in: .milliseconds(10)) }
+        for result in process.unanswered.removeFirst() { answer(result, on: index) }
         takeChanges(index)
-        if !committed.isEmpty { feed(.committed(committed), to: index) }
+        settle(index)
+        dieIfDue(index, after: .answer)
     }
 
-    private func fail(_ batch: [SimulatedDisk.Work], on index: Int) {
-        for work in batch {
-            switch work {
-            case .write: ledger.refused()
-            case .merge(let token, _): feed(.mergeFailed(token), to: index)
-            case .walkMerge(let id, let epoch, _):
-                if epoch == nodes[index].epoch { feed(.exchange(id, .storeFailed), to: index) }
-            }
+    /// The peers hear of what was committed here.
+    func tell(_ index: Int) {
+        if nodes[index].isPausedNow { return schedule(.tell(index, epoch: nodes[index].epoch), in: .milliseconds(10)) }
+        let rows = nodes[index].replica.committed.takeNow(limit: 4_096)
+        guard !rows.isEmpty else { return }
+        feed(.committed(rows), to: index)
+        settle(index)
+        dieIfDue(index, after: .tell)
+    }
+
+    private func answer(_ result: DatabaseResult, on index: Int) {
+        note(result, isAcknowledged: true, on: nodes[index])
+        switch (result.work, result.outcome) {
+        case (.write, .written): break
+        case (.write, _): ledger.refused()
+        case (.merge(let token, _), .merged(let merge)): feed(.merged(token, merge), to: index)
+        case (.merge(let token, _), _): feed(.mergeFailed(token), to: index)
+        case (.walkMerge(let id, _), .merged(let merge)):
+            feed(.exchange(id, .answered(.merge(merge))), to: index)
+        case (.walkMerge(let id, _), _): feed(.exchange(id, .storeFailed), to: index)
+        case (.save, _): break
         }
-        takeChanges(index)
     }
-}
 
-/// What a client asks for.
-package enum WriteKind: Sendable {
-    case create(text: String)
-    case update(text: String?, completed: Bool?)
-    case delete
+    /// For the ledger: what a client was told, and what may be there though nobody was.
+    func note(_ result: DatabaseResult, isAcknowledged: Bool, on node: SimulatedNode) {
+        guard case .write(let write) = result.work else { return }
+        func note(_ row: Row, _ isTimely: Bool, _ isAcknowledged: Bool) {
+            let span = Ledger.Span(askedAt: write.askedAt, answeredAt: now, isTimely: isTimely)
+            ledger.committed(row, span, isAcknowledged: isAcknowledged)
+        }
+        for attempt in result.attempts { note(attempt, false, false) }
+        if case .written(let encoded, let before) = result.outcome {
+            note(encoded.row, isTimely(encoded.row, after: before, on: node), isAcknowledged)
+        }
+    }
+
+    // MARK: Errors
+
+    /// A damaged database is noticed by its operator, who gives the node an empty one.
+    func noteFailure(_ error: StoreError, of index: Int) {
+        say("\(nodes[index].name): \(error)")
+        switch error {
+        case .corrupt, .notADatabase, .foreign, .newerVersion, .invalidRow: replaceSoon(index)
+        default: break
+        }
+    }
+
+    private func replaceSoon(_ index: Int) {
+        let node = nodes[index]
+        guard !node.disk.isSpoilt else { return }
+        node.disk.isSpoilt = true
+        let time = isMended ? .milliseconds(100) : diskGenerator.duration(in: options.faults.downTime)
+        perform(in: time) { world in
+            guard node.disk.isSpoilt else { return }
+            world.discardDatabase(of: index, for: nil)
+            world.start(index)
+        }
+    }
+
+    // MARK: Chance
+
+    /// Of its own, so that databases do not change what else happens.
+    func diskChance(_ probability: Double) -> Bool {
+        probability > 0 && Double.random(in: 0..<1, using: &diskGenerator) < probability
+    }
+
+    func diskPick(_ range: Range<Int>) -> Int { Int.random(in: range, using: &diskGenerator) }
+
+    /// An empty database.
+    func makeDatabase(_ nodeID: NodeID) -> any NodeDatabase {
+        switch options.store {
+        case .memory: return MemoryDatabase(MemoryReplica(nodeID: nodeID))
+        case .sqlite:
+            let disk = VirtualDisk(seed: diskGenerator.next())
+            disk.faults.ignoresSync = options.without.contains(.sync)
+            return SQLiteDatabase(nodeID: nodeID, on: disk, checkpointPages: diskPick(8..<200))
+        }
+    }
 }

@@ -1,5 +1,6 @@
 internal import Cluster
 internal import Replication
+internal import Store
 internal import Transport
 
 /// Exchanges as the network sees them: they open, carry messages in order, and end.
@@ -67,10 +68,19 @@ extension World {
         case .receive:
             exchanges[number]?.sides[side].isReceiving = true
             proceed(number, side)
-        case .ask(.merge(let rows)): commit(.walkMerge(id, epoch: nodes[index].epoch, rows), on: index)
-        case .ask(let question):
-            feed(.exchange(id, .answered(nodes[index].replica.answer(question, at: reading(nodes[index])))), to: index)
+        case .ask(.merge(let rows)): commit(.walkMerge(id, rows), on: index)
+        case .ask(let question): ask(question, for: id, on: index)
         case .close: close(number, side)
+        }
+    }
+
+    private func ask(_ question: WalkQuestion, for id: ExchangeID, on index: Int) {
+        let node = nodes[index]
+        do throws(StoreError) {
+            feed(.exchange(id, .answered(try node.replica.answer(question, at: reading(node)))), to: index)
+        } catch {
+            noteFailure(error, of: index)
+            feed(.exchange(id, .storeFailed), to: index)
         }
     }
 

@@ -1,6 +1,7 @@
 internal import Cluster
 internal import Membership
 internal import Replication
+internal import Store
 internal import Transport
 
 /// Processes: started, stopped and paused.
@@ -10,23 +11,35 @@ extension World {
     /// Starts a process on the node's database. Does nothing where one runs.
     package func start(_ index: Int) {
         let node = nodes[index]
-        guard node.process == nil, let start = makeProcess(node) else { return }
+        guard node.process == nil, let number = openDatabase(of: node), let start = makeProcess(node, number)
+        else { return }
+        let knownMembers = node.replica.knownMembers()
         node.process = start
         node.process?.promised = heldByAllOpen(besides: index)
         node.process?.promisers = openNodes(besides: index).map(\.index).filter { other in
-            isSeed(other) || node.knownMembers.contains { $0.address == nodes[other].address }
+            isSeed(other) || knownMembers.contains { $0.address == nodes[other].address }
         }
         trace.note(1, UInt64(index), now.nanoseconds)
         say("\(node.name) starts")
-        feed(.begin(seeds: seeds, knownMembers: node.knownMembers), to: index)
+        feed(.begin(seeds: seeds, knownMembers: knownMembers), to: index)
         settle(index)
     }
 
-    private func makeProcess(_ node: SimulatedNode) -> SimulatedProcess? {
+    /// The number of the start. `nil` where the database cannot be opened: the process ends, and is started again, or not.
+    private func openDatabase(of node: SimulatedNode) -> UInt64? {
         let wall = WallReading(milliseconds: node.clock.milliseconds(at: now))
-        let start = node.replica.restart(
-            wall, forgetsBound: options.without.contains(.durableClock))
-        check(start: start, of: node)
+        do throws(StoreError) {
+            let start = try node.replica.open(wall, forgetsBound: options.without.contains(.durableClock))
+            check(start: start, of: node)
+            return start
+        } catch {
+            noteFailure(error, of: node.index)
+            if !node.disk.isSpoilt { perform(in: .seconds(1)) { $0.start(node.index) } }
+            return nil
+        }
+    }
+
+    private func makeProcess(_ node: SimulatedNode, _ start: UInt64) -> SimulatedProcess? {
         guard
             let local = try? LocalMember(
                 name: node.name, nodeID: node.nodeID, address: node.address, tags: .node)
@@ -60,22 +73,44 @@ extension World {
         return configuration
     }
 
-    /// The process is gone without a word; what the disk has not committed is gone with it.
-    package func kill(_ index: Int) {
+    /// The process is gone, without a word unless it is `closed`; what the disk has not committed is gone with it.
+    package func kill(_ index: Int) { end(index, .killed) }
+
+    /// See `kill`.
+    func end(_ index: Int, _ end: ProcessEnd) {
         let node = nodes[index]
-        guard node.process != nil else { return }
+        guard let process = node.process else { return }
         stats.crashes += 1
         trace.note(2, UInt64(index), now.nanoseconds)
-        say("\(node.name) dies")
+        say("\(node.name) dies: \(end)")
         node.process = nil
         node.epoch += 1
-        // The disk may have done with the commit under way, though nobody heard of it.
-        if let batch = node.disk.batch, chance(0.5) { _ = apply(batch, on: node, isAcknowledged: false) }
-        node.disk.batch = nil
-        node.disk.queue = []
+        node.disk.isCommitting = false
+        node.disk.lastStep = nil
+        // The commit under way may be done with, or not, or be in the middle; and those who wait for one that is were not
+        // told.
+        let rest: LastCommit = diskChance(0.5) ? .whole : diskChance(0.5) ? .notBegun : .after(diskPick(0..<12))
+        let last = node.replica.end(end, rest, at: reading(node))
+        for result in process.unanswered.joined() { note(result, isAcknowledged: false, on: node) }
+        for result in last { note(result, isAcknowledged: false, on: node) }
         failedViews = failedViews.filter { $0.key.observer != index && $0.key.member != index }
         breakExchanges(of: index)
         breakConnections(of: index)
+    }
+
+    /// The process dies soon, after a step of a commit: not in between, as most do.
+    package func crashSoon(_ index: Int) {
+        let node = nodes[index]
+        let end: ProcessEnd = diskChance(0.5) ? .killed : .powerCut
+        guard node.process != nil, diskChance(0.5) else { return crash(index, end) }
+        let step: SimulatedDisk.Step = [.commit, .answer, .tell][diskPick(0..<3)]
+        node.disk.lastStep = (step, end)
+        let epoch = node.epoch
+        perform(in: .milliseconds(500)) { world in if node.epoch == epoch { world.crash(index, end) } }
+    }
+
+    func dieIfDue(_ index: Int, after step: SimulatedDisk.Step) {
+        if let last = nodes[index].disk.lastStep, last.step == step { crash(index, last.end) }
     }
 
     /// Takes no more writes, hands over what it has, says farewell, then ends.
@@ -90,7 +125,7 @@ extension World {
     private func leaveWhenDrained(_ index: Int, epoch: Int) {
         let node = nodes[index]
         guard node.epoch == epoch else { return }
-        guard node.disk.batch == nil, node.disk.queue.isEmpty else {
+        guard isQuiet(node) else {
             return perform(in: .milliseconds(5)) { $0.leaveWhenDrained(index, epoch: epoch) }
         }
         feed(.leave, to: index)
@@ -100,8 +135,14 @@ extension World {
     func endSoon(_ index: Int) {
         let epoch = nodes[index].epoch
         perform(in: NodeCore.farewell) { world in
-            if world.nodes[index].epoch == epoch { world.kill(index) }
+            if world.nodes[index].epoch == epoch { world.end(index, .closed) }
         }
+    }
+
+    /// No commit is under way, and all have heard of those that were made.
+    func isQuiet(_ node: SimulatedNode) -> Bool {
+        !node.disk.isCommitting && !node.replica.isBusy && node.process?.unanswered.isEmpty != false
+            && node.replica.committed.waiting.count == 0
     }
 
     package func pause(_ index: Int, for time: Duration) {

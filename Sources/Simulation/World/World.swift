@@ -6,6 +6,7 @@ package import Transport
 package struct WorldOptions: Sendable {
     package var nodeCount = 3
     package var transport = TransportKind.udp
+    package var store = StoreKind.memory
     package var faults = Faults()
     /// Mechanisms that are switched off, to see who notices.
     package var without: Set<Mechanism> = []
@@ -23,7 +24,10 @@ package final class World {
     enum Event: Sendable {
         case packet([UInt8], from: Int, to: Int, epoch: Int)
         case wake(Int, epoch: Int)
+        case begin(Int, epoch: Int)
         case commit(Int, epoch: Int)
+        case answer(Int, epoch: Int)
+        case tell(Int, epoch: Int)
         case exchange(ExchangeEvent)
         case connection(from: Int, to: Int)
         case resume(Int, epoch: Int)
@@ -40,6 +44,8 @@ package final class World {
     let options: WorldOptions
     package private(set) var now = EngineInstant.zero
     var generator: SeededGenerator
+    /// For databases.
+    var diskGenerator: SeededGenerator
     var nodes: [SimulatedNode] = []
     var network: Network
     package internal(set) var ledger = Ledger()
@@ -79,9 +85,10 @@ package final class World {
         self.watch = watch
         self.options = options
         generator = SeededGenerator(seed: seed)
+        diskGenerator = SeededGenerator(seed: ~seed)
         network = Network(count: options.nodeCount, hasConnections: options.transport == .zmq)
         for index in 0..<options.nodeCount {
-            let node = SimulatedNode(index: index, nodeID: NodeID(generator.next() | 1))
+            let node = SimulatedNode(index: index, replica: makeDatabase(NodeID(generator.next() | 1)))
             let spread = options.faults.clockSpread.wholeNanoseconds / 1_000_000
             node.clock.offsetMilliseconds = spread > 0 ? Int64.random(in: -spread...spread, using: &generator) : 0
             let drift = options.faults.drift
@@ -163,8 +170,14 @@ package final class World {
             guard nodes[index].epoch == epoch, nodes[index].process?.wakeAt == now else { return }
             nodes[index].process?.wakeAt = nil
             if nodes[index].process?.isPaused == false { wake(index) }
+        case .begin(let index, let epoch):
+            if nodes[index].epoch == epoch { beginTransaction(index) }
         case .commit(let index, let epoch):
             if nodes[index].epoch == epoch { finishCommit(index) }
+        case .answer(let index, let epoch):
+            if nodes[index].epoch == epoch { answerOldest(index) }
+        case .tell(let index, let epoch):
+            if nodes[index].epoch == epoch { tell(index) }
         case .exchange(let event): handle(event)
         case .connection(let from, let to): proceedConnection(from, to)
         case .resume(let index, let epoch):
