@@ -88,7 +88,10 @@ package struct NodeCore: Sendable {
         changes.noteInput(at: moment.time)
         switch input {
         case .begin(let seeds, let known):
-            carryOut(membership.join(seeds: seeds, knownMembers: known, at: moment.time), moment, &out)
+            replication.begin(moment.summary)
+            let effects = membership.join(
+                seeds: seeds, knownMembers: known, hasData: moment.summary.count > 0, at: moment.time)
+            carryOut(effects, moment, &out)
         case .arrived(let arrivals, on: .membership): receive(arrivals, moment, &out)
         case .arrived(let arrivals, on: .replication):
             let areFresh = changes.isFresh(count: arrivals.count, at: moment.time)
@@ -190,6 +193,7 @@ package struct NodeCore: Sendable {
             case .emit(let event):
                 out.append(.emit(.membership(event)))
                 if case .startDecided(let decision) = event { start(decision, moment, &out) }
+                if case .nobodyCame = event { carryOut(replication.settle(), moment, &out) }
             }
         }
     }
@@ -242,7 +246,7 @@ package struct NodeCore: Sendable {
         let effects =
             switch decision {
             case .first: replication.open(isSynced: true, summary: moment.summary, at: moment.time)
-            case .alone: replication.open(isSynced: false, summary: moment.summary, at: moment.time)
+            case .refused, .alone: replication.open(isSynced: false, summary: moment.summary, at: moment.time)
             case .joined: replication.beginFirstSync(summary: moment.summary, at: moment.time)
             }
         carryOut(effects, moment, &out)

@@ -150,7 +150,9 @@ package struct MembershipConfiguration: Hashable, Sendable {
 package struct JoinConfiguration: Hashable, Sendable {
     /// After this long without an answer from anyone the node starts alone. Default 10 s.
     package var joinTimeout: Duration = .seconds(10)
-    /// A node whose seeds have all refused for this long is the first. Default 0.5 s.
+    /// An operator's word: where all others refuse, this node is the cluster.
+    package var isBootstrap = false
+    /// A node with data whose seeds have all refused for this long opens. Default 0.5 s.
     package var refusalPeriod: Duration = .milliseconds(500)
     /// How long such a node waits besides for members that it was told of and is asking. Default 2 s: about as long as it
     /// takes to forget one that does not answer.

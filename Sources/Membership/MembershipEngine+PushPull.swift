@@ -146,13 +146,13 @@ extension MembershipEngine {
     // MARK: - Seeds and the start
 
     /// Begins to look for others: seeds as `host:port`, and members known from an earlier run. Call once; ends in the
-    /// event `startDecided`. Own addresses are skipped.
+    /// event `startDecided`. Own addresses are skipped. `hasData`: this node need not wait for what others may have.
     package mutating func join(
-        seeds: [String], knownMembers: [KnownMember] = [], at now: EngineInstant
+        seeds: [String], knownMembers: [KnownMember] = [], hasData: Bool = true, at now: EngineInstant
     ) -> [Effect] {
         enter(now)
         let others = knownMembers.filter { $0.name != local.name }.prefix(configuration.maxMembers)
-        joiner.start(seeds: seeds, knownMembers: Array(others), at: clock.time)
+        joiner.begin(seeds: seeds, knownMembers: Array(others), hasData: hasData, at: clock.time)
         runJoiner()
         return takeEffects()
     }
@@ -182,7 +182,10 @@ extension MembershipEngine {
             at: clock.time, hasMembers: table.liveCount > 0, mayHaveMembers: table.unconfirmedCount > 0)
         {
             emit(.startDecided(decision))
+        } else if joiner.takeWaitNotice() {
+            emit(.startWaits)
         }
+        if joiner.hasJustSettled(at: clock.time, hasMembers: table.liveCount > 0) { emit(.nobodyCame) }
     }
 
     private mutating func reportAttempt(_ outcome: SeedJoiner.Outcome, _ peer: PeerAddress) {

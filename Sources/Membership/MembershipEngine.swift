@@ -183,7 +183,9 @@ package struct MembershipEngine: Sendable {
 
     /// Every input ends here.
     mutating func takeEffects() -> [Effect] {
-        if joiner.hasJustAskedEveryone(isLiving: { table.livingSlot(at: $0) != nil }) { emit(.everyoneAsked) }
+        if joiner.hasJustAskedEveryone(at: clock.time, isLiving: { table.livingSlot(at: $0) != nil }) {
+            emit(.everyoneAsked)
+        }
         return outbox.takeAll()
     }
 }

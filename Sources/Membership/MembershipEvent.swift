@@ -28,6 +28,10 @@ package enum MembershipEvent: Hashable, Sendable {
     case pauseNoticed(Duration)
     /// How this node begins. Once, after `MembershipEngine.join`.
     case startDecided(StartDecision)
+    /// All others refuse, and this node, which has no data, waits for them.
+    case startWaits
+    /// All others have refused for as long as a start may last: nobody is known to have more than this node.
+    case nobodyCame
     /// Each seed, and each member of an earlier run, has answered once or was given up once.
     case everyoneAsked
     /// This node has said farewell.
@@ -38,7 +42,8 @@ package enum MembershipEvent: Hashable, Sendable {
         switch self {
         case .memberJoined, .memberUpdated, .memberFailed, .memberLeft, .memberForgotten: true
         case .memberHeard, .memberSuspected, .memberRefuted, .nameConflict, .selfRefuted, .localHealthChanged,
-            .onlyStreamReached, .pauseNoticed, .startDecided, .everyoneAsked, .leftCluster:
+            .onlyStreamReached, .pauseNoticed, .startDecided, .startWaits,
+            .nobodyCame, .everyoneAsked, .leftCluster:
             false
         }
     }

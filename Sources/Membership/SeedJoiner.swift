@@ -39,24 +39,32 @@ package struct SeedJoiner: Sendable {
     private let configuration: JoinConfiguration
     private let isOwn: @Sendable (PeerAddress) -> Bool
     private var targets: [JoinTarget] = []
-    private var startDeadline: EngineInstant?
+    private var start: StartWatch
     /// When the next try may begin, of those that keep a distance.
     private var nextRetry = EngineInstant.zero
     private var clusterSize = 1
-    /// Some seed or member of an earlier run has neither answered nor been given up once since `start`.
+    /// Some seed or member of an earlier run has neither answered nor been given up once since `begin`.
     private(set) var isAsking = false
-    /// When `advance` has work.
-    private(set) var nextDeadline: EngineInstant?
+    /// When a try begins or ends.
+    private var nextTry: EngineInstant?
+
+    /// When `advance` or one of the questions about the start has work.
+    var nextDeadline: EngineInstant? {
+        guard let next = start.nextDeadline else { return nextTry }
+        return nextTry.map { min($0, next) } ?? next
+    }
 
     /// `local` tells which addresses are this node's own.
     init(configuration: JoinConfiguration, local: LocalMember) {
         self.configuration = configuration
+        start = StartWatch(configuration: configuration)
         isOwn = { local.isOwn($0) }
     }
 
     /// Begins with seeds (`host:port`) and members of an earlier run; call `advance` and `decision` then.
-    mutating func start(seeds: [String], knownMembers: [KnownMember], at now: EngineInstant) {
-        startDeadline = now + configuration.joinTimeout
+    /// `hasData`: this node need not wait for what others may have.
+    mutating func begin(seeds: [String], knownMembers: [KnownMember], hasData: Bool, at now: EngineInstant) {
+        start.begin(hasData: hasData, at: now)
         for seed in seeds where targets.count < configuration.maxSeeds {
             let address = PeerAddress(seed)
             if let address, isOwn(address) { continue }
@@ -177,36 +185,37 @@ package struct SeedJoiner: Sendable {
     /// How this node starts, as soon as that is known; given once. `hasMembers`: some confirmed member lives, be it one
     /// that no seed led to. `mayHaveMembers`: somebody was heard of and is being asked.
     mutating func decision(at now: EngineInstant, hasMembers: Bool, mayHaveMembers: Bool) -> StartDecision? {
-        guard let startDeadline else { return nil }
-        guard let decision = openDecision(now, startDeadline, hasMembers, mayHaveMembers) else { return nil }
-        self.startDeadline = nil
+        guard start.isUndecided,
+            let decision = start.decision(awaited, hasMembers: hasMembers, mayHaveMembers: mayHaveMembers, at: now)
+        else { return nil }
         refreshDeadline()
         return decision
     }
 
-    /// `true` once: when everyone whom `start` named has answered, be it with a refusal, or was given up once.
-    mutating func hasJustAskedEveryone(isLiving: (PeerAddress) -> Bool) -> Bool {
+    /// `true` once: all others refuse, and a node without data waits for them.
+    mutating func takeWaitNotice() -> Bool { start.takeWaitNotice() }
+
+    /// `true` once: a node that opened since all refused has waited for them long enough, and they still do.
+    mutating func hasJustSettled(at now: EngineInstant, hasMembers: Bool) -> Bool {
+        start.hasJustSettled(awaited, hasMembers: hasMembers, at: now)
+    }
+
+    /// `true` once: when everyone whom `begin` named has answered, be it with a refusal, or was given up once.
+    mutating func hasJustAskedEveryone(at now: EngineInstant, isLiving: (PeerAddress) -> Bool) -> Bool {
+        start.endWait(at: now)
         guard isAsking, !isAwaitingAnswers(isLiving: isLiving) else { return false }
         isAsking = false
         return true
     }
 
     private func isAwaitingAnswers(isLiving: (PeerAddress) -> Bool) -> Bool {
-        targets.contains { $0.countsForStart && $0.lastOutcome == nil && !$0.addresses.contains(where: isLiving) }
+        targets.contains { target in
+            target.countsForStart && start.isAwaiting(target) && !target.addresses.contains(where: isLiving)
+        }
     }
 
-    private func openDecision(
-        _ now: EngineInstant, _ deadline: EngineInstant, _ hasMembers: Bool, _ mayHaveMembers: Bool
-    ) -> StartDecision? {
-        let others = targets.filter { $0.countsForStart && $0.lastOutcome != .ownAddress }
-        if hasMembers || others.contains(where: { $0.lastOutcome == .joined }) { return .joined }
-        let period = configuration.refusalPeriod
-        let haveAllRefused = others.allSatisfy { target in target.hasRefusedFor.map { $0 >= period } ?? false }
-        // Bounded, since anybody can invent members.
-        let hasAsked = now >= deadline + (.zero - configuration.joinTimeout) + configuration.hearsayPeriod
-        if haveAllRefused && (!mayHaveMembers || hasAsked) { return .first }
-        return now >= deadline ? .alone : nil
-    }
+    /// Those whom the start waits for.
+    private var awaited: [JoinTarget] { targets.filter(\.countsForStart) }
 
     private mutating func add(_ target: JoinTarget) {
         guard !targets.contains(where: { $0.name == target.name }) else { return }
@@ -238,7 +247,7 @@ package struct SeedJoiner: Sendable {
         default: break
         }
         var next = now + generator.duration(in: around(wait))
-        if startDeadline != nil, let since = targets[index].refusingSince {
+        if start.isUndecided, let since = targets[index].refusingSince {
             // The refusal that ends the period should come at its end, not one back-off later.
             let periodEnd = since + configuration.refusalPeriod
             if now < periodEnd { next = min(next, periodEnd) }
@@ -247,7 +256,7 @@ package struct SeedJoiner: Sendable {
     }
 
     /// At the start every moment counts, and few are tried.
-    private func isAwaitedAtStart(_ target: JoinTarget) -> Bool { startDeadline != nil && target.countsForStart }
+    private func isAwaitedAtStart(_ target: JoinTarget) -> Bool { start.isUndecided && target.countsForStart }
 
     private func keepsDistance(_ target: JoinTarget) -> Bool { !isAwaitedAtStart(target) }
 
@@ -276,14 +285,14 @@ package struct SeedJoiner: Sendable {
     }
 
     private mutating func refreshDeadline() {
-        var next = startDeadline
+        var next: EngineInstant?
         for target in targets {
             // A deadline that has passed would be taken for a pause of the process.
             let canWait = keepsDistance(target) && !target.isUnderWay
             let instant = canWait ? max(target.nextTry, nextRetry) : target.nextTry
             next = min(next ?? instant, instant)
         }
-        nextDeadline = next
+        nextTry = next
     }
 
     private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {

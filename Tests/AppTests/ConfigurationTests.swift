@@ -56,6 +56,7 @@ struct ConfigurationTests {
               database: { path: /tmp/x y.db, synchronous: normal }
             cluster:
               seeds: ["a.example:1", "[fe80::1]:65535", "10.0.0.1:7946"]
+              bootstrap: true
               join_timeout: 0.25
               sync_timeout: 3600
               encrypt_key: "\(key.base64)"
@@ -69,6 +70,7 @@ struct ConfigurationTests {
             HostAndPort(host: "a.example", port: 1), HostAndPort(host: "fe80::1", port: 65535),
             HostAndPort(host: "10.0.0.1", port: 7946),
         ]
+        cluster.isBootstrap = true
         (cluster.joinTimeout, cluster.syncTimeout, cluster.encryptKey) = (.milliseconds(250), .seconds(3600), key)
         var expected = Settings(logLevel: .warning, nodeName: "a node", cluster: cluster)
         expected.http = Settings.HTTP(

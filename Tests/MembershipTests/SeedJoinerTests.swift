@@ -63,12 +63,12 @@ struct SeedJoinerTests {
         #expect(engine.arePeersComplete)
     }
 
-    @Test("A node all of whose seeds refuse for half a second is the first")
+    @Test("A node with data all of whose seeds refuse for half a second opens, and is the cluster if that stays so")
     func allRefuse() {
         var engine = MembershipEngine.alone("a")
         let first = engine.join(seeds: ["10.0.0.2:7946", "10.0.0.3:7946"], at: .zero)
         let (tries, start) = run(&engine, first: first, to: milliseconds(60_000)) { _, _ in .refused }
-        #expect(start?.decision == .first)
+        #expect(start?.decision == .refused)
         #expect(start?.at == milliseconds(500))
         // It goes on for ever, each at most 2.5 s apart, so that clusters merge.
         for (earlier, later) in zip(tries, tries.dropFirst()) { #expect(later - earlier <= .milliseconds(2_500)) }
@@ -222,7 +222,39 @@ struct SeedJoinerTests {
         }
         #expect(tries.count.isMultiple(of: 16))
         #expect(tried.count == 40)
+        #expect(start?.decision == .refused)
+    }
+
+    @Test(
+        "A node without data waits for seeds that refuse as long as a start may last, but on an operator's word",
+        arguments: [false, true])
+    func withoutData(isBootstrap: Bool) {
+        var configuration = MembershipConfiguration()
+        configuration.joining.isBootstrap = isBootstrap
+        var engine = MembershipEngine(configuration: configuration, local: local("a"), seed: 1)
+        let first = engine.join(seeds: ["10.0.0.2:7946"], hasData: false, at: .zero)
+        let (_, start) = run(&engine, first: first, to: milliseconds(20_000)) { _, _ in .refused }
         #expect(start?.decision == .first)
+        #expect(start?.at == milliseconds(isBootstrap ? 500 : 10_000))
+    }
+
+    @Test(
+        "Who opened since all refused is the cluster when they still do at the end of a start's time",
+        arguments: [true, false])
+    func settles(staysAway: Bool) {
+        var engine = MembershipEngine.alone("a")
+        var pending = engine.join(seeds: ["10.0.0.2:7946"], at: .zero)
+        var events: [MembershipEvent] = []
+        func respond(_ effect: Effect, _ engine: inout MembershipEngine, _ now: EngineInstant) -> [Effect] {
+            if case .emit(let event) = effect { events.append(event) }
+            guard case .pushPull(let peer, isJoin: true) = effect else { return [] }
+            let answers = !staysAway && now > milliseconds(5_000)
+            return engine.pushPullFailed(with: peer, answers ? .noAnswer : .refused, at: now)
+        }
+        while !pending.isEmpty { pending += respond(pending.removeFirst(), &engine, .zero) }
+        _ = engine.run(to: milliseconds(30_000), respond: respond)
+        #expect(events.contains(.startDecided(.refused)))
+        #expect(events.contains(.nobodyCame) == staysAway)
     }
 
     @Test("A name that leads to this node only makes it the first; one that does not resolve does not")
@@ -250,7 +282,7 @@ struct SeedJoinerTests {
         let first = engine.join(seeds: [], knownMembers: known, at: .zero)
         #expect(first == [.pushPull(with: address(of: "b"), isJoin: true)])
         let (tries, start) = run(&engine, first: first, to: milliseconds(5_000)) { _, _ in .refused }
-        #expect(start?.decision == .first)
+        #expect(start?.decision == .refused)
         #expect(tries.count > 4)
         // It comes back elsewhere, by somebody else's word.
         let list = PushPull(isJoin: false, nodes: [PushPullNode(member: alive("b", at: address(44)), state: .alive)])

@@ -25,18 +25,20 @@ final class TestCluster {
     private let network: TestNetwork?
     private let disks: [Int: TestDisk]
     private let joinTimeout: Double
+    private let isBootstrap: Bool
     /// Commands that become the nodes, by index.
     var launchers: [Int: [String]] = [:]
 
     /// Prepares `count` nodes with one transport.
     convenience init(
         _ count: Int, transport: String, seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        joinTimeout: Double = 10, isBootstrap: Bool = false, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
         disks: [Int: TestDisk] = [:]
     ) throws {
         try self.init(
             count, transports: Array(repeating: transport, count: count), seeds: seeds, keys: keys,
-            joinTimeout: joinTimeout, hasPublishPorts: hasPublishPorts, network: network, disks: disks)
+            joinTimeout: joinTimeout, isBootstrap: isBootstrap, hasPublishPorts: hasPublishPorts, network: network,
+            disks: disks)
     }
 
     /// Prepares `count` nodes; `seeds` gives for each node the indices of its seeds (default: all nodes), `keys` its
@@ -44,7 +46,7 @@ final class TestCluster {
     /// at a port that is known before when `hasPublishPorts`. Databases lie in `directory`, but for nodes with a disk.
     init(
         _ count: Int, transports: [String], seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        joinTimeout: Double = 10, isBootstrap: Bool = false, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
         disks: [Int: TestDisk] = [:]
     ) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("acs-\(UUID().uuidString)")
@@ -61,6 +63,7 @@ final class TestCluster {
         self.network = network
         self.disks = disks
         self.joinTimeout = joinTimeout
+        self.isBootstrap = isBootstrap
         for index in 0..<count { try configure(index, seeds: seeds?(index) ?? Array(0..<count)) }
     }
 
@@ -77,6 +80,7 @@ final class TestCluster {
               database: { path: "\(database)" }
             cluster:
               seeds: [\(addresses)]
+              bootstrap: \(isBootstrap)
               join_timeout: \(joinTimeout)
               encrypt_key: "\(member.key)"
             """

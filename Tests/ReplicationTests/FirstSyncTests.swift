@@ -151,10 +151,13 @@ struct FirstSyncTests {
         }
     }
 
-    @Test("who was heard of and is being asked may be synced: the start waits for it, two seconds at most")
+    @Test(
+        "who was heard of and is being asked may be synced: the start waits for it, two seconds, or ten without a row")
     func hearsay() {
-        for isAnswered in [true, false] {
+        let cases: [(Bool, UInt64)] = [(true, 0), (true, 1), (false, 0), (false, 1)]
+        for (isAnswered, count) in cases {
             var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            engine.summary = TreeSummary(root: 1, count: count)
             _ = engine.setPeers([peer(2)], areComplete: false, at: .zero)
             _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
             _ = engine.beginFirstSync(at: .zero)
@@ -165,9 +168,10 @@ struct FirstSyncTests {
                 effects += engine.receive([heartbeat(from: 3)], at: milliseconds(10))
                 #expect(effects.contains(.walk(peer(3))))
             } else {
-                effects = run(&engine, to: milliseconds(1_999))
+                let end: Int64 = count == 0 ? 10_000 : 2_000
+                effects = run(&engine, to: milliseconds(end - 1))
                 #expect(!engine.isReady)
-                effects += run(&engine, to: milliseconds(2_001))
+                effects += run(&engine, to: milliseconds(end + 1))
                 #expect(engine.isReady)
             }
         }
@@ -197,6 +201,7 @@ struct FirstSyncTests {
     func notEveryoneAsked() {
         for areComplete in [false, true] {
             var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
+            engine.summary = TreeSummary(root: 1, count: 1)
             _ = engine.setPeers([peer(2)], areComplete: areComplete, at: .zero)
             _ = engine.receive([heartbeat(from: 2, isReady: false)], at: .zero)
             _ = engine.beginFirstSync(at: .zero)
@@ -246,11 +251,12 @@ struct FirstSyncTests {
 
     @Test("a node with data does not wait for one without, whatever that says of itself; one without waits")
     func emptyDonor() {
-        for hasData in [true, false] {
+        // The other has no row yet, or what it has came from others.
+        for (hasData, count): (Bool, UInt64) in [(true, 0), (false, 0), (true, 7), (false, 7)] {
             var engine = TestedEngine(configuration: .init(), nodeID: NodeID(1), start: 1, seed: 1)
             if hasData { engine.summary = TreeSummary(root: 5, count: 3) }
             _ = engine.setPeers([peer(2)], at: .zero)
-            _ = engine.receive([heartbeat(from: 2, count: 0)], at: .zero)
+            _ = engine.receive([heartbeat(from: 2, isReady: false, isBlank: true, count: count)], at: .zero)
             let effects = engine.beginFirstSync(at: .zero)
             #expect(effects.contains(where: isWalk) == !hasData)
             #expect(effects.contains(.emit(.becameReady(isSynced: true))) == hasData)
@@ -263,13 +269,13 @@ struct FirstSyncTests {
     }
 
     private func heartbeat(
-        from node: UInt64, isReady: Bool = true, isSynced: Bool? = nil, count: UInt64 = 1
+        from node: UInt64, isReady: Bool = true, isSynced: Bool? = nil, isBlank: Bool = false, count: UInt64 = 1
     ) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: 1), head: 0,
                 summary: count == 0 ? .empty : TreeSummary(root: 9, count: count),
-                isReady: isReady, isSynced: isSynced ?? isReady))
+                isReady: isReady, isSynced: isSynced ?? isReady, isBlank: isBlank))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

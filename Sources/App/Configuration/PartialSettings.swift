@@ -20,6 +20,7 @@ struct PartialSettings: Sendable, Equatable {
     /// Settings of one transport alone, by name.
     var transportValues: [String: TransportValue] = [:]
     var seeds: [HostAndPort]?
+    var isBootstrap: Bool?
     var joinTimeout: Duration?
     var syncTimeout: Duration?
     var encryptKey: ClusterKey?
@@ -91,6 +92,7 @@ extension Settings.Cluster {
         advertiseAddress = partial.advertiseAddress
         transportValues = partial.transportValues
         seeds = partial.seeds ?? seeds
+        isBootstrap = partial.isBootstrap ?? isBootstrap
         joinTimeout = partial.joinTimeout ?? joinTimeout
         syncTimeout = partial.syncTimeout ?? syncTimeout
         encryptKey = partial.encryptKey

@@ -65,7 +65,9 @@ struct Settings: Sendable, Equatable {
         var transportValues: [String: TransportValue] = [:]
         /// May be empty, and may name the node itself.
         var seeds: [HostAndPort] = []
-        /// How long to wait at start for seeds that do not answer at all.
+        /// Where no other node is there, this one is the cluster: it waits for nobody.
+        var isBootstrap = false
+        /// How long to wait at start for seeds that do not answer at all; without data also for those that are not there.
         var joinTimeout: Duration = .seconds(10)
         /// How long the first synchronisation may stand still before the node opens without it.
         var syncTimeout: Duration = .seconds(30)

@@ -114,8 +114,9 @@ struct SettingsReader {
     }
 
     private mutating func readCluster(_ entry: Entry?, into settings: inout PartialSettings) {
-        let cluster = section(entry, keys: ["seeds", "join_timeout", "sync_timeout", "encrypt_key"])
+        let cluster = section(entry, keys: ["seeds", "bootstrap", "join_timeout", "sync_timeout", "encrypt_key"])
         settings.seeds = seeds(cluster["seeds"])
+        settings.isBootstrap = value(cluster["bootstrap"], .flag)
         settings.joinTimeout = value(cluster["join_timeout"], .seconds)
         settings.syncTimeout = value(cluster["sync_timeout"], .seconds)
         settings.encryptKey = value(cluster["encrypt_key"], .clusterKey)

@@ -55,6 +55,18 @@ extension ValueRule<String> {
     }
 }
 
+extension ValueRule<Bool> {
+    static var flag: Self {
+        Self(expectation: "true or false") { text in
+            switch text {
+            case "true": true
+            case "false": false
+            default: nil
+            }
+        }
+    }
+}
+
 extension ValueRule<Logger.Level> {
     static var logLevel: Self {
         let levels: [(String, Logger.Level)] = [

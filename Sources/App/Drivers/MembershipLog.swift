@@ -68,6 +68,13 @@ struct MembershipLog {
             logger.log(
                 .warning, "This process stood still",
                 [.durationMilliseconds: pause.wholeNanoseconds / 1_000_000, .repeats: repeats])
+        case .startWaits:
+            logger.info(
+                "This database is new, and no other node is there: waiting up to cluster.join_timeout before serving it; cluster.bootstrap: true starts at once"
+            )
+        case .nobodyCame: logger.info("No other member has come: this node is the cluster")
+        case .startDecided(.refused):
+            logger.warning("No other member is there: serving what is here, which may not be all")
         case .startDecided(.first): logger.info("No other member answers: this node is the first")
         case .startDecided(.joined): logger.info("Joined the cluster")
         case .startDecided(.alone):

@@ -22,11 +22,10 @@ struct ClusterCore: Service {
     private let clock: HeldClock
     private let logger: Logger
 
-    /// Binds the transport, so that a port in use is known before anything else happens.
     init(
-        _ settings: Settings, _ cluster: Settings.Cluster, store: Store, clock: HeldClock, listening: Listening,
-        stop: AtomicFlag, logger: Logger
-    ) async throws {
+        _ settings: Settings, _ cluster: Settings.Cluster, transport: any Transport, store: Store, clock: HeldClock,
+        listening: Listening, stop: AtomicFlag, logger: Logger
+    ) {
         self.settings = settings
         self.cluster = cluster
         self.store = store
@@ -34,7 +33,7 @@ struct ClusterCore: Service {
         self.listening = listening
         self.stop = stop
         self.logger = logger
-        transport = try await cluster.bindTransport()
+        self.transport = transport
         if cluster.encryptKey == nil, !transport.boundAddress.isLoopback {
             logger.log(
                 .warning, "No cluster.encrypt_key: whoever reaches this address can read and change all todos",
@@ -82,8 +81,10 @@ struct ClusterCore: Service {
         let local = try await localMember(httpPort: httpPort)
         var membership = MembershipConfiguration()
         membership.joining.joinTimeout = cluster.joinTimeout
+        membership.joining.isBootstrap = cluster.isBootstrap
         var replication = ReplicationConfiguration()
         replication.syncTimeout = cluster.syncTimeout
+        replication.emptyWait = cluster.isBootstrap ? .zero : cluster.joinTimeout
         replication.maxMessageBytes = transport.maxMessageBytes
         let core = NodeCore(
             local, start: store.streamStart, membership: membership, replication: replication,

@@ -25,9 +25,12 @@ func serve(_ settings: Settings) async throws {
     let (http, logging) = (settings.http, logger)
     let credentials = try await Blocking.run { try HTTPCredentials(http, logger: logging) }
     let clock = HeldClock()
+    // Before the database is opened: a port in use leaves no new file behind, and nobody takes a node that still reads a large
+    // one for absent, since the system answers for it.
+    let transport = try await settings.cluster?.bindTransport()
     let store = try await openStore(settings, clock, metrics, logger)
     do {
-        try await run(settings, ReloadService(credentials, hangups), store, clock, metrics, logger)
+        try await run(settings, ReloadService(credentials, hangups), transport, store, clock, metrics, logger)
     } catch {
         await store.close()
         throw error
@@ -42,8 +45,8 @@ private let shutdownLimit: Duration = .seconds(4)
 private let closingLimit: Duration = .seconds(2)
 
 private func run(
-    _ settings: Settings, _ reload: ReloadService, _ store: Store, _ clock: HeldClock, _ metrics: Registry,
-    _ logger: Logger
+    _ settings: Settings, _ reload: ReloadService, _ transport: (any Transport)?, _ store: Store, _ clock: HeldClock,
+    _ metrics: Registry, _ logger: Logger
 ) async throws {
     logger.note(store.outsideChanges)
     let listening = Listening()
@@ -52,9 +55,10 @@ private func run(
         .init(service: reload)
     ]
     let core: ClusterCore?
-    if let settingsOfCluster = settings.cluster {
-        let cluster = try await ClusterCore(
-            settings, settingsOfCluster, store: store, clock: clock, listening: listening, stop: stop, logger: logger)
+    if let settingsOfCluster = settings.cluster, let transport {
+        let cluster = ClusterCore(
+            settings, settingsOfCluster, transport: transport, store: store, clock: clock, listening: listening,
+            stop: stop, logger: logger)
         core = cluster
         services.append(.init(service: cluster, successTerminationBehavior: .gracefullyShutdownGroup))
     } else {

@@ -48,7 +48,7 @@ struct FirstSync: Hashable, Sendable {
             return hasSeenPeers ? deadline : min(deadline, startedAt + configuration.donorWait)
         }
         if hasLookedEnough(table, configuration) {
-            return min(deadline, Self.concludesAt(table, configuration) ?? .zero)
+            return min(deadline, concludesAt(table, configuration) ?? .zero)
         }
         let retry = untried(table).map { retryAt[$0.nodeID] ?? .zero }.min() ?? .zero
         return min(deadline, max(retry, Self.listensUntil(table, configuration) ?? .zero))
@@ -68,7 +68,7 @@ struct FirstSync: Hashable, Sendable {
         }
         hasSeenPeers = true
         if hasLookedEnough(table, configuration) {
-            if let end = Self.concludesAt(table, configuration), now < end { return .wait }
+            if let end = concludesAt(table, configuration), now < end { return .wait }
             let isWhole = untried(table).isEmpty && table.areComplete && !hasMissedPeers
             return .open(isSynced: isWhole && !hasMissedRows)
         }
@@ -117,11 +117,13 @@ struct FirstSync: Hashable, Sendable {
     /// Members are gone. Those that this node has not walked with may have had what nobody else has.
     mutating func lost(_ gone: Set<NodeID>) { if !gone.isSubset(of: unsyncedDonors) { hasMissedPeers = true } }
 
-    /// Those that may have something which is not here. One without a row has not: those with data do not wait for it.
+    /// Those that may have something which is not here. One that has nothing of its own has not: those with data do not
+    /// wait for it, which would be until they have sent it theirs.
     private func untried(_ table: PeerTable) -> [ReplicationPeer] {
         table.peers.filter { peer in
-            !unsyncedDonors.contains(peer.nodeID)
-                && (isEmpty || table.state(peer.nodeID).report.summary?.count != 0)
+            guard !unsyncedDonors.contains(peer.nodeID) else { return false }
+            let report = table.state(peer.nodeID).report
+            return isEmpty || !(report.isBlank || report.summary?.count == 0)
         }
     }
 
@@ -140,11 +142,13 @@ struct FirstSync: Hashable, Sendable {
     }
 
     /// Until when a start that found nobody synced waits for members that were heard of and may be; `nil` when there are
-    /// none. Bounded, since anybody can invent members.
-    private static func concludesAt(
+    /// none. Bounded, since anybody can invent members; a node without data, that may lack all, waits longer.
+    private func concludesAt(
         _ table: PeerTable, _ configuration: ReplicationConfiguration
     ) -> EngineInstant? {
         guard let since = table.since, !table.areComplete else { return nil }
-        return since + configuration.hearsayWait
+        return isEmpty
+            ? max(startedAt + configuration.emptyWait, since + configuration.hearsayWait)
+            : since + configuration.hearsayWait
     }
 }

@@ -12,6 +12,8 @@ struct PeerReport: Hashable, Sendable {
     private(set) var summary: TreeSummary?
     private(set) var isReady = false
     private(set) var isSynced = false
+    /// All that it has came from others.
+    private(set) var isBlank = false
     /// Everything that it had is here, or was once since this node started: a walk or equal roots have shown it.
     private(set) var hasMatched = false
     /// When its root first differed from ours although all it had sent was here, if it still does.
@@ -32,7 +34,7 @@ struct PeerReport: Hashable, Sendable {
         isHeard = true
         lastSign = now
         summary = heartbeat.summary
-        (isReady, isSynced) = (heartbeat.isReady, heartbeat.isSynced)
+        (isReady, isSynced, isBlank) = (heartbeat.isReady, heartbeat.isSynced, heartbeat.isBlank)
         if heartbeat.summary == own {
             hasMatched = true
             differsSince = nil

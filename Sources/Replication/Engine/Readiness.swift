@@ -8,6 +8,8 @@ struct Readiness: Sendable {
     }
 
     private var phase = Phase.undecided
+    /// This start found no row.
+    private var beganEmpty = false
     /// Everything that a synced donor had committed is here.
     private(set) var isSynced = false
 
@@ -26,6 +28,11 @@ struct Readiness: Sendable {
         if case .syncing(let sync) = phase { return sync }
         return nil
     }
+
+    /// All that this node has came from others.
+    var isBlank: Bool { beganEmpty && !isReady }
+
+    mutating func noteStart(isEmpty: Bool) { beganEmpty = isEmpty }
 
     mutating func begin(_ sync: FirstSync) { phase = .syncing(sync) }
 

@@ -47,6 +47,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// How long a start that found nobody synced waits for members that were only heard of: membership forgets those that
     /// do not answer after about as long.
     package var hearsayWait: Duration = .seconds(2)
+    /// How long a start without any data waits for those that may have some, where all that are there have none.
+    package var emptyWait: Duration = .seconds(10)
     /// Peers that are not synced themselves which a starting node asks before it opens: the cluster is starting as a whole.
     package var maxUnsyncedDonors = 3
     /// Origins whose streams are followed at once.

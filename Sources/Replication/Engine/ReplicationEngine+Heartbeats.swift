@@ -10,7 +10,7 @@ extension ReplicationEngine {
         return .heartbeat(
             .init(
                 stream: own.id, head: own.head, summary: summary, isReady: isReady && !isLeaving,
-                isSynced: isSynced && !isLeaving,
+                isSynced: isSynced && !isLeaving, isBlank: readiness.isBlank,
                 others: others),
             version: table.versions.spoken)
     }

@@ -2,6 +2,9 @@ package import Transport
 
 /// From start to open.
 extension ReplicationEngine {
+    /// What this start found in its database, before anything has come from others.
+    package mutating func begin(_ own: TreeSummary) { readiness.noteStart(isEmpty: own.count == 0) }
+
     /// Opens without a first sync. `isSynced`: there is nobody else, so that this node's data is the cluster's; `false`
     /// where nobody answered in time, who may have more. Of this and `beginFirstSync` only the first call counts.
     package mutating func open(isSynced: Bool, summary: TreeSummary, at now: EngineInstant) -> [Effect] {
@@ -15,6 +18,9 @@ extension ReplicationEngine {
         readiness.begin(FirstSync(own: summary, at: now))
         return advanceSync(summary, at: now)
     }
+
+    /// Nobody else is there, and has been for as long as a start may last: what is here is what there is.
+    package mutating func settle() -> [Effect] { peers.isEmpty ? noteSynced() : [] }
 
     /// A walk has merged or skipped rows: it is alive.
     package mutating func walkProgressed(with node: NodeID, at now: EngineInstant) {

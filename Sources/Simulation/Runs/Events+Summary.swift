@@ -21,6 +21,8 @@ extension MembershipEvent {
         case .onlyStreamReached(let member): "only a stream reaches \(member.name)"
         case .pauseNoticed(let time): "noticed a pause of \(time)"
         case .startDecided(let decision): "start decided: \(decision)"
+        case .startWaits: "waits for others, since it has no data"
+        case .nobodyCame: "nobody has come"
         case .leftCluster: "left"
         }
     }
