@@ -9,20 +9,65 @@ struct HeadsTests {
     func told() throws {
         var engine = engine()
         #expect(try beat(&engine, at: .zero) == [])
-        _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(100))
+        mergeAll(
+            of: engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(100)),
+            &engine)
         #expect(try beat(&engine, at: milliseconds(1_000)) == [head(2, 1)])
         _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(1_900))
         #expect(try beat(&engine, at: milliseconds(2_000)) == [head(2, 1)])
         #expect(try beat(&engine, at: milliseconds(2_100)) == [], "a duplicate is no news")
     }
 
-    @Test("what its sender gave to everyone is not told: there each heartbeat reaches everyone too")
+    @Test("what its sender gave to everyone is told too, eight heads at most: somebody may be cut off from the sender")
     func direct() throws {
+        var engine = engine(peerCount: 20)
+        for node: UInt64 in 2...21 {
+            let message = changes(from: node, sequence: 1, rows: [row("k")])
+            let arrival = Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
+            mergeAll(of: engine.receive([arrival], at: .zero), &engine)
+            if node == 2 { #expect(try beat(&engine, at: milliseconds(10)) == [head(2, 1)]) }
+        }
+        #expect(try beat(&engine, at: milliseconds(20)).count == 8)
+    }
+
+    @Test("told is what is in the store: equal roots then prove that everything up to there is here")
+    func unmerged() throws {
         var engine = engine()
-        let message = changes(from: 2, sequence: 1, rows: [row("k")])
-        let arrival = Arrival(message: message, sender: address(2), delivery: .broadcast(reachedEveryone: true))
-        _ = engine.receive([arrival], at: .zero)
-        #expect(try beat(&engine, at: milliseconds(10)) == [])
+        let first = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: .zero)
+        mergeAll(of: first, &engine)
+        let second = engine.receive([arrival(changes(from: 2, sequence: 2, rows: [row("l")]))], at: .zero)
+        #expect(try beat(&engine, at: milliseconds(10)) == [head(2, 1)])
+        mergeAll(of: second, &engine)
+        #expect(try beat(&engine, at: milliseconds(20)) == [head(2, 2)])
+    }
+
+    @Test("who does not hear a writer asks one of those who do, at once, and one at a time")
+    func asked() {
+        var engine = engine(peerCount: 4)
+        for node: UInt64 in 2...5 { _ = engine.receive([heartbeat(from: node)], at: .zero) }
+        for node: UInt64 in 3...5 {
+            _ = engine.receive([heartbeat(from: node, telling: [head(2, 1)], count: 1)], at: milliseconds(10))
+        }
+        #expect(walks(&engine, until: milliseconds(280)) == [])
+        let first = walks(&engine, until: milliseconds(300))
+        #expect(first.count == 1)
+        // It is busy: the next is asked.
+        for node in first { _ = engine.walkFailed(with: node, .refused(.busy), at: milliseconds(310)) }
+        let second = walks(&engine, until: milliseconds(400))
+        #expect(second.count == 1 && second != first)
+        for node in second { _ = engine.walkFinished(with: node, WalkOutcome(), at: milliseconds(410)) }
+        #expect(walks(&engine, until: milliseconds(900)) == [], "nobody else is asked for the same")
+    }
+
+    @Test("what comes meanwhile, and what equal roots show to be here, is not asked for")
+    func notAsked() {
+        var engine = engine()
+        for node: UInt64 in 2...4 { _ = engine.receive([heartbeat(from: node)], at: .zero) }
+        _ = engine.receive([heartbeat(from: 3, telling: [head(2, 1)])], at: milliseconds(10))
+        _ = engine.receive([heartbeat(from: 4, telling: [head(2, 1)], count: 1)], at: milliseconds(10))
+        let late = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(200))
+        mergeAll(of: late, &engine)
+        #expect(walks(&engine, until: milliseconds(900)) == [])
     }
 
     @Test(
@@ -36,7 +81,9 @@ struct HeadsTests {
         let effects = engine.advance(to: milliseconds(90))
         #expect(effects.contains { if case .send(_, address(2)) = $0 { true } else { false } })
         #expect(try beat(&engine, at: milliseconds(100)) == [])
-        _ = engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(110))
+        mergeAll(
+            of: engine.receive([arrival(changes(from: 2, sequence: 1, rows: [row("k")]))], at: milliseconds(110)),
+            &engine)
         #expect(engine.streams[NodeID(2)]?.hasGap == false)
         #expect(try beat(&engine, at: milliseconds(120)) == [head(2, 1)])
     }
@@ -128,14 +175,31 @@ struct HeadsTests {
         .init(stream: StreamID(origin: NodeID(node), start: start), head: head)
     }
 
+    /// `count`: of rows, which makes a root that is not this node's.
     private func heartbeat(
-        from node: UInt64, head: UInt64 = 0, telling others: [ReplicationMessage.StreamHead] = []
+        from node: UInt64, head: UInt64 = 0, telling others: [ReplicationMessage.StreamHead] = [], count: UInt64 = 0
     ) -> Arrival {
         arrival(
             ReplicationMessage.encode(
                 .init(
-                    stream: StreamID(origin: NodeID(node), start: 1), head: head, summary: .empty, isReady: true,
+                    stream: StreamID(origin: NodeID(node), start: 1), head: head,
+                    summary: TreeSummary(root: UInt128(count), count: count), isReady: true,
                     isSynced: true, others: others)))
+    }
+
+    private func mergeAll(of effects: [ReplicationEngine.Effect], _ engine: inout TestedEngine) {
+        for case .merge(let token, let rows) in effects {
+            _ = engine.merged(token, MergeOutcome(isNews: rows.map { _ in true }), at: .zero)
+        }
+    }
+
+    /// Whom the engine walks with until then.
+    private func walks(_ engine: inout TestedEngine, until end: EngineInstant) -> [NodeID] {
+        var peers: [NodeID] = []
+        while engine.nextDeadline <= end {
+            for case .walk(let peer) in engine.advance(to: engine.nextDeadline) { peers.append(peer.nodeID) }
+        }
+        return peers
     }
 
     private func arrival(_ message: [UInt8]) -> Arrival {

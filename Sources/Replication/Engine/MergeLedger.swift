@@ -5,6 +5,7 @@ struct MergeLedger: Sendable {
     /// A message whose rows are being merged.
     struct Message: Sendable {
         let stream: StreamID
+        let sequence: UInt64
         /// Where its rows stand in the merge.
         let rows: Range<Int>
         /// What to send on, and whom to leave out, should a row of it be news.
@@ -21,7 +22,8 @@ struct MergeLedger: Sendable {
         ) {
             let range = rows.count..<(rows.count + changes.rows.count)
             rows += changes.rows
-            messages.append(Message(stream: changes.stream, rows: range, relay: relay))
+            messages.append(
+                Message(stream: changes.stream, sequence: changes.sequence, rows: range, relay: relay))
         }
     }
 
@@ -29,6 +31,15 @@ struct MergeLedger: Sendable {
     private var count: UInt64 = 0
 
     var isEmpty: Bool { messages.isEmpty }
+
+    /// Of each stream the least number that has arrived and is not in the store yet.
+    var firstUnmerged: [StreamID: UInt64] {
+        var first: [StreamID: UInt64] = [:]
+        for message in messages.values.joined() {
+            first[message.stream] = min(first[message.stream] ?? message.sequence, message.sequence)
+        }
+        return first
+    }
 
     /// Keeps the messages until the merge is done or has failed; `nil` when there is nothing to merge.
     mutating func begin(_ batch: Batch) -> ReplicationEngine.MergeToken? {

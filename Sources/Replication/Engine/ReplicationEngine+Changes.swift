@@ -137,7 +137,7 @@ extension ReplicationEngine {
         if streams.isOfEarlierStart(id) { return true }
         openStream(id, head: sequence - 1)
         let arrival = streams.update(id.origin) { $0.insert(sequence) }
-        if isEpidemic, arrival?.hasMoved == true { streams.noteMoved(id.origin, at: now) }
+        if arrival?.hasMoved == true { streams.noteMoved(id.origin, isEpidemic: isEpidemic, at: now) }
         noteGap(id.origin, at: now)
         return arrival?.isNew ?? true
     }

@@ -6,7 +6,7 @@ extension ReplicationEngine {
         compareWithSilent(at: now)
         own.heartbeatSent(next: now + configuration.heartbeatInterval)
         let others = streams.movedHeads(
-            within: configuration.headsInterval, limit: configuration.maxHeads, using: &generator, at: now)
+            configuration, firstUnmerged: merges.firstUnmerged, using: &generator, at: now)
         return .heartbeat(
             .init(
                 stream: own.id, head: own.head, summary: summary, isReady: isReady && !isLeaving,
@@ -32,6 +32,8 @@ extension ReplicationEngine {
         if isFresh { clocks.note(node, heartbeat.wallMilliseconds, at: now) }
         guard follow(heartbeat, summary, at: now) else { return [] }
         note(heartbeat.others, at: now)
+        // With equal roots everything that it has is here, whatever number it had.
+        if heartbeat.summary != summary { noteHearsay(heartbeat.others, from: node, at: now) }
         // It may not have known this node when our last one was sent, and waits for one.
         if !table.state(node).report.isHeard {
             own.hastenHeartbeat(to: now + configuration.connectHeartbeatDelay)

@@ -10,6 +10,7 @@ extension ReplicationEngine {
         if outcome.isProductive { stats.productiveWalks += 1 }
         stats.walkRoundTrips += outcome.roundTrips
         streams.update(node) { $0.walkEnded(walk) }
+        hearsay.walkEnded(with: node, isDone: true, at: now)
         count(outcome)
         table.update(node) {
             $0.report.walkEnded(isComplete: outcome.isWhole)
@@ -39,6 +40,7 @@ extension ReplicationEngine {
         if error == .unknownRecord { stats.unknownRecords += 1 }
         table.update(node) { $0.plan.noteEnd(isProductive: false, configuration, at: now) }
         readiness.update { $0.walkFailed(with: node, at: now) }
+        hearsay.walkEnded(with: node, isDone: false, at: now)
         noteGap(node, at: now)
         let effects = handOverWalkEnded(with: node, isDone: false, at: now)
         return (table[node].map { [.emit(.walkFailed($0, error))] } ?? []) + effects

@@ -34,6 +34,7 @@ package struct ReplicationEngine: Sendable {
     var readiness = Readiness()
     var clocks = PeerClocks()
     var handOver: HandOver?
+    var hearsay = Hearsay()
 
     /// `start` must be greater at each start of this node; the store numbers them.
     package init(configuration: ReplicationConfiguration, nodeID: NodeID, start: UInt64, seed: UInt64) {
@@ -64,13 +65,14 @@ package struct ReplicationEngine: Sendable {
             Occupancy("peers with something due", table.timerCount, limit: table.count),
             Occupancy("streams that moved", streams.movedCount, limit: configuration.maxStreams),
             Occupancy("clocks of others", clocks.count, limit: PeerClocks.limit),
+            Occupancy("tellers of hearsay", hearsay.count, limit: Hearsay.maxTellers),
             Occupancy("walks led", table.walkCount, limit: maxWalks),
             Occupancy("bytes of recent changes", own.recentBytes, limit: configuration.maxRecentBytes),
         ]
     }
 
-    /// Those that differing roots bring about, that of the first sync, and those of the hand-over.
-    private var maxWalks: Int { configuration.maxWalks + 1 + HandOver.maxWalks }
+    /// Those that differing roots bring about, that of the first sync, those of hearsay, and those of the hand-over.
+    private var maxWalks: Int { configuration.maxWalks + 1 + Hearsay.maxWalks + HandOver.maxWalks }
 
     /// Earliest instant at which `advance(to:)` has work.
     package var nextDeadline: EngineInstant {
@@ -78,6 +80,7 @@ package struct ReplicationEngine: Sendable {
         if let sync = readiness.sync, !isLeaving { earliest = min(earliest, sync.deadline(table, configuration)) }
         if let timer = table.earliestTimer { earliest = min(earliest, timer) }
         if let leaving = handOver?.nextDeadline { earliest = min(earliest, leaving) }
+        if let told = hearsay.nextDeadline { earliest = min(earliest, told) }
         return earliest
     }
 
@@ -87,6 +90,7 @@ package struct ReplicationEngine: Sendable {
         if now >= own.nextHeartbeat { effects.append(heartbeat(summary, at: now)) }
         effects += advanceSync(summary, at: now)
         effects += advancePeers(summary, at: now)
+        effects += advanceHearsay(summary, at: now)
         effects += advanceHandOver(summary, at: now)
         return effects
     }
@@ -128,6 +132,12 @@ package struct ReplicationEngine: Sendable {
 
     /// Whether a heartbeat of the peer has come.
     package func isHeard(_ node: NodeID) -> Bool { table.state(node).report.isHeard }
+
+    /// What the wall clock of a node showed a moment ago. Zero says nothing, and nobody but peers is listened to.
+    package mutating func noteClock(of node: NodeID, _ wallMilliseconds: UInt64, at now: EngineInstant) {
+        guard table.has(node), wallMilliseconds > 0 else { return }
+        clocks.note(node, wallMilliseconds, at: now)
+    }
 
     /// What the clocks of the cluster make of this node's, which shows `wallMilliseconds`.
     package func judgeClock(

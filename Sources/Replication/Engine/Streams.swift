@@ -4,12 +4,21 @@ internal import Transport
 ///
 /// A stream outlives its origin's membership: who comes back goes on where it was.
 struct Streams: Sendable {
+    /// Heads that a heartbeat tells where all changes go to everyone: of so many each peer tells some, and only those who are
+    /// cut off from a writer need them.
+    private static let maxDirectHeads = 8
+
     private let limit: Int
     private var followed: [NodeID: FollowedStream] = [:]
     /// Origins in the order in which they were first seen.
     private var order: [NodeID] = []
-    /// Streams that an epidemic moved, and when: heartbeats tell their heads.
-    private var moved: [NodeID: EngineInstant] = [:]
+    /// Streams that moved, and how: heartbeats tell their heads.
+    private var moved: [NodeID: Move] = [:]
+
+    private struct Move: Sendable {
+        var at: EngineInstant
+        var isEpidemic: Bool
+    }
 
     init(limit: Int) { self.limit = limit }
 
@@ -58,19 +67,26 @@ struct Streams: Sendable {
 
     // MARK: Heads
 
-    mutating func noteMoved(_ origin: NodeID, at now: EngineInstant) { moved[origin] = now }
+    mutating func noteMoved(_ origin: NodeID, isEpidemic: Bool, at now: EngineInstant) {
+        moved[origin] = Move(at: now, isEpidemic: isEpidemic)
+    }
 
-    /// Heads of the streams that moved within `interval`, or of `limit` of them by lot.
+    /// Heads of the streams that moved lately, or of some of them by lot: as far as everything up to there is in the store.
+    /// `firstUnmerged`: what is not yet.
     mutating func movedHeads(
-        within interval: Duration, limit: Int, using generator: inout SeededGenerator, at now: EngineInstant
+        _ configuration: ReplicationConfiguration, firstUnmerged: [StreamID: UInt64],
+        using generator: inout SeededGenerator, at now: EngineInstant
     ) -> [ReplicationMessage.StreamHead] {
         guard !moved.isEmpty else { return [] }
-        moved = moved.filter { now - $0.value < interval && followed[$0.key] != nil }
+        moved = moved.filter { now - $0.value.at < configuration.headsInterval && followed[$0.key] != nil }
+        let isEpidemic = moved.values.contains(where: \.isEpidemic)
+        let limit = min(configuration.maxHeads, isEpidemic ? .max : Self.maxDirectHeads)
         var origins = moved.keys.sorted()
         if origins.count > limit { origins.shuffle(using: &generator) }
         return origins.prefix(limit).compactMap { origin in
             followed[origin].map { stream in
-                .init(stream: StreamID(origin: origin, start: stream.start), head: stream.window.head)
+                let id = StreamID(origin: origin, start: stream.start)
+                return .init(stream: id, head: min(stream.window.head, firstUnmerged[id].map { $0 - 1 } ?? .max))
             }
         }
     }

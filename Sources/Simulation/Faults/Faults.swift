@@ -93,6 +93,13 @@ package struct Faults: Hashable, Sendable {
         return others == Faults()
     }
 
+    /// No packet is lost but on paths that are cut, and nothing else goes wrong.
+    var onlyTouchPaths: Bool {
+        var others = self
+        (others.oneWayCuts, others.bridgeCuts, others.splits, others.cutTime) = (0, 0, 0, Faults().cutTime)
+        return others == Faults()
+    }
+
     /// What the command line calls them.
     package static let presets: [String: Faults] = [
         "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,

@@ -46,6 +46,8 @@ package struct MutationCheck: Sendable {
         Scene(.heartbeats, "loss", .udp, nodes: 12),
         // Where little is written, no later change of the same writer shows the hole.
         Scene(.heads, "none", .udp, nodes: 90, seconds: 40, writes: 4),
+        // Who does not reach a writer learns of its changes from others.
+        Scene(.heads, "bridges", .udp),
         Scene(.readiness, "crashes", .udp),
         Scene(.failover, "donors", .udp),
         // Where many are written, rows tell how late it is.

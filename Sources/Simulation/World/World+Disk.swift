@@ -115,7 +115,7 @@ extension World {
     private func answer(_ result: DatabaseResult, on index: Int) {
         note(result, isAcknowledged: true, on: nodes[index])
         switch (result.work, result.outcome) {
-        case (.write, .written): break
+        case (.write, .written(let encoded, _)): expectSoon([encoded], from: index)
         case (.write, _): ledger.refused()
         case (.merge(let token, _), .merged(let merge)): feed(.merged(token, merge), to: index)
         case (.merge(let token, _), _): feed(.mergeFailed(token), to: index)
