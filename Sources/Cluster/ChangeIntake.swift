@@ -7,10 +7,14 @@ struct ChangeIntake: Sendable {
     private static let freshness: Duration = .milliseconds(500)
     /// A process that gets no input for so long stood still: a core has something to do each second.
     private static let standstill: Duration = .milliseconds(1_500)
+    /// A driver hands over what waits within this time.
+    private static let handingOver: Duration = .milliseconds(100)
 
     private var merges: Set<ReplicationEngine.MergeToken> = []
     /// When the batch was taken since which something may wait.
     private var waitingSince: EngineInstant?
+    /// When the last merge ended. What waited for it is taken at once.
+    private var mergedAt: EngineInstant?
     private var lastInput = EngineInstant.zero
     private var staleUntil = EngineInstant.zero
 
@@ -24,19 +28,36 @@ struct ChangeIntake: Sendable {
 
     /// Whether the messages of a batch that is taken now have just arrived.
     mutating func isFresh(count: Int, at now: EngineInstant) -> Bool {
-        defer { if count >= NodeCore.maxArrivals { waitingSince = waitingSince ?? now } }
+        defer {
+            if count >= NodeCore.maxArrivals {
+                waitingSince = waitingSince ?? now
+                mergedAt = nil
+            }
+        }
         guard now >= staleUntil else { return false }
         guard let since = waitingSince else { return true }
         if count < NodeCore.maxArrivals { waitingSince = nil }
-        return now - since < Self.freshness
+        // What comes so long after the end of a merge has not waited for it.
+        let hasWaited = mergedAt.map { now - $0 < Self.handingOver } ?? true
+        return now - since < Self.freshness || !hasWaited
+    }
+
+    /// Whether a message that is taken now, and was sent after `instant`, has just arrived.
+    func isFresh(since instant: EngineInstant, at now: EngineInstant) -> Bool {
+        now >= staleUntil && now - instant < Self.freshness
     }
 
     /// What the engine wants done with a batch.
     mutating func note(_ effects: [ReplicationEngine.Effect], at now: EngineInstant) {
         for case .merge(let token, _) in effects { merges.insert(token) }
-        if isMerging { waitingSince = waitingSince ?? now }
+        guard isMerging else { return }
+        waitingSince = waitingSince ?? now
+        mergedAt = nil
     }
 
     /// The store is done with this merge, or has given it up.
-    mutating func noteMerged(_ token: ReplicationEngine.MergeToken) { merges.remove(token) }
+    mutating func noteMerged(_ token: ReplicationEngine.MergeToken, at now: EngineInstant) {
+        merges.remove(token)
+        if !isMerging { mergedAt = now }
+    }
 }

@@ -137,7 +137,7 @@ package struct NodeCore: Sendable {
         }
         let hasExchange = replicationExchanges.merged(
             token, isDone: outcome != nil, isSynced: replication.isSynced, at: moment.time, &out)
-        if !hasExchange { changes.noteMerged(token) }
+        if !hasExchange { changes.noteMerged(token, at: moment.time) }
     }
 
     private mutating func accept(
@@ -157,7 +157,7 @@ package struct NodeCore: Sendable {
             let effects = membershipExchanges.take(input, of: id, &membership, at: moment.time, &out)
             carryOut(effects, moment, &out)
         case .replication:
-            let effects = replicationExchanges.take(input, of: id, &replication, moment, &out)
+            let effects = replicationExchanges.take(input, of: id, &replication, changes, moment, &out)
             carryOut(effects, moment, &out)
         }
     }

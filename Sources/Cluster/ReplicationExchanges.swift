@@ -28,6 +28,8 @@ struct ReplicationExchanges: Sendable {
     private var servedWalks: Set<ExchangeID> = []
     /// Exchanges that wait for a merge.
     private var merges: [ReplicationEngine.MergeToken: ExchangeID] = [:]
+    /// When exchanges began whose first message is awaited: how long that may have waited.
+    private var began: [ExchangeID: EngineInstant] = [:]
     private(set) var traffic = ExchangeTraffic()
 
     init(node: NodeID, maxServedWalks: Int) {
@@ -70,25 +72,28 @@ struct ReplicationExchanges: Sendable {
     ) {
         guard !talks.isFull else { return out.append(.abandon(id)) }
         talks.accept(id, from: peer, .serving, until: now + Self.stepLimit)
+        began[id] = now
         out.append(.exchange(id, ExchangeStep(then: .receive)))
     }
 
     // MARK: - What happens to one
 
+    /// `intake`: tells what a message that came now says of its sender's clock.
     mutating func take(
-        _ input: ExchangeInput, of id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
-        _ out: inout [NodeCore.Effect]
+        _ input: ExchangeInput, of id: ExchangeID, _ engine: inout ReplicationEngine, _ intake: ChangeIntake,
+        _ moment: Moment, _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
         do throws(WalkError) {
             switch input {
-            case .opened: return open(id, at: moment.time, &out)
+            case .opened: return open(id, moment, &out)
             case .sent(let byteCount):
                 traffic.sentBytes += byteCount
                 talks.sent(id, until: moment.time + Self.stepLimit)
             case .received(let message):
-                return try receive(message, id, &engine, moment, &out)
+                let isFresh = began.removeValue(forKey: id).map { intake.isFresh(since: $0, at: moment.time) } ?? false
+                return try receive(message, id, &engine, isFresh: isFresh, moment, &out)
             case .answered(let answer): return try answered(answer, id, &engine, moment, &out)
-            case .storeFailed: throw .store
+            case .storeFailed: try storeFailed(id, &engine, at: moment.time, &out)
             case .ended(let error):
                 defer { remove(id) }
                 return end(id, .exchange(error ?? .closed), isProper: error == nil, &engine, moment, &out)
@@ -138,21 +143,23 @@ struct ReplicationExchanges: Sendable {
     }
 
     private mutating func open(
-        _ id: ExchangeID, at now: EngineInstant, _ out: inout [NodeCore.Effect]
+        _ id: ExchangeID, _ moment: Moment, _ out: inout [NodeCore.Effect]
     ) -> [ReplicationEngine.Effect] {
         switch talks.take(id) {
         case .leading(let peer, nil):
-            let (walking, turn) = Walking.initiator(node: node)
+            let (walking, turn) = Walking.initiator(
+                node: node, wallMilliseconds: UInt64(clamping: moment.wallMilliseconds))
             guard case .step(let step) = turn else { return [] }
-            follow(step, id, .leading(peer, walking), at: now, &out)
-        case .pushing: sendNextPush(id, at: now, &out)
+            began[id] = moment.time
+            follow(step, id, .leading(peer, walking), at: moment.time, &out)
+        case .pushing: sendNextPush(id, at: moment.time, &out)
         case .leading, .serving, .following, .merging, .served, nil: break
         }
         return []
     }
 
     private mutating func receive(
-        _ bytes: [UInt8], _ id: ExchangeID, _ engine: inout ReplicationEngine, _ moment: Moment,
+        _ bytes: [UInt8], _ id: ExchangeID, _ engine: inout ReplicationEngine, isFresh: Bool, _ moment: Moment,
         _ out: inout [NodeCore.Effect]
     ) throws(WalkError) -> [ReplicationEngine.Effect] {
         traffic.receivedBytes += bytes.count
@@ -160,7 +167,11 @@ struct ReplicationExchanges: Sendable {
         do throws(WalkError) {
             switch talk {
             case .leading(let donor, .some(var walking)):
-                switch try walking.received(Self.decode(bytes)) {
+                let message = try Self.decode(bytes)
+                if isFresh, case .accepted(let wallMilliseconds) = message {
+                    engine.noteClock(of: donor.nodeID, wallMilliseconds, at: moment.time)
+                }
+                switch try walking.received(message) {
                 case .step(let step): follow(step, id, .leading(donor, walking), at: moment.time, &out)
                 case .finished(let messages, let outcome):
                     close(id, sending: messages, at: moment.time, &out)
@@ -176,8 +187,11 @@ struct ReplicationExchanges: Sendable {
                 switch message {
                 case .push(let push): return take(push, talk, id, &engine, moment, &out)
                 case .open, .foreignOpen:
+                    if isFresh, case .open(let open) = message {
+                        engine.noteClock(of: open.node, open.wallMilliseconds, at: moment.time)
+                    }
                     try serve(message, id, from: peer, &engine, moment, &out)
-                case .sums, .digests, .rows, .wants, .finish, .done, .refusal: throw .malformed
+                case .sums, .digests, .rows, .wants, .finish, .done, .refusal, .accepted: throw .malformed
                 }
             case .served:
                 guard case .push(let push) = try Self.decode(bytes) else { throw .malformed }
@@ -222,6 +236,18 @@ struct ReplicationExchanges: Sendable {
         }
     }
 
+    /// A walk that is served may go on without what could not be stored; all else ends.
+    private mutating func storeFailed(
+        _ id: ExchangeID, _ engine: inout ReplicationEngine, at now: EngineInstant, _ out: inout [NodeCore.Effect]
+    ) throws(WalkError) {
+        guard let peer = talks.peer(of: id), let talk = talks.take(id) else { return }
+        if case .following(var walking) = talk, let turn = walking.storeFailed() {
+            return follow(turn, id, walking, &engine, from: peer, at: now, &out)
+        }
+        talks.put(talk, id)
+        throw .store
+    }
+
     // MARK: - Served
 
     private mutating func serve(
@@ -233,7 +259,8 @@ struct ReplicationExchanges: Sendable {
             return close(id, sending: [WalkMessage.refusal(.busy).encoded()], at: moment.time, &out)
         }
         let (walking, turn) = try Walking.responder(
-            node: node, isSynced: engine.isSynced, first: open)
+            node: node, isSynced: engine.isSynced, wallMilliseconds: UInt64(clamping: moment.wallMilliseconds),
+            first: open)
         servedWalks.insert(id)
         follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
     }
@@ -248,7 +275,7 @@ struct ReplicationExchanges: Sendable {
             close(id, sending: messages, at: now, &out)
             if let refusal = outcome.refusal { return out.append(.emit(.serveFailed(peer, .refused(refusal)))) }
             engine.walkServed(outcome)
-            out.append(.emit(.walkServed(peer, outcome)))
+            out.append(.emit(outcome.failedMergeCount > 0 ? .serveFailed(peer, .store) : .walkServed(peer, outcome)))
         }
     }
 
@@ -326,6 +353,7 @@ struct ReplicationExchanges: Sendable {
 
     private mutating func remove(_ id: ExchangeID) {
         servedWalks.remove(id)
+        began[id] = nil
         talks.remove(id)
     }
 

@@ -15,17 +15,22 @@ package struct Walking: Sendable {
     }
 
     /// The side that opens.
-    package static func initiator(node: NodeID) -> (Self, Turn) {
-        var walking = Self(walk: WalkInitiator(node: node))
+    package static func initiator(
+        node: NodeID, wallMilliseconds: UInt64 = 0, limit: WalkLimit = WalkLimit()
+    ) -> (Self, Turn) {
+        var walking = Self(walk: WalkInitiator(node: node, wallMilliseconds: wallMilliseconds, limit: limit))
         let turn = walking.walk.begin()
         return (walking, walking.follow(turn))
     }
 
     /// The side that was asked, with the first message.
     package static func responder(
-        node: NodeID, isSynced: Bool, first: WalkMessage
+        node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, limit: WalkLimit = WalkLimit(),
+        first: WalkMessage
     ) throws(WalkError) -> (Self, Turn) {
-        var walking = Self(walk: WalkResponder(node: node, isSynced: isSynced))
+        var walking = Self(
+            walk: WalkResponder(
+                node: node, isSynced: isSynced, wallMilliseconds: wallMilliseconds, limit: limit))
         _ = walking.walk.begin()
         let turn = try walking.received(first)
         return (walking, turn)
@@ -53,6 +58,9 @@ package struct Walking: Sendable {
         }
         return follow(turn)
     }
+
+    /// The store could not answer. `nil`: that is the end of the walk.
+    package mutating func storeFailed() -> Turn? { walk.storeFailed().map { follow($0) } }
 
     private mutating func follow(_ turn: WalkTurn) -> Turn {
         if !turn.messages.isEmpty { hasSpoken = true }

@@ -9,36 +9,39 @@ extension Reader {
         let references: [Int64]
     }
 
-    /// A row as read, with its digest.
+    /// A row as read, with its digest. The row itself is there where the answer has room for it.
     private struct Digested {
-        let row: EncodedRow
-        let keyHash: UInt64
-        let rowHash: UInt64
-        var entry: BucketDigests.Entry { BucketDigests.Entry(keyHash: keyHash, rowHash: rowHash) }
+        let entry: BucketDigests.Entry
+        let place: RowPlace
+        let row: EncodedRow?
     }
 
-    func digests(_ buckets: [Bucket], _ hasher: RowHasher) throws(StoreError) -> [BucketDigests] {
+    func digests(
+        _ buckets: [Bucket], _ limit: WalkLimit, _ hasher: RowHasher
+    ) throws(StoreError) -> [BucketDigests] {
         try snapshot { () throws(StoreError) in
             var answer: [BucketDigests] = []
-            for bucket in buckets {
-                let entries = try rows(bucket, hasher).map(\.entry)
+            var budget = WalkBudget(limit)
+            for bucket in buckets where answer.isEmpty || !budget.isSpent {
+                let entries = try rows(bucket, &budget, hasher, holdsRows: false).map(\.entry)
                 answer.append(BucketDigests(bucket: bucket.number, entries: entries))
             }
             return answer
         }
     }
 
-    /// `buckets` are those of `theirs`, in that order.
+    /// `buckets` are the first of those of `theirs`, in that order.
     func compare(
-        _ theirs: [BucketDigests], _ buckets: [Bucket], _ hasher: RowHasher
+        _ theirs: [BucketDigests], _ buckets: [Bucket], _ limit: WalkLimit, _ hasher: RowHasher
     ) throws(StoreError) -> Comparison {
         try snapshot { () throws(StoreError) in
-            var comparison = Comparison(rows: [], wanted: [])
-            for (their, bucket) in zip(theirs, buckets) {
-                let ours = try rows(bucket, hasher)
+            var comparison = Comparison(ours: RowBatch(), wanted: [])
+            var budget = WalkBudget(limit)
+            for (their, bucket) in zip(theirs, buckets) where comparison.ours.bucketCount == 0 || !budget.isSpent {
+                let ours = try rows(bucket, in: their.span, &budget, hasher)
                 let theirEntries = Set(their.entries)
                 let ourEntries = Set(ours.map(\.entry))
-                comparison.rows += ours.filter { !theirEntries.contains($0.entry) }.map(\.row)
+                add(ours, to: &comparison.ours, &budget) { !theirEntries.contains($0.entry) }
                 let wanted = their.entries.filter { !ourEntries.contains($0) }.map(\.keyHash)
                 if !wanted.isEmpty { comparison.wanted.append(BucketWant(bucket: their.bucket, keyHashes: wanted)) }
             }
@@ -46,16 +49,51 @@ extension Reader {
         }
     }
 
-    /// `buckets` are those of `wants`, in that order.
-    func rows(_ wants: [BucketWant], _ buckets: [Bucket], _ hasher: RowHasher) throws(StoreError) -> [EncodedRow] {
+    /// `buckets` are the first of those of `wants`, in that order.
+    func rows(
+        _ wants: [BucketWant], _ buckets: [Bucket], _ limit: WalkLimit, _ hasher: RowHasher
+    ) throws(StoreError) -> RowBatch {
         try snapshot { () throws(StoreError) in
-            var answer: [EncodedRow] = []
-            for (want, bucket) in zip(wants, buckets) {
+            var batch = RowBatch()
+            var budget = WalkBudget(limit)
+            for (want, bucket) in zip(wants, buckets) where batch.bucketCount == 0 || !budget.isSpent {
                 let keyHashes = Set(want.keyHashes)
-                answer += try rows(bucket, hasher).filter { keyHashes.contains($0.keyHash) }.map(\.row)
+                add(try rows(bucket, &budget, hasher), to: &batch, &budget) { keyHashes.contains($0.entry.keyHash) }
             }
-            return answer
+            return batch
         }
+    }
+
+    func rows(at places: [RowPlace], _ limit: WalkLimit, _ hasher: RowHasher) throws(StoreError) -> RowBatch {
+        try snapshot { () throws(StoreError) in
+            var batch = RowBatch()
+            var budget = WalkBudget(limit)
+            for (index, place) in places.enumerated() {
+                guard let row = try row(place.reference),
+                    hasher.keyHash(row.key) == place.keyHash
+                else { continue }
+                guard budget.hold(row.bytes.count) || batch.rows.isEmpty else {
+                    batch.rest = Array(places[index...])
+                    break
+                }
+                batch.rows.append(row)
+            }
+            return batch
+        }
+    }
+
+    /// What of a bucket belongs to the answer.
+    private func add(
+        _ rows: [Digested], to batch: inout RowBatch, _ budget: inout WalkBudget, _ isWanted: (Digested) -> Bool
+    ) {
+        for digested in rows {
+            switch (isWanted(digested), digested.row) {
+            case (true, let row?): batch.rows.append(row)
+            case (true, nil): batch.rest.append(digested.place)
+            case (false, let row): budget.release(row?.bytes.count ?? 0)
+            }
+        }
+        batch.bucketCount += 1
     }
 
     /// Live rows and tombstones merged in key order.
@@ -107,18 +145,26 @@ extension Reader {
         return nil
     }
 
-    /// By the hash of the key.
-    private func rows(_ bucket: Bucket, _ hasher: RowHasher) throws(StoreError) -> [Digested] {
+    /// By the hash of the key. All rows are read, and held as far as there is room.
+    private func rows(
+        _ bucket: Bucket, in span: ClosedRange<UInt64>? = nil, _ budget: inout WalkBudget, _ hasher: RowHasher,
+        holdsRows: Bool = true
+    ) throws(StoreError) -> [Digested] {
         var rows: [Digested] = []
         rows.reserveCapacity(bucket.references.count)
         for reference in bucket.references {
             guard let row = try row(reference) else { continue }
             let digest = hasher.digest(row)
+            budget.noteRead(row.bytes.count)
             // The id of a tombstone may stand for another key by now.
-            guard digest.bucket == bucket.number else { continue }
-            rows.append(Digested(row: row, keyHash: digest.keyHash, rowHash: digest.shortRowHash))
+            guard digest.bucket == bucket.number, span?.contains(digest.keyHash) ?? true else { continue }
+            rows.append(
+                Digested(
+                    entry: .init(keyHash: digest.keyHash, rowHash: digest.shortRowHash),
+                    place: RowPlace(keyHash: digest.keyHash, reference: reference),
+                    row: holdsRows && budget.hold(row.bytes.count) ? row : nil))
         }
-        return rows.sorted { ($0.keyHash, $0.rowHash) < ($1.keyHash, $1.rowHash) }
+        return rows.sorted { ($0.entry.keyHash, $0.entry.rowHash) < ($1.entry.keyHash, $1.entry.rowHash) }
     }
 
     private func row(_ reference: Int64) throws(StoreError) -> EncodedRow? {

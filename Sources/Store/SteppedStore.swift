@@ -46,9 +46,10 @@ package final class SteppedStore {
         case .merge: preconditionFailure("a merge was asked of a reader")
         case .topSums: .topSums(opened.rows.topSums)
         case .bucketSums(let tops): .bucketSums(opened.rows.bucketSums(tops: tops))
-        case .digests(let buckets): .digests(try opened.rows.digests(buckets, reader))
-        case .compare(let theirs): .compare(try opened.rows.compare(theirs, reader))
-        case .rows(let wants): .rows(try opened.rows.rows(wants, reader))
+        case .digests(let buckets, let limit): .digests(try opened.rows.digests(buckets, limit, reader))
+        case .compare(let theirs, let limit): .compare(try opened.rows.compare(theirs, limit, reader))
+        case .rows(let wants, let limit): .rows(try opened.rows.rows(wants, limit, reader))
+        case .rest(let places, let limit): .rest(try opened.rows.rows(at: places, limit, reader))
         case .page(let after, let maxBytes): .page(try reader.page(after: after, maxBytes: maxBytes))
         }
     }

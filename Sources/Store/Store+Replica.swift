@@ -16,19 +16,24 @@ extension Store {
     package func bucketSums(tops: [UInt8]) -> [[UInt64]] { rows.bucketSums(tops: tops) }
 
     /// Rows come from the reader threads.
-    package func digests(buckets: [UInt16]) async throws(StoreError) -> [BucketDigests] {
+    package func digests(buckets: [UInt16], limit: WalkLimit) async throws(StoreError) -> [BucketDigests] {
         let rows = rows
-        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.digests(buckets, reader) }
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.digests(buckets, limit, reader) }
     }
 
-    package func compare(_ theirs: [BucketDigests]) async throws(StoreError) -> Comparison {
+    package func compare(_ theirs: [BucketDigests], limit: WalkLimit) async throws(StoreError) -> Comparison {
         let rows = rows
-        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.compare(theirs, reader) }
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.compare(theirs, limit, reader) }
     }
 
-    package func rows(_ wants: [BucketWant]) async throws(StoreError) -> [EncodedRow] {
+    package func rows(_ wants: [BucketWant], limit: WalkLimit) async throws(StoreError) -> RowBatch {
         let rows = rows
-        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.rows(wants, reader) }
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.rows(wants, limit, reader) }
+    }
+
+    package func rows(at places: [RowPlace], limit: WalkLimit) async throws(StoreError) -> RowBatch {
+        let rows = rows
+        return try await readers.read(.long) { (reader) throws(StoreError) in try rows.rows(at: places, limit, reader) }
     }
 
     package func page(after: ByteString?, maxBytes: Int) async throws(StoreError) -> RowPage {

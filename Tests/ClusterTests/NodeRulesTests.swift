@@ -111,7 +111,7 @@ struct NodeRulesTests {
         check(intake.isFresh(count: 3, at: at(10)))
         intake.note([.merge(token, [])], at: at(10))
         intake.noteInput(at: at(800))
-        intake.noteMerged(token)
+        intake.noteMerged(token, at: at(800))
         check(!intake.isFresh(count: 3, at: at(800)))
         check(intake.isFresh(count: 3, at: at(810)))
         // As many as one batch takes: more may be waiting.
@@ -123,6 +123,28 @@ struct NodeRulesTests {
         check(!intake.isFresh(count: 3, at: at(9_000)))
         intake.noteInput(at: at(10_400))
         check(intake.isFresh(count: 3, at: at(10_600)))
+        // The merge has long been over, and its batch was the last one that waited.
+        intake.note([.merge(token, [])], at: at(10_600))
+        intake.noteMerged(token, at: at(10_620))
+        intake.noteInput(at: at(11_500))
+        check(intake.isFresh(count: 3, at: at(11_500)))
+        // The first message of an exchange.
+        check(intake.isFresh(since: at(11_100), at: at(11_500)) && !intake.isFresh(since: at(10_900), at: at(11_500)))
+    }
+
+    @Test("The first message of either side of a walk tells what its sender's clock shows, unless it may have waited")
+    func clocksOfWalks() throws {
+        for (delay, isHeard) in [(100, true), (700, false)] {
+            var node = try TestedCore()
+            try node.join()
+            let id = ExchangeID.accepted(1, on: .replication)
+            node.feed(.accepted(id, from: peerAddress))
+            _ = node.pass(.milliseconds(delay))
+            let open = WalkMessage.Open(node: NodeID(2), wallMilliseconds: 5_000, summary: .empty, topSums: [])
+            node.feed(.exchange(id, .received(WalkMessage.open(open).encoded())))
+            let status = node.core.replication.peerStatus(wallMilliseconds: 4_000, at: node.now)
+            #expect((status.first?.clockOffsetMilliseconds != nil) == isHeard)
+        }
     }
 
     @Test(

@@ -27,6 +27,7 @@ struct ReplicationExchangeTests {
         node.feed(.exchange(id, .opened))
         node.feed(.exchange(id, .answered(.topSums(TopSums(summary: .empty, sums: [])))))
         node.feed(.exchange(id, .sent(byteCount: 1)))
+        node.feed(.exchange(id, .received(WalkMessage.accepted(wallMilliseconds: 0).encoded())))
         node.feed(.exchange(id, .received(WalkMessage.done(isSynced: true).encoded())))
         #expect(node.effects.opensAPI && node.core.isReady && node.core.replication.isSynced)
         node.feed(.exchange(id, .ended(nil)))

@@ -24,6 +24,7 @@ struct WalkTests {
     func unexpected() throws {
         let messages: [WalkMessage] = [
             .finish, .rows([]), .wants([]), .digests([]), .sums([]), .done(isSynced: true),
+            .accepted(wallMilliseconds: 5),
             .push(.init(reachedEveryone: true, sender: NodeID(1), changes: [])),
         ]
         for message in messages {
@@ -49,7 +50,8 @@ enum WalkMessageSamples {
         return [
             .open(
                 .init(
-                    lowestVersion: 1, highestVersion: 3, node: NodeID(7), summary: TreeSummary(root: 99, count: 3),
+                    lowestVersion: 1, highestVersion: 3, node: NodeID(7), wallMilliseconds: 1_234,
+                    summary: TreeSummary(root: 99, count: 3),
                     topSums: sums)),
             .open(.init(lowestVersion: 1, highestVersion: 1, node: NodeID(7), summary: .empty, topSums: [])),
             .foreignOpen(2...9),
@@ -57,7 +59,10 @@ enum WalkMessageSamples {
             .digests([BucketDigests(bucket: 65_535, entries: [.init(keyHash: 1, rowHash: .max)])]),
             .rows((0..<20).map { EncodedRow(random.row(key: ByteString("k\($0)"))) }), .rows([]),
             .wants([BucketWant(bucket: 2, keyHashes: [1, 2, 3])]), .finish, .done(isSynced: true),
-            .done(isSynced: false),
+            .done(isSynced: false), .done(.init(isSynced: true, hasAll: false)), .accepted(wallMilliseconds: .max),
+            .digests(
+                BucketDigests(bucket: 9, entries: (0..<9).map { .init(keyHash: 9 << 48 | $0 / 2, rowHash: $0) })
+                    .parts(of: 3)),
             .refusal(.busy), .push(.init(reachedEveryone: true, sender: NodeID(4), changes: [1, 2, 3])),
         ]
     }

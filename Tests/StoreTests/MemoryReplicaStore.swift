@@ -46,9 +46,18 @@ final class MemoryReplicaStore: ReplicaStore, @unchecked Sendable {
     }
     func topSums() -> TopSums { lock.withLock { replica.topSums } }
     func bucketSums(tops: [UInt8]) -> [[UInt64]] { lock.withLock { replica.bucketSums(tops: tops) } }
-    func digests(buckets: [UInt16]) -> [BucketDigests] { lock.withLock { replica.digests(buckets: buckets) } }
-    func compare(_ theirs: [BucketDigests]) -> Comparison { lock.withLock { replica.compare(theirs) } }
-    func rows(_ wants: [BucketWant]) -> [EncodedRow] { lock.withLock { replica.rows(wants) } }
+    func digests(buckets: [UInt16], limit: WalkLimit) -> [BucketDigests] {
+        lock.withLock { replica.digests(buckets: buckets, limit: limit) }
+    }
+    func compare(_ theirs: [BucketDigests], limit: WalkLimit) -> Comparison {
+        lock.withLock { replica.compare(theirs, limit: limit) }
+    }
+    func rows(_ wants: [BucketWant], limit: WalkLimit) -> RowBatch {
+        lock.withLock { replica.rows(wants, limit: limit) }
+    }
+    func rows(at places: [RowPlace], limit: WalkLimit) -> RowBatch {
+        lock.withLock { replica.rows(at: places, limit: limit) }
+    }
     func page(after: ByteString?, maxBytes: Int) -> RowPage {
         lock.withLock { replica.page(after: after, maxBytes: maxBytes) }
     }

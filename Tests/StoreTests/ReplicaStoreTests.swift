@@ -97,7 +97,7 @@ struct ReplicaStoreTests {
         let sums = TopSums(summary: .empty, sums: [UInt64](repeating: 0, count: 256))
         #expect(try await store.replica.topSums() == sums)
         #expect(try await store.replica.page(after: nil, maxBytes: 100) == RowPage(rows: [], isLast: true))
-        #expect(try await store.replica.digests(buckets: [7]) == [BucketDigests(bucket: 7, entries: [])])
+        #expect(try await store.replica.digests(buckets: [7], limit: .all) == [BucketDigests(bucket: 7, entries: [])])
         #expect(try await merge([], store) == MergeOutcome(isNews: []))
     }
 
@@ -273,12 +273,12 @@ struct ReplicaStoreTests {
                 buckets.append(UInt16(top) << 8 | UInt16(low))
             }
         }
-        let digests = try await theirs.replica.digests(buckets: buckets)
-        let comparison = try await ours.replica.compare(digests)
-        let wanted = try await theirs.replica.rows(comparison.wanted)
-        #expect(!comparison.rows.isEmpty && !wanted.isEmpty && wanted.count < 200)
+        let digests = try await theirs.replica.digests(buckets: buckets, limit: .all)
+        let comparison = try await ours.replica.compare(digests, limit: .all)
+        let wanted = try await theirs.replica.rows(comparison.wanted, limit: .all).rows
+        #expect(!comparison.ours.rows.isEmpty && !wanted.isEmpty && wanted.count < 200)
         _ = try await ours.replica.merge(wanted)
-        _ = try await theirs.replica.merge(comparison.rows)
+        _ = try await theirs.replica.merge(comparison.ours.rows)
         #expect(ours.summary == theirs.summary)
         #expect(try await allRows(of: ours.replica) == allRows(of: theirs.replica))
     }
@@ -288,7 +288,7 @@ struct ReplicaStoreTests {
         let store = try kind.make(clock)
         let rows = (0..<2_000).map { row(ByteString("key \($0)")) }
         _ = try await merge(rows, store)
-        let digests = try await store.replica.digests(buckets: Array(0...UInt16.max))
+        let digests = try await store.replica.digests(buckets: Array(0...UInt16.max), limit: .all)
         #expect(digests.map(\.bucket) == Array(0...UInt16.max))
         #expect(digests.reduce(0) { $0 + $1.entries.count } == rows.count)
         for digest in digests {
@@ -296,8 +296,10 @@ struct ReplicaStoreTests {
             #expect(digest.entries.allSatisfy { UInt16($0.keyHash >> 48) == digest.bucket })
         }
         let wants = digests.map { BucketWant(bucket: $0.bucket, keyHashes: $0.entries.map(\.keyHash)) }
-        let found = try await store.replica.rows(wants)
+        let found = try await store.replica.rows(wants, limit: .all).rows
         #expect(Set(found) == Set(rows.encoded))
-        #expect(try await store.replica.compare(digests) == Comparison(rows: [], wanted: []))
+        #expect(
+            try await store.replica.compare(digests, limit: .all)
+                == Comparison(ours: RowBatch(bucketCount: 65_536), wanted: []))
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Replication
 import Store
+import TestSupport
 import Testing
 import Transport
 
@@ -230,7 +231,7 @@ struct TakeoverTests {
             #expect(try await store.delete(.externID(key)) == false)
         }
         #expect(try await store.update(.id(2), text: "T") == nil)
-        _ = try await store.digests(buckets: Array(0...65_535))
+        _ = try await store.digests(buckets: Array(0...65_535), limit: .all)
 
         try other.run("UPDATE todos SET created_at = '2021-01-01 00:00:00' WHERE extern_id = 'b'")
         #expect(try await store.delete(.externID("a")))

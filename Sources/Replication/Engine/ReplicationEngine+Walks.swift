@@ -22,7 +22,7 @@ extension ReplicationEngine {
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
         }
         effects += syncWalkFinished(with: node, outcome, summary, at: now)
-        effects += handOverWalkEnded(with: node, isDone: true, at: now)
+        effects += handOverWalkEnded(with: node, isDone: outcome.hasPeerAll, at: now)
         noteGap(node, at: now)
         return effects
     }

@@ -3,23 +3,27 @@ package import Transport
 /// Messages of a walk: the exchange in which two replicas find and repair where they differ. Integers are big-endian. All
 /// begin with the version u8, and then the kind u8:
 ///
-///     open      1, lowest version u8, highest version u8, node u64, root u128, count u64, 256 x u64 sums if count > 0
+///     open      1, lowest version u8, highest version u8, node u64, wall clock u64 in ms since 1970, root u128, count u64,
+///               256 x u64 sums if count > 0
 ///     sums      2, then per differing top: top u8, 256 x u64
-///     digests   3, then per bucket: bucket u16, count u32, count x (key hash u64, row hash u64)
+///     digests   3, then per bucket: bucket u16, count u32, count x (key hash u64, row hash u64); bit 31 of count says that it
+///               is a part of the bucket, and that its first and last key hash, u64 each, come before the entries
 ///     rows      4, rows to the end
 ///     wants     5, then per bucket: bucket u16, count u32, count x key hash u64
 ///     finish    6
-///     done      7, flags u8 (bit 0 the donor is synced)
+///     done      7, flags u8 (bit 0 the donor is synced, bit 1 it could not store all that it was sent)
 ///     refusal   8, reason u8
 ///     push      9, flags u8 (bit 0 reached everyone), sender u64, a changes message
+///     accepted 10, wall clock u64 in ms since 1970
 ///
 /// The version of `open` is the lowest that its sender speaks. `open` up to its highest version, and `refusal`, are laid out
 /// so in every version. The acceptor chooses the highest that both speak; the version of its answers tells which. A push has
 /// the version that is spoken among all peers (`VersionChoice`).
 ///
-/// The initiator opens. Equal roots: done. An empty initiator gets all rows in key order, then done. Otherwise the donor
+/// The initiator opens, and the donor accepts. Equal roots: done. An empty initiator gets all rows in key order, then done. Otherwise the donor
 /// sends sums for every top that differs, ended by an empty sums message; then, until the initiator finishes: digests
-/// from it, rows and one wants message from the donor, and the wanted rows from it, ended by an empty rows message. A
+/// from it, rows and one wants message from the donor, and the wanted rows from it, ended by an empty rows message. Where
+/// either looks through many rows that are equal, it sends empty rows messages, so that the other sees it work. A
 /// push is no walk: changes that are too large to be broadcast, from a peer that waits for done.
 package enum WalkMessage: Hashable, Sendable {
     case open(Open)
@@ -30,7 +34,9 @@ package enum WalkMessage: Hashable, Sendable {
     case rows([EncodedRow])
     case wants([BucketWant])
     case finish
-    case done(isSynced: Bool)
+    case done(Done)
+    /// The walk begins. What the wall clock of the donor shows.
+    case accepted(wallMilliseconds: UInt64)
     case refusal(Refusal)
     case push(Push)
 
@@ -38,14 +44,49 @@ package enum WalkMessage: Hashable, Sendable {
         package var lowestVersion: UInt8
         package var highestVersion: UInt8
         package var node: NodeID
+        /// What the sender's wall clock shows.
+        package var wallMilliseconds: UInt64
         package var summary: TreeSummary
         /// Empty for an empty replica.
         package var topSums: [UInt64]
+
+        package init(
+            lowestVersion: UInt8 = WalkMessage.versions.lowerBound,
+            highestVersion: UInt8 = WalkMessage.versions.upperBound, node: NodeID, wallMilliseconds: UInt64 = 0,
+            summary: TreeSummary, topSums: [UInt64]
+        ) {
+            self.lowestVersion = lowestVersion
+            self.highestVersion = highestVersion
+            self.node = node
+            self.wallMilliseconds = wallMilliseconds
+            self.summary = summary
+            self.topSums = topSums
+        }
     }
+
+    /// The donor's last word.
+    package struct Done: Hashable, Sendable {
+        package var isSynced: Bool
+        /// What it was sent is stored there, all of it.
+        package var hasAll: Bool
+
+        package init(isSynced: Bool, hasAll: Bool) {
+            self.isSynced = isSynced
+            self.hasAll = hasAll
+        }
+    }
+
+    /// The donor's last word, where it has stored all that it was sent.
+    package static func done(isSynced: Bool) -> WalkMessage { .done(Done(isSynced: isSynced, hasAll: true)) }
 
     package struct TopSums: Hashable, Sendable {
         package var top: UInt8
         package var sums: [UInt64]
+
+        package init(top: UInt8, sums: [UInt64]) {
+            self.top = top
+            self.sums = sums
+        }
     }
 
     package struct Push: Hashable, Sendable {
@@ -95,8 +136,13 @@ package enum WalkMessage: Hashable, Sendable {
         case .digests(let buckets):
             var bytes = Self.header(3)
             for bucket in buckets {
+                let isWhole = bucket.span == BucketDigests.whole(bucket.bucket)
                 bytes.append(bigEndian: bucket.bucket)
-                bytes.append(bigEndian: UInt32(bucket.entries.count))
+                bytes.append(bigEndian: UInt32(bucket.entries.count) | (isWhole ? 0 : Self.partFlag))
+                if !isWhole {
+                    bytes.append(bigEndian: bucket.span.lowerBound)
+                    bytes.append(bigEndian: bucket.span.upperBound)
+                }
                 for entry in bucket.entries {
                     bytes.append(bigEndian: entry.keyHash)
                     bytes.append(bigEndian: entry.rowHash)
@@ -116,7 +162,11 @@ package enum WalkMessage: Hashable, Sendable {
             }
             return bytes
         case .finish: return Self.header(6)
-        case .done(let isSynced): return Self.header(7) + [isSynced ? 1 : 0]
+        case .done(let done): return Self.header(7) + [(done.isSynced ? 1 : 0) | (done.hasAll ? 0 : 2)]
+        case .accepted(let wallMilliseconds):
+            var bytes = Self.header(10)
+            bytes.append(bigEndian: wallMilliseconds)
+            return bytes
         case .refusal(let refusal): return Self.header(8) + [refusal.rawValue]
         case .push(let push):
             var bytes = Self.header(9) + [push.reachedEveryone ? 1 : 0]
@@ -141,6 +191,7 @@ package enum WalkMessage: Hashable, Sendable {
     }
 
     private static let headerBytes = 2
+    private static let partFlag: UInt32 = 1 << 31
 
     /// There is only one version so far.
     private static func header(_ kind: UInt8) -> [UInt8] { [versions.upperBound, kind] }
@@ -150,6 +201,7 @@ package enum WalkMessage: Hashable, Sendable {
     private static func encode(_ open: Open) -> [UInt8] {
         var bytes = openHeader(open.lowestVersion, open.highestVersion)
         bytes.append(bigEndian: open.node.rawValue)
+        bytes.append(bigEndian: open.wallMilliseconds)
         bytes.append(bigEndian: open.summary.root)
         bytes.append(bigEndian: open.summary.count)
         for sum in open.topSums { bytes.append(bigEndian: sum) }
@@ -194,13 +246,13 @@ extension WalkMessage {
         case 3:
             var buckets: [BucketDigests] = []
             while !reader.isAtEnd {
-                let (bucket, count) = try readBucketHeader(&reader, entryBytes: 16)
+                let (bucket, count, span) = try readDigestsHeader(&reader)
                 var entries: [BucketDigests.Entry] = []
                 entries.reserveCapacity(count)
                 for _ in 0..<count {
                     entries.append(.init(keyHash: try reader.integer(), rowHash: try reader.integer()))
                 }
-                buckets.append(BucketDigests(bucket: bucket, entries: entries))
+                buckets.append(BucketDigests(bucket: bucket, entries: entries, span: span))
             }
             message = .digests(buckets)
         case 4: message = .rows(try RowCodec.decodeAll(from: &reader))
@@ -215,7 +267,10 @@ extension WalkMessage {
             }
             message = .wants(wants)
         case 6: message = .finish
-        case 7: message = .done(isSynced: try reader.integer(UInt8.self) & 1 != 0)
+        case 7:
+            let flags = try reader.integer(UInt8.self)
+            message = .done(Done(isSynced: flags & 1 != 0, hasAll: flags & 2 == 0))
+        case 10: message = .accepted(wallMilliseconds: try reader.integer())
         case 8:
             guard let refusal = Refusal(rawValue: try reader.integer()) else { throw Failure.malformed }
             message = .refusal(refusal)
@@ -232,13 +287,14 @@ extension WalkMessage {
         // What follows may be laid out otherwise.
         guard versions.overlaps(lowest...highest) else { return .foreignOpen(lowest...highest) }
         let node = NodeID(try reader.integer())
+        let wallMilliseconds = try reader.integer(UInt64.self)
         let root = try reader.integer(UInt128.self)
         let count = try reader.integer(UInt64.self)
         let sums = count > 0 ? try readSums(&reader) : []
         guard reader.isAtEnd else { throw Failure.malformed }
         return .open(
             Open(
-                lowestVersion: lowest, highestVersion: highest, node: node,
+                lowestVersion: lowest, highestVersion: highest, node: node, wallMilliseconds: wallMilliseconds,
                 summary: TreeSummary(root: root, count: count), topSums: sums))
     }
 
@@ -248,6 +304,26 @@ extension WalkMessage {
         sums.reserveCapacity(HashTree.fanOut)
         for _ in 0..<HashTree.fanOut { sums.append(try reader.integer()) }
         return sums
+    }
+
+    /// The same of digests, and of which part of the bucket they are; `nil` for all of it.
+    private static func readDigestsHeader(
+        _ reader: inout ByteReader
+    ) throws -> (bucket: UInt16, count: Int, span: ClosedRange<UInt64>?) {
+        let bucket = try reader.integer(UInt16.self)
+        let number = try reader.integer(UInt32.self)
+        var span: ClosedRange<UInt64>?
+        if number & partFlag != 0 {
+            let (first, last) = (try reader.integer(UInt64.self), try reader.integer(UInt64.self))
+            let whole = BucketDigests.whole(bucket)
+            guard whole.contains(first), whole.contains(last), first <= last, first...last != whole else {
+                throw Failure.malformed
+            }
+            span = first...last
+        }
+        let count = Int(number & ~partFlag)
+        guard count <= reader.remaining / 16 else { throw Failure.malformed }
+        return (bucket, count, span)
     }
 
     /// A bucket and how many entries follow; checked against what is left before anything is reserved.

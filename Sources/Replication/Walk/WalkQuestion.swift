@@ -4,9 +4,10 @@ package enum WalkQuestion: Hashable, Sendable {
     case merge([EncodedRow])
     case topSums
     case bucketSums(tops: [UInt8])
-    case digests(buckets: [UInt16])
-    case compare([BucketDigests])
-    case rows([BucketWant])
+    case digests(buckets: [UInt16], WalkLimit)
+    case compare([BucketDigests], WalkLimit)
+    case rows([BucketWant], WalkLimit)
+    case rest([RowPlace], WalkLimit)
     case page(after: ByteString?, maxBytes: Int)
 }
 
@@ -17,6 +18,7 @@ package enum WalkAnswer: Hashable, Sendable {
     case bucketSums([[UInt64]])
     case digests([BucketDigests])
     case compare(Comparison)
-    case rows([EncodedRow])
+    case rows(RowBatch)
+    case rest(RowBatch)
     case page(RowPage)
 }

@@ -12,20 +12,29 @@ package struct WalkResponder: Walk {
         /// The tops whose sums are still to be sent, the first chunk of them being loaded.
         case sendingSums([UInt8])
         case serving
-        case comparing
+        /// Rows of these buckets are compared, after those that did not fit into the last answer.
+        case comparing(ArraySlice<BucketDigests>)
         case merging
         case over
     }
 
     private let node: NodeID
     private let isSynced: Bool
+    private let wallMilliseconds: UInt64
+    private let limit: WalkLimit
     private var state = State.waiting
+    /// The greatest hash of a key that digests have told of.
+    private var comparedUpTo: UInt64?
+    /// What is wanted of the batch that is compared.
+    private var wanted: [BucketWant] = []
     private var outcome = WalkOutcome()
 
     /// `isSynced`: whether this node has everything, which tells a joiner how much its answer is worth.
-    package init(node: NodeID, isSynced: Bool) {
+    package init(node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, limit: WalkLimit = WalkLimit()) {
         self.node = node
         self.isSynced = isSynced
+        self.wallMilliseconds = wallMilliseconds
+        self.limit = limit
     }
 
     package mutating func begin() -> WalkTurn { WalkTurn(then: .receive) }
@@ -40,10 +49,12 @@ package struct WalkResponder: Walk {
         case (.serving, .digests(let buckets)):
             // Ascending and few, so that no peer can make us load everything, or the same again and again.
             guard buckets.count <= WalkInitiator.maxBatchBuckets,
-                zip(buckets, buckets.dropFirst()).allSatisfy({ $0.bucket < $1.bucket })
+                zip(buckets, buckets.dropFirst()).allSatisfy({ $0.span.upperBound < $1.span.lowerBound })
             else { throw .unexpectedMessage }
-            state = .comparing
-            return WalkTurn(then: .ask(.compare(buckets)))
+            guard let first = buckets.first, let last = buckets.last else { return sendWants([]) }
+            guard comparedUpTo.map({ $0 < first.span.lowerBound }) ?? true else { throw .unexpectedMessage }
+            comparedUpTo = last.span.upperBound
+            return compare(buckets[...])
         case (.serving, .rows(let rows)):
             guard !rows.isEmpty else { return WalkTurn(then: .receive) }
             state = .merging
@@ -56,13 +67,9 @@ package struct WalkResponder: Walk {
     package mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn {
         switch (state, answer) {
         case (.summing(let open), .topSums(let top)):
-            if open.summary == top.summary { return done() }
-            if open.summary.count == 0 {
-                state = .paging
-                return WalkTurn(then: .ask(.page(after: nil, maxBytes: WalkMessage.targetBytes)))
-            }
-            let tops = zip(open.topSums, top.sums).enumerated().filter { $1.0 != $1.1 }.map { UInt8($0.offset) }
-            return nextSums(tops)
+            var turn = begin(open, top)
+            turn.messages.insert(WalkMessage.accepted(wallMilliseconds: wallMilliseconds).encoded(), at: 0)
+            return turn
         case (.sendingSums(let tops), .bucketSums(let sums)):
             let chunk = zip(tops, sums).map { WalkMessage.TopSums(top: $0, sums: $1) }
             var turn = nextSums(Array(tops.dropFirst(chunk.count)))
@@ -78,17 +85,58 @@ package struct WalkResponder: Walk {
             }
             return WalkTurn(
                 sending: messages, then: .ask(.page(after: last.key, maxBytes: WalkMessage.targetBytes)))
-        case (.comparing, .compare(let comparison)):
-            state = .serving
-            outcome.sentCount += comparison.rows.count
-            let messages = WalkMessage.rowMessages(comparison.rows)
-            return WalkTurn(sending: messages + [WalkMessage.wants(comparison.wanted).encoded()], then: .receive)
+        case (.comparing(let theirs), .compare(let comparison)):
+            wanted += comparison.wanted
+            return send(comparison.ours, theirs.dropFirst(comparison.ours.bucketCount))
+        case (.comparing(let theirs), .rest(let batch)): return send(batch, theirs)
         case (.merging, .merge(let merge)):
             state = .serving
             outcome.note(merge)
             return WalkTurn(then: .receive)
         default: throw .unexpectedMessage
         }
+    }
+
+    /// What was sent so is missing here, and the peer is told so at the end. It gets all that it lacks none the less.
+    package mutating func storeFailed() -> WalkTurn? {
+        guard case .merging = state else { return nil }
+        state = .serving
+        outcome.failedMergeCount += 1
+        return WalkTurn(then: .receive)
+    }
+
+    private mutating func begin(_ open: WalkMessage.Open, _ top: TopSums) -> WalkTurn {
+        if open.summary == top.summary { return done() }
+        if open.summary.count == 0 {
+            state = .paging
+            return WalkTurn(then: .ask(.page(after: nil, maxBytes: WalkMessage.targetBytes)))
+        }
+        let tops = zip(open.topSums, top.sums).enumerated().filter { $1.0 != $1.1 }.map { UInt8($0.offset) }
+        return nextSums(tops)
+    }
+
+    private mutating func compare(_ theirs: ArraySlice<BucketDigests>) -> WalkTurn {
+        state = .comparing(theirs)
+        return WalkTurn(then: .ask(.compare(Array(theirs), limit)))
+    }
+
+    /// `theirs`: what is still to be compared after this batch.
+    private mutating func send(_ batch: RowBatch, _ theirs: ArraySlice<BucketDigests>) -> WalkTurn {
+        outcome.sentCount += batch.rows.count
+        let messages = WalkMessage.rowMessages(batch.rows)
+        guard batch.rest.isEmpty, theirs.isEmpty else {
+            var turn = batch.rest.isEmpty ? compare(theirs) : WalkTurn(then: .ask(.rest(batch.rest, limit)))
+            state = .comparing(theirs)
+            turn.messages = messages.isEmpty ? [WalkMessage.rows([]).encoded()] : messages
+            return turn
+        }
+        return sendWants(messages)
+    }
+
+    private mutating func sendWants(_ messages: [[UInt8]]) -> WalkTurn {
+        defer { wanted = [] }
+        state = .serving
+        return WalkTurn(sending: messages + [WalkMessage.wants(wanted).encoded()], then: .receive)
     }
 
     private mutating func nextSums(_ tops: [UInt8]) -> WalkTurn {
@@ -102,7 +150,8 @@ package struct WalkResponder: Walk {
 
     private mutating func done() -> WalkTurn {
         state = .over
-        return WalkTurn(sending: [WalkMessage.done(isSynced: isSynced).encoded()], then: .finished(outcome))
+        let done = WalkMessage.Done(isSynced: isSynced, hasAll: outcome.isWhole)
+        return WalkTurn(sending: [WalkMessage.done(done).encoded()], then: .finished(outcome))
     }
 
     private mutating func refuse(_ refusal: WalkMessage.Refusal) -> WalkTurn {

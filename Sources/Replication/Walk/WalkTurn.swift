@@ -25,6 +25,8 @@ package protocol Walk: Sendable {
     mutating func begin() -> WalkTurn
     mutating func received(_ message: WalkMessage) throws(WalkFailure) -> WalkTurn
     mutating func answered(_ answer: WalkAnswer) throws(WalkFailure) -> WalkTurn
+    /// The store could not answer. `nil`: the walk ends with this.
+    mutating func storeFailed() -> WalkTurn?
 }
 
 package enum WalkFailure: Error, Hashable, Sendable {
@@ -37,6 +39,8 @@ package enum WalkFailure: Error, Hashable, Sendable {
 package struct WalkOutcome: Hashable, Sendable {
     /// The other side says that it has everything (donor only).
     package var isPeerSynced = false
+    /// The other side has stored all that it was sent (donor only).
+    package var hasPeerAll = true
     /// Why there was none: the other side was told.
     package var refusal: WalkMessage.Refusal?
     /// Rows that were news here.
@@ -49,13 +53,15 @@ package struct WalkOutcome: Hashable, Sendable {
     package var furthestAhead: Stamp?
     /// Rows not merged for another reason.
     package var passedOverCount = 0
+    /// Merges that the store here could not carry out.
+    package var failedMergeCount = 0
     /// How often this side spoke and then waited for the other. Whoever carries out the turns counts them.
     package var roundTrips = 0
 
     package init() {}
 
     /// Everything that came is here.
-    package var isWhole: Bool { passedOverCount == 0 }
+    package var isWhole: Bool { passedOverCount == 0 && failedMergeCount == 0 }
 
     /// Something differed and was repaired. A row that is left out is sent in vain, since the peer has a later one.
     package var isProductive: Bool { mergedCount > 0 || sentCount > passedOverCount }

@@ -65,9 +65,10 @@ package struct MemoryReplica: Replica, Sendable {
         case .merge(let incoming): return .merge(merge(incoming, at: wall))
         case .topSums: return .topSums(topSums)
         case .bucketSums(let tops): return .bucketSums(bucketSums(tops: tops))
-        case .digests(let wanted): return .digests(digests(buckets: wanted))
-        case .compare(let theirs): return .compare(compare(theirs))
-        case .rows(let wants): return .rows(rows(wants))
+        case .digests(let wanted, let limit): return .digests(digests(buckets: wanted, limit: limit))
+        case .compare(let theirs, let limit): return .compare(compare(theirs, limit: limit))
+        case .rows(let wants, let limit): return .rows(rows(wants, limit: limit))
+        case .rest(let places, let limit): return .rest(rows(at: places, limit: limit))
         case .page(let after, let maxBytes): return .page(page(after: after, maxBytes: maxBytes))
         }
     }
@@ -76,10 +77,50 @@ package struct MemoryReplica: Replica, Sendable {
 
     package func bucketSums(tops: [UInt8]) -> [[UInt64]] { tops.map { tree.bucketSums(top: $0) } }
 
-    package func digests(buckets: [UInt16]) -> [BucketDigests] { buckets.map(digests) }
+    package func digests(buckets: [UInt16], limit: WalkLimit) -> [BucketDigests] {
+        var answer: [BucketDigests] = []
+        var budget = WalkBudget(limit)
+        for bucket in buckets where answer.isEmpty || !budget.isSpent {
+            answer.append(digests(bucket, &budget))
+        }
+        return answer
+    }
 
-    package func rows(_ wants: [BucketWant]) -> [EncodedRow] {
-        wants.flatMap { rows(in: $0.bucket, with: Set($0.keyHashes)) }
+    package func rows(_ wants: [BucketWant], limit: WalkLimit) -> RowBatch {
+        var batch = RowBatch()
+        var budget = WalkBudget(limit)
+        for want in wants where batch.bucketCount == 0 || !budget.isSpent {
+            _ = digests(want.bucket, &budget)
+            add(want.bucket, Set(want.keyHashes), to: &batch, &budget)
+        }
+        return batch
+    }
+
+    package func rows(at places: [RowPlace], limit: WalkLimit) -> RowBatch {
+        var batch = RowBatch()
+        var budget = WalkBudget(limit)
+        for (index, place) in places.enumerated() {
+            let found = rows(in: UInt16(place.keyHash >> 48), with: [place.keyHash])
+            guard budget.hold(found.reduce(0) { $0 + $1.bytes.count }) || batch.rows.isEmpty else {
+                batch.rest = Array(places[index...])
+                break
+            }
+            batch.rows += found
+        }
+        return batch
+    }
+
+    private func add(
+        _ bucket: UInt16, _ hashes: Set<UInt64>, to batch: inout RowBatch, _ budget: inout WalkBudget
+    ) {
+        for row in rows(in: bucket, with: hashes) {
+            if budget.hold(row.bytes.count) {
+                batch.rows.append(row)
+            } else {
+                batch.rest.append(RowPlace(keyHash: hasher.keyHash(row.key), reference: 0))
+            }
+        }
+        batch.bucketCount += 1
     }
 
     package mutating func merge(_ incoming: [EncodedRow], at wall: WallReading) -> MergeOutcome {
@@ -110,22 +151,25 @@ package struct MemoryReplica: Replica, Sendable {
         return row
     }
 
-    private func digests(_ bucket: UInt16) -> BucketDigests {
-        let entries = (buckets[bucket] ?? []).compactMap { rows[$0] }.map { row in
+    private func digests(_ bucket: UInt16, _ budget: inout WalkBudget) -> BucketDigests {
+        let found = (buckets[bucket] ?? []).compactMap { rows[$0] }
+        for row in found { budget.noteRead(row.bytes.count) }
+        let entries = found.map { row in
             let digest = hasher.digest(row)
             return BucketDigests.Entry(keyHash: digest.keyHash, rowHash: digest.shortRowHash)
         }
         return BucketDigests(bucket: bucket, entries: entries.sorted { $0.keyHash < $1.keyHash })
     }
 
-    package func compare(_ theirs: [BucketDigests]) -> Comparison {
-        var comparison = Comparison(rows: [], wanted: [])
-        for their in theirs {
-            let our = digests(their.bucket).entries
+    package func compare(_ theirs: [BucketDigests], limit: WalkLimit) -> Comparison {
+        var comparison = Comparison(ours: RowBatch(), wanted: [])
+        var budget = WalkBudget(limit)
+        for their in theirs where comparison.ours.bucketCount == 0 || !budget.isSpent {
+            let our = digests(their.bucket, &budget).entries.filter { their.span.contains($0.keyHash) }
             let theirHashes = Dictionary(their.entries.map { ($0.keyHash, $0.rowHash) }) { first, _ in first }
             let ourHashes = Dictionary(our.map { ($0.keyHash, $0.rowHash) }) { first, _ in first }
             let send = our.filter { theirHashes[$0.keyHash] != $0.rowHash }.map(\.keyHash)
-            comparison.rows += rows(in: their.bucket, with: Set(send))
+            add(their.bucket, Set(send), to: &comparison.ours, &budget)
             let want = their.entries.filter { ourHashes[$0.keyHash] != $0.rowHash }.map(\.keyHash)
             if !want.isEmpty { comparison.wanted.append(BucketWant(bucket: their.bucket, keyHashes: want)) }
         }

@@ -102,10 +102,10 @@ extension World {
         return arrival
     }
 
-    /// The dialler's message goes nowhere, and this answer comes in place of one.
-    func answerFalsely(_ message: [UInt8], _ number: Int) {
+    /// The dialler's message goes nowhere, and these answers come in place of any.
+    func answerFalsely(_ messages: [[UInt8]], _ number: Int) {
         exchanges[number]?.isCut = true
-        schedule(.exchange(.message(number, side: 0, message)), at: nextArrival(number, 0))
+        for message in messages { schedule(.exchange(.message(number, side: 0, message)), at: nextArrival(number, 0)) }
     }
 
     // MARK: - Messages

@@ -60,7 +60,11 @@ extension World {
                 options.without.contains(.walks)
                 || (options.without.contains(.handOver) && nodes[index].process?.isLeaving == true)
             guard isOff, case .open? = try? WalkMessage.decode(message) else { return true }
-            answerFalsely(WalkMessage.done(isSynced: false).encoded(), number)
+            answerFalsely(
+                [.accepted(wallMilliseconds: 0), .done(isSynced: false)].map { (message: WalkMessage) in
+                    message.encoded()
+                },
+                number)
             return true
         case .membership:
             let isOff =

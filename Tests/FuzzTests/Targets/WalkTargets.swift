@@ -56,7 +56,7 @@ extension FuzzTarget {
             case .ask(let request):
                 askedInARow += 1
                 try require(askedInARow < 300, "the store is asked for ever")
-                if case .digests(let buckets) = request {
+                if case .digests(let buckets, _) = request {
                     try require(buckets.count <= WalkInitiator.maxBatchBuckets, "\(buckets.count) buckets at once")
                 }
                 let answer = replica.answer(request, at: WallReading(milliseconds: 0))
@@ -78,7 +78,7 @@ extension FuzzTarget {
 extension RandomValues {
     fileprivate mutating func walkMessage() -> WalkMessage {
         let sums = (0..<256).map { _ in number(UInt64.self) }
-        switch int(9) {
+        switch int(10) {
         case 0:
             let summary = TreeSummary(root: number(), count: number())
             return .open(
@@ -89,9 +89,13 @@ extension RandomValues {
         case 2:
             return .digests(
                 (0..<int(4)).map { _ in
-                    BucketDigests(
-                        bucket: number(),
-                        entries: (0..<int(5)).map { _ in .init(keyHash: number(), rowHash: number()) })
+                    let bucket = number(UInt16.self)
+                    let whole = BucketDigests.whole(bucket)
+                    let first = whole.lowerBound + number(UInt64.self) >> 17
+                    return BucketDigests(
+                        bucket: bucket,
+                        entries: (0..<int(5)).map { _ in .init(keyHash: number(), rowHash: number()) },
+                        span: bool() ? whole : first...(first + number(UInt64.self) >> 17))
                 })
         case 3: return .rows(rows(upTo: 5).encoded)
         case 4:
@@ -100,7 +104,8 @@ extension RandomValues {
                     BucketWant(bucket: number(), keyHashes: (0..<int(5)).map { _ in number() })
                 })
         case 5: return .finish
-        case 6: return .done(isSynced: bool())
+        case 6: return .done(.init(isSynced: bool(), hasAll: bool()))
+        case 9: return .accepted(wallMilliseconds: number())
         case 7: return .refusal(pick([.busy, .otherVersion, .sameNode]))
         default: return .push(.init(reachedEveryone: bool(), sender: NodeID(number()), changes: bytes(upTo: 60)))
         }
