@@ -201,8 +201,26 @@ extension MembershipEngine {
 
     /// After one less can confirm.
     private mutating func reviewSuspicions() {
-        let needed = neededConfirmations(suspectCount: suspicions.count)
-        for (name, deadline) in suspicions.lower(toNeeded: needed) { clock.add(.suspicion(name), at: deadline) }
+        let suspectCount = suspicions.count
+        for name in suspicions.names {
+            guard let slot = table.slot(named: name) else { continue }
+            let needed = neededConfirmations(
+                suspectCount: suspectCount, newcomerCount: newcomerCount(after: table[slot]))
+            guard let deadline = suspicions.lower(name, toNeeded: needed) else { continue }
+            clock.add(.suspicion(name), at: deadline)
+        }
+    }
+
+    /// A member that joins with a list of itself alone has just started, and knows nobody: whom others suspect it never knew,
+    /// and it confirms nothing. Its news alone do not tell a start from a refutation.
+    mutating func noteStart(of remote: PushPull, from peer: PeerAddress) {
+        guard remote.isJoin, remote.nodes.count == 1, let member = remote.nodes.first?.member,
+            member.address.host == peer.host, let slot = table.slot(named: member.node),
+            table[slot].member.address == member.address
+        else { return }
+        let now = clock.time
+        table.update(slot) { $0.cameAt = now }
+        reviewSuspicions()
     }
 
     private func newSuspicion(of suspect: MemberRecord, by accuser: String) -> Suspicion {

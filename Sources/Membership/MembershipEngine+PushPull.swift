@@ -52,6 +52,7 @@ extension MembershipEngine {
             // Who comes to us is not in it.
             if !weDialled { table.tellOfUnconfirmed() }
             for node in remote.nodes { apply(node, from: peer, weDialled: weDialled, isNews: isNews) }
+            if !weDialled { noteStart(of: remote, from: peer) }
             // The peer listed us wrongly. A second exchange tells it for certain; a datagram could be lost.
             if weDialled && incarnation != before { perform(.pushPull(with: peer, isJoin: false)) }
         }

@@ -27,12 +27,13 @@ struct Suspicions: Sendable {
         return deadline(of: name)
     }
 
-    /// No more than `needed` members are left who could confirm a suspicion. Returns the deadlines that changed.
-    mutating func lower(toNeeded needed: Int) -> [Deadline] {
-        // Sorted, since the order reaches the timers.
-        byName.filter { $0.value.needed > needed }.keys.sorted().compactMap { name in
-            byName[name]?.lower(toNeeded: needed)
-            return deadline(of: name).map { (name, $0) }
-        }
+    /// Sorted, since their order reaches the timers.
+    var names: [String] { byName.keys.sorted() }
+
+    /// No more than `needed` members are left who could confirm this suspicion. Returns its deadline if that changes it.
+    mutating func lower(_ name: String, toNeeded needed: Int) -> EngineInstant? {
+        guard let suspicion = byName[name], suspicion.needed > needed else { return nil }
+        byName[name]?.lower(toNeeded: needed)
+        return deadline(of: name)
     }
 }

@@ -43,6 +43,29 @@ struct DetectionTests {
     }
 
     @Test(
+        "A crash is failed within 5 s for all survivors, also where another node comes or comes back in that moment",
+        arguments: [3, 4, 5], TransportKind.allCases)
+    func crashAndArrival(count: Int, transport: TransportKind) {
+        for seed: UInt64 in 1...20 {
+            let world = started(count, transport, seed: seed)
+            let last = count - 1
+            // Away for so long that it is known to be gone, or for a moment.
+            world.kill(last)
+            if seed % 2 == 0 { world.run(until: world.now + .seconds(15)) }
+            world.run(until: world.now + .milliseconds(seed * 37))
+            world.verdicts = []
+            let crash = world.now
+            world.perform(in: .milliseconds(seed * 70)) { $0.start(last) }
+            world.kill(0)
+            world.run(until: crash + .seconds(20))
+            let failed = world.failures.filter { $0.member == 0 && $0.observer != last }
+            #expect(failed.count == count - 2, "seed \(seed)")
+            let latest = failed.map { $0.at - crash }.max() ?? .zero
+            #expect(latest <= .milliseconds(5_000), "seed \(seed): \(latest)")
+        }
+    }
+
+    @Test(
         "A member that stands still for 3 s is never declared failed, nor accuses others, also with 2 % loss",
         arguments: 2...5)
     func pausedMember(count: Int) {
