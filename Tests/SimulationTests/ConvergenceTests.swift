@@ -35,9 +35,9 @@ struct ConvergenceTests {
             world.run(until: world.now + .milliseconds(5))
         }
         #expect(world.nodes[4].process?.core.replication.isSynced == true)
-        // Time for what is under way, and none for a walk.
-        world.run(until: world.now + .milliseconds(40))
-        #expect(world.areEqual)
+        // Time for what is under way and for a pull, and none for a walk.
+        #expect(world.reach(within: .milliseconds(500)) { $0.areEqual })
+        world.run(until: world.now + .milliseconds(20))
         check(world)
     }
 

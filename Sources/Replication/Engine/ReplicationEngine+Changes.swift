@@ -2,6 +2,9 @@ package import Transport
 
 /// Changes: those of this node go out, those of others are merged and passed on.
 extension ReplicationEngine {
+    /// Messages of a writer that a donor may be behind.
+    private static let maxDonorLag: UInt64 = 16
+
     /// Peers up to which a push goes to all of them at once; beyond it to some, who pass it on.
     private static let maxDirectPushes = 30
 
@@ -147,7 +150,9 @@ extension ReplicationEngine {
     /// broadcasts came in here is a hole.
     mutating func openStream(_ id: StreamID, head: UInt64) {
         let bringsEarlier = !isReady && readiness.sync?.hasWalkBegun != true
-        streams.open(id, head: bringsEarlier ? head : 0)
+        // A donor may not have merged the last ones when it is walked with: they are pulled.
+        streams.open(id, head: bringsEarlier ? head - min(head, Self.maxDonorLag) : 0)
+        if streams[id.origin]?.start == id.start { streams.update(id.origin) { $0.noteEnd(head) } }
     }
 
     private mutating func send(_ message: [UInt8], skipping: [PeerAddress]) -> [Effect] {
