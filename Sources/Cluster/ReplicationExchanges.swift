@@ -10,11 +10,17 @@ struct ReplicationExchanges: Sendable {
         case pushing
         /// The first message of a peer is awaited.
         case serving
-        case following(Walking)
+        case following(Walking, of: ServedWalk)
         /// Rows of a push are being merged.
         case merging(ReplicationEngine.MergeToken)
         /// The peer has its answer, and may push more.
         case served
+    }
+
+    /// A walk that a peer leads: whose it is, and when it began.
+    private struct ServedWalk: Sendable {
+        let node: NodeID
+        let began: EngineInstant
     }
 
     /// How long a peer may take for its next message, or to take one of ours. A busy disk may need some; a node that
@@ -196,9 +202,9 @@ struct ReplicationExchanges: Sendable {
             case .served:
                 guard case .push(let push) = try Self.decode(bytes) else { throw .malformed }
                 return take(push, talk, id, &engine, moment, &out)
-            case .following(var walking):
+            case .following(var walking, let served):
                 let turn = try walking.received(Self.decode(bytes))
-                follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
+                follow(turn, id, walking, served, &engine, from: peer, at: moment.time, &out)
             case .leading(_, nil), .merging: break
             }
             return []
@@ -224,9 +230,9 @@ struct ReplicationExchanges: Sendable {
                     return engine.walkFinished(
                         with: donor.nodeID, outcome, summary: moment.summary, at: moment.time)
                 }
-            case .following(var walking):
+            case .following(var walking, let served):
                 let turn = try walking.answered(answer)
-                follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
+                follow(turn, id, walking, served, &engine, from: peer, at: moment.time, &out)
             case .leading(_, nil), .pushing, .serving, .merging, .served: break
             }
             return []
@@ -241,8 +247,8 @@ struct ReplicationExchanges: Sendable {
         _ id: ExchangeID, _ engine: inout ReplicationEngine, at now: EngineInstant, _ out: inout [NodeCore.Effect]
     ) throws(WalkError) {
         guard let peer = talks.peer(of: id), let talk = talks.take(id) else { return }
-        if case .following(var walking) = talk, let turn = walking.storeFailed() {
-            return follow(turn, id, walking, &engine, from: peer, at: now, &out)
+        if case .following(var walking, let served) = talk, let turn = walking.storeFailed() {
+            return follow(turn, id, walking, served, &engine, from: peer, at: now, &out)
         }
         talks.put(talk, id)
         throw .store
@@ -262,19 +268,22 @@ struct ReplicationExchanges: Sendable {
             node: node, isSynced: engine.isSynced, wallMilliseconds: UInt64(clamping: moment.wallMilliseconds),
             first: open)
         servedWalks.insert(id)
-        follow(turn, id, walking, &engine, from: peer, at: moment.time, &out)
+        let leader = if case .open(let open) = open { open.node } else { node }
+        let served = ServedWalk(node: leader, began: moment.time)
+        follow(turn, id, walking, served, &engine, from: peer, at: moment.time, &out)
     }
 
     private mutating func follow(
-        _ turn: Walking.Turn, _ id: ExchangeID, _ walking: Walking, _ engine: inout ReplicationEngine,
+        _ turn: Walking.Turn, _ id: ExchangeID, _ walking: Walking, _ served: ServedWalk,
+        _ engine: inout ReplicationEngine,
         from peer: PeerAddress, at now: EngineInstant, _ out: inout [NodeCore.Effect]
     ) {
         switch turn {
-        case .step(let step): follow(step, id, .following(walking), at: now, &out)
+        case .step(let step): follow(step, id, .following(walking, of: served), at: now, &out)
         case .finished(let messages, let outcome):
             close(id, sending: messages, at: now, &out)
             if let refusal = outcome.refusal { return out.append(.emit(.serveFailed(peer, .refused(refusal)))) }
-            engine.walkServed(outcome)
+            engine.walkServed(outcome, with: served.node, since: served.began, at: now)
             out.append(.emit(outcome.failedMergeCount > 0 ? .serveFailed(peer, .store) : .walkServed(peer, outcome)))
         }
     }

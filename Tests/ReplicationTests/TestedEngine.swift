@@ -70,5 +70,7 @@ struct TestedEngine {
         engine.walkProgressed(with: node, at: now)
     }
 
-    mutating func walkServed(_ outcome: WalkOutcome) { engine.walkServed(outcome) }
+    mutating func walkServed(_ outcome: WalkOutcome) {
+        engine.walkServed(outcome, with: NodeID(2), since: .zero, at: .zero)
+    }
 }

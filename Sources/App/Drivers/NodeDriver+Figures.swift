@@ -26,7 +26,7 @@ extension NodeDriver {
                 stats: core.replication.stats, isReady: core.isReady, isSynced: core.replication.isSynced,
                 openGaps: core.replication.openGapCount, traffic: core.traffic,
                 peers: core.replication.peerStatus(wallMilliseconds: moment.wallMilliseconds, at: moment.time),
-                clock: core.clockState)
+                clock: core.clockState, obstacles: core.replication.obstacles)
         }
     }
 }
@@ -57,4 +57,6 @@ struct ReplicationFigures: Sendable {
     /// How far each peer is from this node.
     var peers: [PeerReplicationStatus]
     var clock = ClockState.alone
+    /// Peers that something keeps this node away from.
+    var obstacles: [Obstacle: Int] = [:]
 }

@@ -8,6 +8,8 @@ struct ReplicationLog {
     private let logger: Logger
     private var repeated = RepeatedLog()
     private var isReady = false
+    /// Peers of which the log says that something keeps this node from what they have.
+    private var obstructed: Set<NodeID> = []
 
     init(logger: Logger) { self.logger = logger }
 
@@ -46,6 +48,18 @@ struct ReplicationLog {
             logger.log(
                 .info, "Could not compare with a peer; trying again",
                 [.peerAddress: peer.address, .reason: Self.describe(error), .repeats: repeats])
+        case .obstructed(let peer, let obstacle):
+            guard let repeats = repeated.note("obstacle \(peer.nodeID)", at: now) else { return }
+            logger.log(
+                .warning, "Something has kept this node for 10 s from what a peer has: it is not synced",
+                [
+                    .peerAddress: peer.address, .peerID: peer.nodeID, .reason: obstacle.description, .repeats: repeats,
+                ])
+            obstructed.insert(peer.nodeID)
+        case .unobstructed(let peer):
+            guard obstructed.remove(peer.nodeID) != nil else { return }
+            logger.log(
+                .info, "This node has what the peer has", [.peerAddress: peer.address, .peerID: peer.nodeID])
         case .clockAhead(let count, let furthest):
             guard let repeats = repeated.note("ahead \(furthest.origin)", at: now) else { return }
             logger.log(

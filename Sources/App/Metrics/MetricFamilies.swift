@@ -1,4 +1,5 @@
 internal import Membership
+internal import Replication
 internal import Prometheus
 internal import Transport
 
@@ -197,6 +198,11 @@ extension MetricFamilies {
             help:
                 "How far this node's wall clock is ahead of those of the cluster, where they agree; where they do not, of "
                 + "the one that differs most. 0 while it agrees with them, and while no other is known."),
+        MetricFamily(
+            MetricName.obstacles, .gauge, labels: [.init("cause", Obstacle.allCases.map(\.rawValue))],
+            help:
+                "Peers that something has kept this node from for 10 s, by its cause. While there is one, this node is not synced."
+        ),
         MetricFamily(
             MetricName.lag, .gauge, unit: .seconds, labels: [.init("peer")],
             help:

@@ -53,6 +53,7 @@ enum MetricName {
     static let servedWalks = "acs_replication_served_walks_total"
     static let walkRows = "acs_replication_walk_rows_total"
     static let exchangeBytes = "acs_replication_exchange_bytes_total"
+    static let obstacles = "acs_replication_obstacles"
     static let lag = "acs_replication_lag_seconds"
 
     static let members = "acs_membership_members"

@@ -80,6 +80,7 @@ private struct ReplicationCarrier {
 
     private let factory: any MetricsFactory
     private let ready, synced, openGaps, clockError: Meter
+    private let obstacles: [(Obstacle, Meter)]
     private var counters: [CarriedCounter]
     private var sentChanges, walkRows, exchangeBytes: CarriedCounters
     /// Peers that have a series.
@@ -92,6 +93,9 @@ private struct ReplicationCarrier {
         synced = Meter(label: MetricName.synced, factory: factory)
         openGaps = Meter(label: MetricName.openGaps, factory: factory)
         clockError = Meter(label: MetricName.clockError, factory: factory)
+        obstacles = Obstacle.allCases.map { obstacle in
+            (obstacle, Meter(label: MetricName.obstacles, dimensions: [("cause", obstacle.rawValue)], factory: factory))
+        }
         counters = Self.counters.map { CarriedCounter($0.0, in: factory) }
         sentChanges = CarriedCounters(
             MetricName.sentChanges, "way", values: MetricName.Way.allCases.map(\.rawValue), in: factory)
@@ -105,6 +109,7 @@ private struct ReplicationCarrier {
         synced.set(figures?.isSynced ?? true ? 1 : 0)
         guard let figures else { return }
         openGaps.set(figures.openGaps)
+        for (obstacle, meter) in obstacles { meter.set(figures.obstacles[obstacle] ?? 0) }
         let stats = figures.stats
         for index in counters.indices { counters[index].carry(stats[keyPath: Self.counters[index].1]) }
         sentChanges.carry(stats.sentMessages, MetricName.Way.broadcast.rawValue)

@@ -4,6 +4,7 @@ internal import Transport
 struct PeerState: Hashable, Sendable {
     var report = PeerReport()
     var plan = WalkPlan()
+    var standing = PeerStanding()
 }
 
 /// The peers, and per peer its state, its next timer and the walk that this node leads with it.
@@ -22,6 +23,8 @@ struct PeerTable: Sendable {
     /// Peers with a timer: few of many have one.
     private var timers: [NodeID: EngineInstant] = [:]
     private(set) var walkCount = 0
+    /// Peers with an obstacle, as of the last look.
+    private(set) var obstructedCount = 0
 
     private struct Entry: Sendable {
         var state = PeerState()
@@ -77,9 +80,12 @@ struct PeerTable: Sendable {
         let current = Set(peers.map(\.nodeID))
         change.gone = known.subtracting(current)
         for node in change.gone { forget(node) }
+        if !change.gone.isEmpty { countObstructed() }
         change.newcomers = current.subtracting(known).sorted()
         return change
     }
+
+    mutating func countObstructed() { obstructedCount = peers.count { state($0.nodeID).standing.obstacle != nil } }
 
     private mutating func forget(_ node: NodeID) {
         timers[node] = nil

@@ -9,6 +9,9 @@ struct PeerVersions: Sendable {
     /// Versions that came and are not known.
     private var unknown: Set<UInt8> = []
 
+    /// Peers without a common version.
+    var leftOutCount: Int { leftOut.count }
+
     /// Chooses a version for these peers. `newlyLeftOut`: those that have none in common and had not been noted before.
     mutating func choose(
         among peers: [ReplicationPeer]

@@ -24,7 +24,7 @@ extension ReplicationEngine {
             return []
         }
         hearsay.walkBegan(with: chosen.teller, others: told.filter { $0.teller != chosen.teller }, at: now)
-        return [beginWalk(with: peer)]
+        return [beginWalk(with: peer, at: now)]
     }
 
     /// Whether a peer's stream is not here as far as that.

@@ -39,7 +39,10 @@ extension ReplicationEngine {
             own.hastenHeartbeat(to: now + configuration.connectHeartbeatDelay)
         }
         let isUpToDate = streams[node]?.window.head == heartbeat.head && merges.isEmpty
-        table.update(node) { $0.report.note(heartbeat, own: summary, isUpToDate: isUpToDate, at: now) }
+        table.update(node) {
+            $0.report.note(heartbeat, own: summary, isUpToDate: isUpToDate, at: now)
+            if heartbeat.summary == summary { $0.standing.noteCovered(until: now) }
+        }
         let state = table.state(node)
         // Of two nodes that differ the lower id walks first; the other only if that does not help.
         let patience = configuration.heartbeatInterval * (own.id.origin < node ? 0.9 : 2.9)
@@ -49,7 +52,8 @@ extension ReplicationEngine {
         if heartbeat.isSynced { readiness.update { $0.donorRecovered(node) } }
         // The first sync may have waited for this one.
         let isComplete = heartbeat.summary == summary && (heartbeat.isSynced || haveAllMatched)
-        return (isComplete ? noteSynced() : []) + advanceSync(summary, at: now) + advanceHandOver(summary, at: now)
+        return lookAgain(at: node, at: now) + (isComplete ? noteSynced() : []) + advanceSync(summary, at: now)
+            + advanceHandOver(summary, at: now)
     }
 
     /// Notes how far the sender's stream has come; `false` when another start of it is followed.

@@ -18,7 +18,8 @@ extension ReplicationEngine {
         guard var leaving = handOver, leaving.end == nil else { return [] }
         let peer = leaving.advance(table, own: summary, using: &generator, at: now)
         handOver = leaving
-        return (peer.map { [beginWalk(with: $0)] } ?? []) + (leaving.end.map { [.emit(.handedOver($0))] } ?? [])
+        return (peer.map { [beginWalk(with: $0, at: now)] } ?? [])
+            + (leaving.end.map { [.emit(.handedOver($0))] } ?? [])
     }
 
     /// A walk of the hand-over may have ended; `isDone`: the peer has what was here when it began.

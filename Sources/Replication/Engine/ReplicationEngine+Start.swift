@@ -34,7 +34,7 @@ extension ReplicationEngine {
         {
         case .wait: return []
         case .open(let isSynced): return becomeReady(isSynced: isSynced, summary, at: now)
-        case .walk(let donor): return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor)]
+        case .walk(let donor): return [.emit(.syncStarted(donor: donor)), beginWalk(with: donor, at: now)]
         }
     }
 

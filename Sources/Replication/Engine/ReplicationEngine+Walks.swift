@@ -11,12 +11,13 @@ extension ReplicationEngine {
         stats.walkRoundTrips += outcome.roundTrips
         streams.update(node) { $0.walkEnded(walk) }
         hearsay.walkEnded(with: node, isDone: true, at: now)
+        noteCompared(outcome, with: node, since: walk.began, at: now)
+        var effects = lookAgain(at: node, at: now)
         count(outcome)
         table.update(node) {
             $0.report.walkEnded(isComplete: outcome.isWhole)
             $0.plan.noteEnd(isProductive: outcome.isProductive, configuration, at: now)
         }
-        var effects: [Effect] = []
         if let peer = table[node] { effects.append(.emit(.walkFinished(peer, outcome))) }
         if outcome.aheadCount > 0, let furthest = outcome.furthestAhead {
             effects.append(.emit(.clockAhead(count: outcome.aheadCount, furthest: furthest)))
@@ -27,9 +28,12 @@ extension ReplicationEngine {
         return effects
     }
 
-    /// A walk that a peer led with this node ended well.
-    package mutating func walkServed(_ outcome: WalkOutcome) {
+    /// A walk that a peer led with this node, and that began at `began`, ended well.
+    package mutating func walkServed(
+        _ outcome: WalkOutcome, with node: NodeID, since began: EngineInstant, at now: EngineInstant
+    ) {
         stats.servedWalks += 1
+        noteCompared(outcome, with: node, since: began, at: now)
         count(outcome)
     }
 
@@ -41,6 +45,7 @@ extension ReplicationEngine {
         table.update(node) { $0.plan.noteEnd(isProductive: false, configuration, at: now) }
         readiness.update { $0.walkFailed(with: node, at: now) }
         hearsay.walkEnded(with: node, isDone: false, at: now)
+        noteObstacle(error, with: node, at: now)
         noteGap(node, at: now)
         let effects = handOverWalkEnded(with: node, isDone: false, at: now)
         return (table[node].map { [.emit(.walkFailed($0, error))] } ?? []) + effects
@@ -92,12 +97,12 @@ extension ReplicationEngine {
             table.state(node).report.summary != summary || streams[node]?.window.hasGap == true
             || isSilent(node, at: now)
         guard isNeeded, let peer = table[node] else { return nil }
-        return beginWalk(with: peer)
+        return beginWalk(with: peer, at: now)
     }
 
-    mutating func beginWalk(with peer: ReplicationPeer) -> Effect {
+    mutating func beginWalk(with peer: ReplicationPeer, at now: EngineInstant) -> Effect {
         stats.startedWalks += 1
-        table.walkBegan(with: peer.nodeID, WalkUnderWay(of: streams[peer.nodeID]))
+        table.walkBegan(with: peer.nodeID, WalkUnderWay(of: streams[peer.nodeID], at: now))
         return .walk(peer)
     }
 }

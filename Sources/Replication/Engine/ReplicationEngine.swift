@@ -50,8 +50,8 @@ package struct ReplicationEngine: Sendable {
     /// Whether clients may be answered.
     package var isReady: Bool { readiness.isReady }
 
-    /// Everything that a synced donor had committed is here.
-    package var isSynced: Bool { readiness.isSynced }
+    /// Everything that a synced donor had committed is here, and nothing has kept this node from what a peer has since.
+    package var isSynced: Bool { readiness.isSynced && !hasObstacle }
 
     /// Peers whose streams have holes now. Nobody closes those of one that is gone; they count again when it is back.
     package var openGapCount: Int { peers.count { streams[$0.nodeID]?.gapSince != nil } }
@@ -87,7 +87,10 @@ package struct ReplicationEngine: Sendable {
     /// Does what is due. `now` never decreases between calls.
     package mutating func advance(to now: EngineInstant, summary: TreeSummary) -> [Effect] {
         var effects: [Effect] = []
-        if now >= own.nextHeartbeat { effects.append(heartbeat(summary, at: now)) }
+        if now >= own.nextHeartbeat {
+            effects += lookForObstacles(at: now)
+            effects.append(heartbeat(summary, at: now))
+        }
         effects += advanceSync(summary, at: now)
         effects += advancePeers(summary, at: now)
         effects += advanceHearsay(summary, at: now)
@@ -105,7 +108,10 @@ package struct ReplicationEngine: Sendable {
         effects += change.leftOut.map { .emit(.versionLeftOut($0)) }
         readiness.update { $0.lost(change.gone) }
         for node in change.newcomers {
-            table.update(node) { $0.report.began(at: now) }
+            table.update(node) {
+                $0.report.began(at: now)
+                $0.standing.began(at: now)
+            }
             noteGap(node, at: now)
         }
         // A newcomer learns our head and root at once rather than at the next tick.
@@ -152,7 +158,7 @@ package struct ReplicationEngine: Sendable {
 
     /// Peers up to which each heartbeat goes to all of them. In a larger cluster it goes to a few, and who hears nothing of
     /// one peer for a while learns nothing from that.
-    private static let maxHeardPeers = 30
+    static let maxHeardPeers = 30
 
     /// Whether nothing tells any more what this peer has.
     func isSilent(_ node: NodeID, at now: EngineInstant) -> Bool {
@@ -164,6 +170,7 @@ package struct ReplicationEngine: Sendable {
         var lag = isSilent(node, at: now) ? report.silence(at: now) : .zero
         if let since = streams[node]?.gapSince { lag = max(lag, now - since) }
         if let since = report.differsSince, now - since > Self.usualDifference { lag = max(lag, now - since) }
+        if let since = table.state(node).standing.missingSince { lag = max(lag, now - since) }
         return report.isHeard || lag > .zero ? lag : nil
     }
 }

@@ -9,6 +9,10 @@ package enum ReplicationEvent: Hashable, Sendable {
     case becameSynced
     case walkFinished(ReplicationPeer, WalkOutcome)
     case walkFailed(ReplicationPeer, WalkError)
+    /// For 10 s something has kept this node from what the peer has. Told once, until it is over.
+    case obstructed(ReplicationPeer, Obstacle)
+    /// And that is over: everything that the peer had is here.
+    case unobstructed(ReplicationPeer)
     /// Rows were merged whose writer's clock was further ahead than is allowed.
     case clockAhead(count: Int, furthest: Stamp)
     /// A peer has this node's id, or that of another peer: a database was copied. Nothing is exchanged with it.

@@ -1,3 +1,5 @@
+internal import Transport
+
 /// A walk that this node leads.
 struct WalkUnderWay: Hashable, Sendable {
     /// Which stream of the peer was followed when the walk began: a peer that is started anew begins another.
@@ -7,7 +9,10 @@ struct WalkUnderWay: Hashable, Sendable {
     /// Losses of that stream so far: later ones are not repaired by this walk.
     let lossCount: Int
 
-    init(of followed: FollowedStream?) {
+    let began: EngineInstant
+
+    init(of followed: FollowedStream?, at now: EngineInstant) {
+        began = now
         start = followed?.start
         end = followed?.window.end
         lossCount = followed?.window.lossCount ?? 0

@@ -37,6 +37,8 @@ extension ReplicationEvent {
         case .walkFinished(let peer, let outcome):
             "walk with \(peer.nodeID): \(outcome.mergedCount) merged, \(outcome.sentCount) sent, ahead \(outcome.aheadCount)"
         case .walkFailed(let peer, let error): "walk with \(peer.nodeID) failed: \(error)"
+        case .obstructed(let peer, let obstacle): "kept from what \(peer.nodeID) has: \(obstacle.rawValue)"
+        case .unobstructed(let peer): "has what \(peer.nodeID) has"
         case .clockAhead(let count, _): "\(count) rows are ahead of its clock"
         case .sameNode(let peer): "\(peer.address) has an id that is taken"
         case .handedOver(let end): "hand-over: \(end)"

@@ -1,0 +1,55 @@
+internal import Transport
+
+/// Whether everything that a peer had a while ago is here, as far as that is known.
+///
+/// Roots differ whenever somebody writes, and prove nothing. Known is: with equal roots everything that the peer has is here,
+/// and after a whole walk everything that it had when the walk began. Where neither has been for 10 s, and for as long a hole
+/// has been open or walks have failed, something keeps this node from what the peer has.
+struct PeerStanding: Hashable, Sendable {
+    private static let patience: Duration = .seconds(10)
+    /// Walks that failed in a row. One may just have come at a bad moment.
+    private static let failuresThatCount = 2
+
+    /// Everything that the peer had then is here, or it became a peer then.
+    private var coveredUntil: EngineInstant?
+    /// Walks that have repaired nothing since.
+    private var failures = 0
+    private var failingSince = EngineInstant.zero
+    private var lastFailure = Obstacle.noAnswer
+    /// As of the last look.
+    private(set) var obstacle: Obstacle?
+
+    /// A walk with it failed, and another is to show whether that is over.
+    var isFailing: Bool { failures > 0 }
+
+    mutating func began(at now: EngineInstant) { coveredUntil = now }
+
+    /// Everything that it had at that time is here.
+    mutating func noteCovered(until instant: EngineInstant) {
+        coveredUntil = max(coveredUntil ?? instant, instant)
+        failures = 0
+    }
+
+    /// A walk with it has failed, or left something out.
+    mutating func noteFailure(_ obstacle: Obstacle, at now: EngineInstant) {
+        if failures == 0 { failingSince = now }
+        failures += 1
+        lastFailure = obstacle
+    }
+
+    /// Since when something may be missing that an obstacle keeps away.
+    var missingSince: EngineInstant? { obstacle == nil ? nil : coveredUntil }
+
+    /// `gapSince`: since when there has been a hole in its stream. `true` when there is news.
+    mutating func look(gapSince: EngineInstant?, at now: EngineInstant) -> Bool {
+        let before = obstacle
+        obstacle = current(gapSince, at: now)
+        return (before == nil) != (obstacle == nil)
+    }
+
+    private func current(_ gapSince: EngineInstant?, at now: EngineInstant) -> Obstacle? {
+        guard let coveredUntil, now - coveredUntil > Self.patience else { return nil }
+        if failures >= Self.failuresThatCount, now - failingSince > Self.patience { return lastFailure }
+        return gapSince.map { now - $0 > Self.patience } == true ? (failures > 0 ? lastFailure : .missingChanges) : nil
+    }
+}
