@@ -32,11 +32,11 @@ static int prepare_all(rl_database *database) {
         {&database->tombstone_by_key, "SELECT id, todo, completed, NULL, " STAMPS
                                       "FROM tombstones WHERE extern_id = ?1"},
         {&database->insert_todo, "INSERT INTO todos (extern_id, todo, completed, created_at) VALUES (?1, ?2, ?3, ?4)"},
-        {&database->insert_stamps, "INSERT INTO stamps (id, presence_time, presence_origin) VALUES (?1, ?2, ?3)"},
+        {&database->insert_stamps, "INSERT INTO stamps (id, presence_time, presence_origin, checksum) VALUES (?1, ?2, ?3, ?4)"},
         {&database->set_text, "UPDATE todos SET todo = ?2 WHERE id = ?1"},
         {&database->set_completed, "UPDATE todos SET completed = ?2 WHERE id = ?1"},
         {&database->set_created_at, "UPDATE todos SET created_at = ?2 WHERE id = ?1"},
-        {&database->replace_stamps, "REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+        {&database->replace_stamps, "REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)"},
         {&database->read_by_id, SELECT_TODO "WHERE id = ?1"},
         {&database->read_by_key, SELECT_TODO "WHERE extern_id = ?1"},
         {&database->read_newest, SELECT_TODO "ORDER BY created_at DESC, id DESC LIMIT ?1"},
@@ -57,6 +57,9 @@ int rl_database_open(const char *path, int is_read_only, const char *pragmas, rl
     int code = sqlite3_open_v2(path, &database->connection, flags, NULL);
     if (code == SQLITE_OK) code = sqlite3_busy_timeout(database->connection, 5000);
     if (code == SQLITE_OK) code = sqlite3_exec(database->connection, pragmas, NULL, NULL, NULL);
+    // As the store does; the triggers are for other programs.
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(database->connection, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     if (code == SQLITE_OK) code = prepare_all(database);
     if (code != SQLITE_OK) {
         rl_database_close(database);
@@ -101,6 +104,11 @@ static void bind_unless_shared(sqlite3_stmt *statement, int index, rl_stamp stam
     }
 }
 
+/// Eight bytes in the place of a checksum, which nobody reads.
+static void bind_checksum(sqlite3_stmt *statement, int index, const rl_row *row) {
+    sqlite3_bind_int64(statement, index, (sqlite3_int64)(row->presence_stamp.time * 0x9e3779b97f4a7c15u));
+}
+
 static int insert(rl_database *database, const rl_row *row) {
     sqlite3_stmt *todo = database->insert_todo, *stamps = database->insert_stamps;
     bind_text(todo, 1, row->key, row->key_bytes);
@@ -111,6 +119,7 @@ static int insert(rl_database *database, const rl_row *row) {
     if (code != SQLITE_OK) return code;
     sqlite3_bind_int64(stamps, 1, sqlite3_last_insert_rowid(database->connection));
     bind_stamp(stamps, 2, row->presence_stamp);
+    bind_checksum(stamps, 4, row);
     return run(stamps);
 }
 
@@ -162,6 +171,7 @@ static int merge_with_stored(rl_database *database, const rl_row *row) {
     bind_stamp(database->replace_stamps, 2, presence);
     bind_unless_shared(database->replace_stamps, 4, text, presence);
     bind_unless_shared(database->replace_stamps, 6, completed, presence);
+    bind_checksum(database->replace_stamps, 8, row);
     code = update(database->replace_stamps, id);
     return code == SQLITE_OK ? 1 : -code;
 }
