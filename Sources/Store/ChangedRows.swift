@@ -44,16 +44,21 @@ final class ChangedRows {
     private let path: String
     private let nodeID: NodeID
     private let wall: WallReading
+    private let isTakeOver: Bool
     private let foreign: Statement
     private let stored: Statement
     private let tombstone: Statement
     private let isIndexed: Statement
 
-    init(on connection: borrowing Connection, path: String, nodeID: NodeID, wall: WallReading) throws(StoreError) {
+    /// `isTakeOver`: the rows without stamps are the seed's.
+    init(
+        on connection: borrowing Connection, path: String, nodeID: NodeID, wall: WallReading, isTakeOver: Bool
+    ) throws(StoreError) {
         table = try RowTable(on: connection)
         self.path = path
         self.nodeID = nodeID
         self.wall = wall
+        self.isTakeOver = isTakeOver
         foreign = try Statement(
             "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id = ?1", on: connection)
         stored = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
@@ -103,12 +108,17 @@ final class ChangedRows {
         try place(row, id, counting: \.edited, &outcome)
     }
 
-    /// `todos` row `id`, which has no stamps, gets some: no later than its creation, unless it was removed here before.
+    /// `todos` row `id`, which has no stamps, gets some: those of its creation, unless that is to come, or there was a row of its key.
     func stamp(
         _ id: Int64, _ vanished: Vanished, _ clock: inout HybridClock, _ outcome: inout Outcome
     ) throws(StoreError) {
         guard let todo = try foreignTodo(id) else { return }
-        var stamp = todo.takeOverStamp(nodeID, wall.milliseconds)
+        var stamp = todo.takeOverStamp(nodeID)
+        if !isTakeOver {
+            let isPast = todo.createdAtMilliseconds <= wall.milliseconds
+            let created = Stamp(time: HybridTime(milliseconds: todo.createdAtMilliseconds), origin: nodeID)
+            stamp = isPast ? created : nextStamp(after: .zero, &clock) ?? stamp
+        }
         // Whoever inserted it saw that the todo was deleted, or had it before him, and wanted it so.
         let tombstone = try table.tombstone(key: todo.key)
         let replaced = [vanished.replaced(by: todo.key), tombstone?.row.latestStamp.time].compactMap { $0 }.max()

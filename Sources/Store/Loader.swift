@@ -21,6 +21,8 @@ struct Loader: ~Copyable {
     /// What becomes of a row that another program has written and no todo can hold: counted and left out, or the cause
     /// of `invalidRow`.
     let skipsSpoiltRows: Bool
+    /// Whether the rows without stamps are the seed's.
+    var isTakeOver = false
 
     /// Rows that are not simply read, by their references.
     private struct Exceptions {
@@ -43,7 +45,7 @@ struct Loader: ~Copyable {
         var exceptions = Exceptions()
         try readTodos(connection, &loaded, &exceptions)
         try readTombstones(connection, &loaded, &exceptions)
-        let changed = try ChangedRows(on: connection, path: path, nodeID: nodeID, wall: wall)
+        let changed = try ChangedRows(on: connection, path: path, nodeID: nodeID, wall: wall, isTakeOver: isTakeOver)
         for row in exceptions.unsealed { try changed.table.setChecksum(row.checksum, reference: row.reference) }
         for (id, milliseconds) in exceptions.otherForms { try changed.table.setCreatedAt(milliseconds, id: id) }
         // First, for the others are looked up by key; and tombstones, whose references are negative, before todos.

@@ -19,6 +19,7 @@ enum Schema {
     static func migrate(
         _ connection: borrowing Connection, path: String, nowMilliseconds: Int64, newNodeID: () -> NodeID
     ) throws(StoreError) -> Migration {
+        try LogFiles.checkLeftLog(connection, path: path)
         try checkVersion(Int32(truncatingIfNeeded: connection.integer("PRAGMA user_version")), path: path)
         let found = try connection.integer("PRAGMA user_version")
         guard found < version else { return Migration() }
@@ -69,7 +70,7 @@ enum Schema {
         let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
         let loader = Loader(
             path: path, nodeID: nodeID, hasher: RowHasher(), wall: WallReading(milliseconds: nowMilliseconds),
-            skipsSpoiltRows: false)
+            skipsSpoiltRows: false, isTakeOver: true)
         var clock = HybridClock(bound: .zero)
         return Migration(takenOverCount: try loader.load(connection, &clock).changes.takenOver)
     }

@@ -19,36 +19,29 @@ enum SeedDatabase {
             "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND type <> 'index'"
                 + " ORDER BY name <> 'todos', name", on: connection)
         let version = try connection.integer("PRAGMA user_version")
-        guard try objects.step() else { return version == 0 ? .blank : .foreign("user version \(version)") }
+        guard try objects.step() else {
+            guard version == 0 else { return .foreign("user version \(version)") }
+            return try SeedSchema.encodingFault(connection).map { .foreign($0) } ?? .blank
+        }
         let first = (type: objects.text(0), name: objects.text(1))
         guard first.name == "todos", first.type == "table" else {
             return .foreign("it has a \(first.type) \(first.name)")
         }
         if try objects.step() { return .foreign("it has a \(objects.text(0)) \(objects.text(1))") }
         guard version == 0 else { return .foreign("user version \(version)") }
-        guard try columns(connection) == seedColumns else { return .foreign("its table todos has other columns") }
-        // Without AUTOINCREMENT an id could be given again after a delete.
-        let sql = try connection.text("SELECT upper(sql) FROM sqlite_schema WHERE name = 'todos'")
-        return sql.contains("AUTOINCREMENT") ? .seed : .foreign("its table todos has no AUTOINCREMENT")
+        return try SeedSchema.fault(connection).map { .foreign($0) } ?? .seed
     }
 
     /// Throws `invalidRow` for the first row that cannot be taken over. Writes nothing.
     static func checkRows(of connection: borrowing Connection, path: String) throws(StoreError) {
         let rows = try Statement("SELECT id, extern_id, todo, completed, created_at FROM todos", on: connection)
         while try rows.step() { _ = try rows.foreignTodo(path: path) }
-    }
-
-    private static let seedColumns = [
-        "id INTEGER 0 1", "extern_id TEXT 1 0", "todo TEXT 1 0", "completed BOOLEAN 1 0", "created_at TIMESTAMP 1 0",
-    ]
-
-    private static func columns(_ connection: borrowing Connection) throws(StoreError) -> [String] {
-        let statement = try Statement(
-            "SELECT name || ' ' || upper(type) || ' ' || (\"notnull\" AND NOT pk) || ' ' || pk"
-                + " FROM pragma_table_xinfo('todos')", on: connection)
-        var columns: [String] = []
-        while try statement.step() { columns.append(statement.text(0)) }
-        return columns
+        // Where no index forbids it.
+        let twice = try Statement(
+            "SELECT max(id), extern_id FROM todos GROUP BY extern_id HAVING count(*) > 1 LIMIT 1", on: connection)
+        if try twice.step() {
+            throw .invalidRow(path: path, id: twice.integer(0), reason: "another one has its extern_id")
+        }
     }
 }
 
@@ -66,10 +59,20 @@ struct ForeignTodo {
             key: key, text: text, completed: isCompleted, atMilliseconds: createdAtMilliseconds, stamp: stamp)
     }
 
-    /// Never later than the row's creation, so that an old file beats no newer edit or delete.
-    func takeOverStamp(_ origin: NodeID, _ nowMilliseconds: Int64) -> Stamp {
-        Stamp(time: HybridTime(milliseconds: min(createdAtMilliseconds, nowMilliseconds)), origin: origin)
+    /// For the seed's rows: so early that an old file beats no newer edit or delete, and a function of the creation alone, so that
+    /// copies of one file that are taken over at different times get the same. A creation before `firstStart` is the stamp;
+    /// later ones, those in the future too, keep their order within the hours after it.
+    func takeOverStamp(_ origin: NodeID) -> Stamp {
+        let late = createdAtMilliseconds - Self.firstStart
+        guard late > 0 else {
+            return Stamp(time: HybridTime(milliseconds: createdAtMilliseconds), origin: origin)
+        }
+        let start = HybridTime(milliseconds: Self.firstStart).rawValue
+        return Stamp(time: HybridTime(rawValue: start + UInt64(late) / 64), origin: origin)
     }
+
+    /// The beginning of 2026: no node had started before. Up to the year 9999 a 64th of a unit a millisecond makes 18 hours.
+    static let firstStart: Int64 = 1_767_225_600_000
 }
 
 extension Statement {

@@ -12,6 +12,7 @@ final class WriterCore {
     private var clockBound: ClockBound
     private var dataVersion: DataVersion
     private let news: CommitNews
+    private let logFiles: LogFiles
 
     /// `dataVersion`: as of when the rows were read. `bound`: the durable one.
     init(
@@ -26,6 +27,7 @@ final class WriterCore {
         self.dataVersion = try DataVersion(dataVersion, on: connection)
         self.connection = connection
         self.news = news
+        logFiles = LogFiles(database: path)
     }
 
     /// Works until the queue is closed and empty, then leaves a database without a log.
@@ -80,6 +82,11 @@ final class WriterCore {
         _ work: [WriteQueue.Work], readsAnew: Bool = false
     ) throws(StoreError) -> CommitNews.Item {
         guard !connection.hasMoved else { throw .ioError(path: path, reason: "the file was removed or renamed") }
+        if let missing = logFiles.missing {
+            // What was acknowledged is in that log alone.
+            try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            throw .ioError(path: path, reason: "\(missing) was removed or replaced; restart the node")
+        }
         try begin.run()
         // Only now: the begin waits for other programs that have the database locked.
         let start = ContinuousClock.now

@@ -145,6 +145,30 @@ struct DurabilityTests {
         await store.close()
     }
 
+    @Test(
+        "When the log is removed under the store, writes fail, and what was acknowledged is kept",
+        arguments: ["-wal", "-shm"])
+    func logRemoved(suffix: String) async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file()
+        let store = try Store.open(.test(path))
+        _ = try await store.created("a")
+        try FileManager.default.removeItem(atPath: path + suffix)
+        let error = await failure { _ = try await store.create(externID: "b", text: "x") }
+        guard case .ioError(path, let reason)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains(path + suffix))
+        #expect(try await store.todo(externID: "a") != nil)
+        // As after a kill: the log is gone.
+        try FileManager.default.copyItem(atPath: path, toPath: directory.file("left.db"))
+        let left = try Store.open(.test(directory.file("left.db")))
+        #expect(try await left.todo(externID: "a") != nil)
+        await left.close()
+        await store.close()
+    }
+
     @Test("When the file is removed under the store, writes fail instead of going nowhere")
     func removed() async throws {
         let store = try open()

@@ -115,6 +115,121 @@ struct OpeningTests {
         try expectUntouched { if case .foreign = $0 { true } else { false } }
     }
 
+    @Test(
+        "A table that rows of other nodes could break, or that compares keys otherwise, is refused with the reason",
+        arguments: [
+            (
+                "extern_id TEXT NOT NULL", "extern_id TEXT NOT NULL COLLATE NOCASE",
+                "todos.extern_id has the collation NOCASE"
+            ),
+            ("todo TEXT NOT NULL", "todo TEXT NOT NULL COLLATE rtrim", "todos.todo has the collation"),
+            ("DEFAULT 0", "DEFAULT 0 CHECK (completed IN (0, 1))", "a CHECK clause"),
+            ("todo TEXT NOT NULL", "todo TEXT NOT NULL ON CONFLICT IGNORE", "a CONFLICT clause"),
+            ("todo TEXT NOT NULL", "todo TEXT NOT NULL REFERENCES todos (extern_id)", "a REFERENCES clause"),
+            ("todo TEXT NOT NULL", "todo TEXT NOT NULL AS (extern_id)", "other columns"),
+            ("CREATE TABLE", "PRAGMA encoding = 'UTF-16'; CREATE TABLE", "its encoding is UTF-16le"),
+            (
+                "ON todos(completed);", "ON todos(completed) WHERE completed = 0;",
+                "its index idx_todos_completed is partial"
+            ),
+            (
+                "ON todos(completed);", "ON todos(abs(completed));",
+                "its index idx_todos_completed is partial or of an expression"
+            ),
+            ("ON todos(completed);", "ON todos(todo);", "its index idx_todos_completed is another one"),
+            ("UNIQUE INDEX", "INDEX", "its index idx_todos_extern_id is another one"),
+            ("ON todos(extern_id);", "ON todos(extern_id COLLATE NOCASE);", "its index idx_todos_extern_id is"),
+            (
+                "CREATE UNIQUE", "CREATE UNIQUE INDEX u ON todos(todo, created_at); CREATE UNIQUE",
+                "its index u is unique"
+            ),
+            (
+                "CREATE INDEX idx_todos_completed",
+                "INSERT INTO todos VALUES (9223372036854775807, 'k', 'x', 0, 'x'); CREATE INDEX x",
+                "the greatest id of todos was 9223372036854775807"
+            ),
+            (
+                "CREATE INDEX idx_todos_completed",
+                "INSERT INTO sqlite_sequence VALUES ('todos', 1 << 62); CREATE INDEX x",
+                "sqlite_sequence"
+            ),
+        ])
+    func fault(old: String, new: String, words: String) throws {
+        #expect(seedSchema.contains(old))
+        try make(seedSchema.replacing(old, with: new, maxReplacements: 1))
+        try expectUntouched {
+            guard case .foreign(_, let found) = $0 else { return false }
+            return found.contains(words)
+        }
+    }
+
+    @Test("What no row can break is no reason to refuse the seed's file")
+    func innocent() async throws {
+        try make(
+            """
+            create table "todos" ( -- CHECK this, or REFERENCES that
+              [id] integer not null primary key autoincrement, `extern_id` text not null unique,
+              todo text not null default 'CHECK', /* ON CONFLICT */ completed boolean default false not null,
+              "created_at" timestamp not null);
+            create index further on todos (todo collate nocase, completed desc);
+            create unique index pair on todos (todo, extern_id);
+            insert into todos values (5, 'k', 'x', 0, '2025-11-08 09:10:11');
+            """)
+        let store = try Store.open(.test(path))
+        #expect(store.outsideChanges.takenOver == 1)
+        #expect(try await store.created("new").id == 6)
+        await store.close()
+    }
+
+    @Test("Two rows of one extern_id, which no index forbade, are refused")
+    func twice() throws {
+        try make(
+            seedSchema.replacing("CREATE UNIQUE INDEX idx_todos_extern_id ON todos(extern_id);", with: "")
+                + "INSERT INTO todos VALUES (1, 'k', 'x', 0, '2025-11-08 09:10:11'), (2, 'k', 'y', 0, '2025-11-08 09:10:11')"
+        )
+        try expectUntouched { if case .invalidRow(path, id: 2, _) = $0 { true } else { false } }
+    }
+
+    @Test("A backup put back over the log of a later life is refused as it is; without the log it opens")
+    func restored() async throws {
+        var store = try Store.open(.test(path))
+        func fill(_ numbers: Range<Int>) async throws {
+            let stamp = Stamp(time: HybridTime(milliseconds: 1_767_323_045_678), origin: NodeID(1))
+            _ = try await store.merge(
+                numbers.map {
+                    Row.created(key: "key \($0)", text: "text", atMilliseconds: 1_767_323_045_678, stamp: stamp)
+                })
+        }
+        try await fill(0..<3_000)
+        let summary = store.summary
+        await store.close()
+        try directory.copyDatabase(to: "backup.db")
+        store = try Store.open(.test(path))
+        try await fill(3_000..<6_000)
+        try OtherProgram(path).run("PRAGMA wal_checkpoint(TRUNCATE)")
+        try await fill(6_000..<6_100)
+        try directory.copyDatabase(to: "crashed.db")
+        await store.close()
+
+        let crashed = directory.file("crashed.db")
+        try FileManager.default.removeItem(atPath: crashed)
+        try directory.copyDatabase("backup.db", to: "crashed.db")
+        let before = try directory.contents()
+        let failure = try #require(openFailure(crashed))
+        guard case .corrupt = failure else {
+            Issue.record("\(failure)")
+            return
+        }
+        #expect(failure.description.contains("remove \(crashed)-wal and \(crashed)-shm"))
+        var after = try directory.contents()
+        after.removeValue(forKey: "crashed.db-shm")
+        #expect(after == before)
+        for suffix in ["-wal", "-shm"] { try FileManager.default.removeItem(atPath: crashed + suffix) }
+        store = try Store.open(.test(crashed))
+        #expect(store.summary == summary)
+        await store.close()
+    }
+
     @Test("A database of another program with a hot log, or in use, is left as it is")
     func foreignWithLog() throws {
         let other = try OtherProgram(path)

@@ -1,6 +1,6 @@
 import Foundation
 import Replication
-import Store
+@testable import Store
 import TestSupport
 import Testing
 import Transport
@@ -41,8 +41,12 @@ struct TakeoverTests {
             ])
         for row in try await allRows(of: store) {
             guard case .created(let milliseconds) = row.presence.value else { throw TestFailure("deleted") }
-            let time = HybridTime(milliseconds: min(milliseconds, clock.milliseconds))
-            #expect(row.presence.stamp == Stamp(time: time, origin: store.nodeID))
+            if milliseconds < ForeignTodo.firstStart {
+                #expect(row.presence.stamp.time == HybridTime(milliseconds: milliseconds))
+            } else {
+                #expect((0..<86_400_000).contains(row.presence.stamp.time.milliseconds - ForeignTodo.firstStart))
+            }
+            #expect(row.presence.stamp.origin == store.nodeID)
             #expect(row.text?.stamp == row.presence.stamp && row.completed?.stamp == row.presence.stamp)
         }
         #expect(try await store.created("new").id == 21)
@@ -52,6 +56,33 @@ struct TakeoverTests {
         let reopened = try open()
         #expect(reopened.outsideChanges.takenOver == 0 && reopened.summary == summary)
         await reopened.close()
+    }
+
+    @Test(
+        "A copy that is taken over later beats no delete of what the first one held, were its rows from the future",
+        arguments: [-3_600_000, 3_600_000, 40 * 86_400_000, 300 * 365 * 86_400_000])
+    func takenOverTwice(milliseconds: Int64) async throws {
+        let created = Timestamp.format(clock.milliseconds + milliseconds)
+        try OtherProgram(path).run(
+            """
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('k', 'x', '\(created)');
+            INSERT INTO todos (extern_id, todo, created_at) VALUES ('kept', 'x', '\(created)');
+            """)
+        try directory.copyDatabase(to: "copy.db")
+        let first = try open()
+        let before = try await allRows(of: first)
+        #expect(before.allSatisfy { $0.latestStamp.time.milliseconds <= clock.milliseconds })
+        clock.milliseconds += 600_000
+        #expect(try await first.delete(.externID("k")))
+        clock.milliseconds += 30 * 86_400_000
+        let second = try Store.open(.test(directory.file("copy.db"), clock: clock))
+        let (ofFirst, ofSecond) = (try await allRows(of: first), try await allRows(of: second))
+        #expect(ofSecond.map(\.latestStamp.time) == before.map(\.latestStamp.time))
+        _ = try await first.merge(ofSecond)
+        _ = try await second.merge(ofFirst)
+        #expect(first.todoCount == 1 && second.todoCount == 1 && first.summary == second.summary)
+        await first.close()
+        await second.close()
     }
 
     @Test("A seed's file in WAL mode, closed or left by a crash, is taken over", arguments: [false, true])
