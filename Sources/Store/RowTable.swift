@@ -98,10 +98,12 @@ final class RowTable {
         }
         scratch.removeAll(keepingCapacity: true)
         if stored.row.isValid { RowCodec.append(stored.row, to: &scratch) }
-        guard stored.claim.finding(RowChecksum.of(scratch)) == .asWritten else {
-            throw .rowChanged(path: path(), id: stored.reference)
+        switch stored.claim.finding(RowChecksum.of(scratch)) {
+        case .asWritten: return stored
+        // An edit is made this node's own before anything else is done, unless no todo can hold it.
+        case .edited: throw .invalidRow(path: path(), id: stored.reference, reason: "it was changed by another program")
+        case .damaged: throw .rowChanged(path: path(), id: stored.reference)
         }
-        return stored
     }
 
     // MARK: Storing

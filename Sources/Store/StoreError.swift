@@ -43,9 +43,9 @@ package enum StoreError: Error, Hashable, Sendable {
     /// Whether the disk or another program is the cause, so that other requests would fail alike.
     var concernsAllRequests: Bool {
         switch self {
-        case .tooLarge, .refused, .failed, .stampsUsedUp: false
-        case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .invalidRow, .rowChanged, .diskFull,
-            .ioError, .corrupt, .overloaded, .closed:
+        case .tooLarge, .refused, .failed, .stampsUsedUp, .invalidRow, .rowChanged: false
+        case .cannotOpen, .notADatabase, .foreign, .newerVersion, .inUse, .busy, .diskFull, .ioError, .corrupt,
+            .overloaded, .closed:
             true
         }
     }

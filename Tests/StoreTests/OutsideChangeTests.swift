@@ -67,6 +67,30 @@ struct OutsideChangeTests {
         await peer.close()
     }
 
+    @Test(
+        "An edit that no todo can hold stays out of the way: other writes and merges go on, its own row is passed over",
+        arguments: ["completed = 2", "todo = x'41'", "todo = cast(x'ff' AS TEXT)"])
+    func impossibleEdit(assignment: String) async throws {
+        let store = try open()
+        let peer = try open("peer.db")
+        _ = try await store.created("k", "m")
+        try await exchange(store, peer)
+        clock.milliseconds += 10
+        _ = try await peer.update(.externID("k"), text: "later")
+        _ = try await peer.created("new", "x")
+        try OtherProgram(path).run("UPDATE todos SET \(assignment) WHERE extern_id = 'k'")
+        _ = try await store.created("own", "x")
+        let rows = try await allRows(of: peer)
+        let outcome = try await store.merge(rows.map { EncodedRow($0) })
+        #expect(outcome.isNews == rows.map { $0.key == ByteString("new") })
+        #expect(outcome.passedOverCount == 1)
+        #expect(store.spoiltCount == 1)
+        #expect(try await text("new", store) == "x")
+        #expect(try await text("own", store) == "x")
+        await store.close()
+        await peer.close()
+    }
+
     @Test("What is changed and changed back is no write, nor is an insert that was ignored")
     func changedBack() async throws {
         let store = try open()

@@ -69,7 +69,9 @@ struct FirstSync: Hashable, Sendable {
         hasSeenPeers = true
         if hasLookedEnough(table, configuration) {
             if let end = concludesAt(table, configuration), now < end { return .wait }
-            let isWhole = untried(table).isEmpty && table.areComplete && !hasMissedPeers
+            // Those who have nothing of their own prove nothing: others may be away.
+            let hasAsked = !unsyncedDonors.isEmpty
+            let isWhole = hasAsked && untried(table).isEmpty && table.areComplete && !hasMissedPeers
             return .open(isSynced: isWhole && !hasMissedRows)
         }
         if let end = Self.listensUntil(table, configuration), now < end { return .wait }

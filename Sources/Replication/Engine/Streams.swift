@@ -84,7 +84,9 @@ struct Streams: Sendable {
         var origins = moved.keys.sorted()
         if origins.count > limit { origins.shuffle(using: &generator) }
         return origins.prefix(limit).compactMap { origin in
-            followed[origin].map { stream in
+            followed[origin].flatMap { stream in
+                // What was given up before its head may be missing in the store.
+                guard !stream.window.isDamaged else { return nil }
                 let id = StreamID(origin: origin, start: stream.start)
                 return .init(stream: id, head: min(stream.window.head, firstUnmerged[id].map { $0 - 1 } ?? .max))
             }
