@@ -49,6 +49,7 @@ final class ChangedRows {
     private let stored: Statement
     private let tombstone: Statement
     private let isIndexed: Statement
+    private let isTombstoneIndexed: Statement
 
     /// `isTakeOver`: the rows without stamps are the seed's.
     init(
@@ -63,7 +64,10 @@ final class ChangedRows {
             "SELECT id, extern_id, todo, completed, created_at FROM todos WHERE id = ?1", on: connection)
         stored = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
         tombstone = try Statement(RowColumns.tombstones + " WHERE id = ?1", on: connection)
-        isIndexed = try Statement("SELECT 1 FROM todos WHERE extern_id = ?1 AND id = ?2", on: connection)
+        // By the index: `+` keeps SQLite from looking the id up in the table, where the key was read.
+        isIndexed = try Statement("SELECT 1 FROM todos WHERE extern_id = ?1 AND +id = ?2", on: connection)
+        isTombstoneIndexed = try Statement(
+            "SELECT 1 FROM tombstones WHERE extern_id = ?1 AND +id = ?2", on: connection)
     }
 
     /// Empties `removals`, and `stamps` of what has no row in `todos`.
@@ -179,8 +183,11 @@ final class ChangedRows {
         let key = tombstone.tombstoneRow().row.key
         tombstone.reset()
         let row = Row(key: key, presence: Register(.deleted, .least), text: nil, completed: nil)
-        guard row.isValid else {
-            throw .corrupt(path: path, reason: "the key of the deleted todo with id \(id) is damaged")
+        try isTombstoneIndexed.bind(key.string, at: 1)
+        try isTombstoneIndexed.bind(id, at: 2)
+        defer { isTombstoneIndexed.reset() }
+        guard row.isValid, try isTombstoneIndexed.step() else {
+            throw .corrupt(path: path, reason: "the key of the deleted todo with id \(id) is not the one in its index")
         }
         outcome.changes.damaged += 1
         outcome.inserted.append(Placed(reference: try table.storeTombstone(EncodedRow(row), id: id), row: row))

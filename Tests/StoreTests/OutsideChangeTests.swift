@@ -175,6 +175,31 @@ struct OutsideChangeTests {
         await reopened.close()
     }
 
+    @Test(
+        "A key that damage has changed is told from the one in its index: the file is refused",
+        arguments: [false, true])
+    func damagedKey(isDeleted: Bool) async throws {
+        let store = try open()
+        _ = try await store.created("the key as it was", "x")
+        if isDeleted { _ = try await store.delete(.externID("the key as it was")) }
+        await store.close()
+        let whole = try #require(FileManager.default.contents(atPath: path))
+        var refusals = 0
+        var rest = whole.startIndex..<whole.endIndex
+        while let range = whole.range(of: Data("the key as it was".utf8), in: rest) {
+            rest = range.upperBound..<whole.endIndex
+            var bytes = whole
+            bytes[range.lowerBound] = UInt8(ascii: "T")
+            try bytes.write(to: URL(fileURLWithPath: path))
+            do {
+                try await open().close()
+            } catch StoreError.corrupt {
+                refusals += 1
+            }
+        }
+        #expect(refusals > 0)
+    }
+
     @Test("A damaged stamp loses too, and a damaged tombstone comes back from a peer")
     func damagedStamps() async throws {
         var store = try open()
