@@ -26,27 +26,32 @@ final class TestCluster {
     private let disks: [Int: TestDisk]
     private let joinTimeout: Double
     private let isBootstrap: Bool
+    private let seedName: String?
     /// Commands that become the nodes, by index.
     var launchers: [Int: [String]] = [:]
 
     /// Prepares `count` nodes with one transport.
     convenience init(
         _ count: Int, transport: String, seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, isBootstrap: Bool = false, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        joinTimeout: Double = 10, isBootstrap: Bool = false, seedName: String? = nil,
+        hasPublishPorts: Bool = false, network: TestNetwork? = nil,
         disks: [Int: TestDisk] = [:]
     ) throws {
         try self.init(
             count, transports: Array(repeating: transport, count: count), seeds: seeds, keys: keys,
-            joinTimeout: joinTimeout, isBootstrap: isBootstrap, hasPublishPorts: hasPublishPorts, network: network,
+            joinTimeout: joinTimeout, isBootstrap: isBootstrap, seedName: seedName, hasPublishPorts: hasPublishPorts,
+            network: network,
             disks: disks)
     }
 
     /// Prepares `count` nodes; `seeds` gives for each node the indices of its seeds (default: all nodes), `keys` its
     /// cluster key. With a network each node runs on a host of that, else all run on 127.0.0.1. Nodes that publish do so
-    /// at a port that is known before when `hasPublishPorts`. Databases lie in `directory`, but for nodes with a disk.
+    /// at a port that is known before when `hasPublishPorts`. With `seedName` all have one port on hosts of their own, and one
+    /// seed: that name, which leads to all of them. Databases lie in `directory`, but for nodes with a disk.
     init(
         _ count: Int, transports: [String], seeds: ((Int) -> [Int])? = nil, keys: ((Int) -> String)? = nil,
-        joinTimeout: Double = 10, isBootstrap: Bool = false, hasPublishPorts: Bool = false, network: TestNetwork? = nil,
+        joinTimeout: Double = 10, isBootstrap: Bool = false, seedName: String? = nil,
+        hasPublishPorts: Bool = false, network: TestNetwork? = nil,
         disks: [Int: TestDisk] = [:]
     ) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("acs-\(UUID().uuidString)")
@@ -56,7 +61,8 @@ final class TestCluster {
             members.append(
                 Member(
                     name: "node-\(index + 1)", transport: transports[index],
-                    host: network?.hosts[index] ?? "127.0.0.1", httpPort: ports[count + index], port: ports[index],
+                    host: network?.hosts[index] ?? "127.0.0.1", httpPort: ports[count + index],
+                    port: ports[seedName == nil ? index : 0],
                     publishPort: hasPublishPorts && transports[index] == "zmq" ? ports[2 * count + index] : nil,
                     key: keys?(index) ?? ""))
         }
@@ -64,12 +70,15 @@ final class TestCluster {
         self.disks = disks
         self.joinTimeout = joinTimeout
         self.isBootstrap = isBootstrap
+        self.seedName = seedName
         for index in 0..<count { try configure(index, seeds: seeds?(index) ?? Array(0..<count)) }
+        if let seedName { try setNames(seedName) }
     }
 
     private func configure(_ index: Int, seeds: [Int]) throws {
         let member = members[index]
-        let addresses = seeds.map { "\"\(members[$0].address)\"" }.joined(separator: ", ")
+        let names = seedName.map { ["\($0):\(member.port)"] } ?? seeds.map { members[$0].address }
+        let addresses = names.map { "\"\($0)\"" }.joined(separator: ", ")
         let publishes = member.publishPort.map { ", publish_addr: \"\(member.host):\($0)\"" } ?? ""
         let database = "\(disks[index]?.directory.path ?? ".")/\(member.database)"
         let configuration = """
@@ -86,6 +95,17 @@ final class TestCluster {
             """
         let file = directory.appendingPathComponent(member.configuration)
         try configuration.write(to: file, atomically: true, encoding: .utf8)
+    }
+
+    /// Every node finds the addresses of all under that name, in a file of hosts that it alone sees.
+    private func setNames(_ name: String) throws {
+        let file = directory.appendingPathComponent("hosts")
+        let lines = ["127.0.0.1 localhost"] + members.map { "\($0.host) \(name)" }
+        try (lines.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+        let script = "mount --bind \(file.path) /etc/hosts && exec \"$@\""
+        for index in members.indices {
+            launchers[index] = ["/usr/bin/env", "unshare", "--mount", "sh", "-c", script, "node"]
+        }
     }
 
     /// Stops a node as an operator does and starts it again with other seeds.
