@@ -17,6 +17,7 @@ struct HostileTests {
         try await withTransports([key, key]) { nodes in
             let socket = try RawSocket()
             var generator = SeededGenerator(seed: 3)
+            let start = ContinuousClock.now
             let valid = PacketCodec.encode([[8, 1, 2], [0xd1, 3], [4] + [UInt8](repeating: 1, count: 60)])
             let seal = key.map(PacketSeal.init)
             for round in 0..<10_000 {
@@ -38,7 +39,9 @@ struct HostileTests {
             nodes[1].send([8, 77], on: .membership, to: nodes[0].boundAddress)
             await waitUntil { nodes[0].arrivals(on: .membership).takeNow().contains { $0.message == [8, 77] } }
             if isKeyed { #expect(nodes[0].arrivals(on: .replication).takeNow().isEmpty) }
-            #expect(nodes[0].events.takeNow().count < 40)
+            // Each refusal once, and each of a few causes once a second, however long the machine takes.
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            #expect(Double(nodes[0].events.takeNow().count) < 20 + 4 * seconds)
         }
     }
 
