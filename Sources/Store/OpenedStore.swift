@@ -23,7 +23,8 @@ struct OpenedStore {
 
     /// Opens, creates or takes over the database, and reads all of it: about a second per million rows.
     ///
-    /// When it throws, the file is as it was; a file that is not ours was not even opened for writing.
+    /// When it throws, the todos are as they were: a file of an older version may have been brought to this one. A file that
+    /// is not ours was not even opened for writing.
     init(_ configuration: StoreConfiguration, readerCount: Int) throws(StoreError) {
         let file = try DatabaseFile(configuration.path, in: configuration.files)
         let vfsName = configuration.files.vfsName

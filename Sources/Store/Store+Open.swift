@@ -6,7 +6,7 @@ extension Store {
     /// Opens, creates or takes over the database, reads all of it, and starts the threads.
     ///
     /// Blocks for about a second per million rows: call it from a thread of your own, not from the cooperative pool.
-    /// When it throws, the file is as it was; a file that is not ours was not even opened for writing.
+    /// When it throws, the todos are as they were: see `OpenedStore.init`.
     package static func open(_ configuration: StoreConfiguration) throws(StoreError) -> Store {
         let opened = try OpenedStore(configuration, readerCount: readerCount)
         let (writer, pool): (Writer, ReaderPool)

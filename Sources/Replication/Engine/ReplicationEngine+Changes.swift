@@ -145,14 +145,13 @@ extension ReplicationEngine {
         return arrival?.isNew ?? true
     }
 
-    /// Makes sure that the stream is followed. One not seen before is followed from `head` on while the first sync is
-    /// still to begin, which brings what came earlier; else from its beginning, so that what was sent before its
+    /// Makes sure that the stream is followed. While the first sync is still to begin, which brings what came earlier, one
+    /// not seen before is followed from a little before `head` on: the donor may not have merged the last messages when it
+    /// is walked with, and they are pulled. Else it is followed from its beginning, so that what was sent before its
     /// broadcasts came in here is a hole.
     mutating func openStream(_ id: StreamID, head: UInt64) {
         let bringsEarlier = !isReady && readiness.sync?.hasWalkBegun != true
-        // A donor may not have merged the last ones when it is walked with: they are pulled.
-        streams.open(id, head: bringsEarlier ? head - min(head, Self.maxDonorLag) : 0)
-        if streams[id.origin]?.start == id.start { streams.update(id.origin) { $0.noteEnd(head) } }
+        streams.open(id, from: bringsEarlier ? head - min(head, Self.maxDonorLag) : 0, head: head)
     }
 
     private mutating func send(_ message: [UInt8], skipping: [PeerAddress]) -> [Effect] {

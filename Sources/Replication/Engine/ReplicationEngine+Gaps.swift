@@ -8,8 +8,8 @@ internal import Transport
 ///
 /// Where changes spread as an epidemic a heartbeat reaches only some peers: a node that the epidemic missed would wait for
 /// one of the writer's own to see the hole. So heartbeats tell how far others have come too. That is hearsay: it leads to
-/// pulls from the writer, never to a walk, and is forgotten when they bring nothing. Told is what arrived, not what was
-/// heard, so that an invented head goes no further than to whom it was sent.
+/// pulls from the writer, and is forgotten when they bring nothing; who does not reach the writer walks with the teller
+/// (`Hearsay`). Told is what arrived, not what was heard, so that an invented head goes no further than to whom it was sent.
 extension ReplicationEngine {
     /// Starts or stops the time after which a hole in this origin's stream leads to a pull and then a walk.
     mutating func noteGap(_ origin: NodeID, at now: EngineInstant) {

@@ -44,18 +44,23 @@ struct Streams: Sendable {
     /// Whether a later start of the origin is followed.
     func isOfEarlierStart(_ id: StreamID) -> Bool { followed[id.origin].map { $0.start > id.start } ?? false }
 
-    /// Makes sure that the stream is followed. One not seen before is followed from `head` on, a later start of one that
-    /// was from its beginning.
-    mutating func open(_ id: StreamID, head: UInt64) {
-        var head = head
+    /// Makes sure that the stream is followed, and knows that it has come to `head`. One not seen before is followed from
+    /// `first` on, a later start of one that was from its beginning.
+    mutating func open(_ id: StreamID, from first: UInt64, head: UInt64) {
+        var first = first
         if let known = followed[id.origin] {
-            guard id.start > known.start else { return }
-            head = 0
+            guard id.start > known.start else {
+                if id.start == known.start { update(id.origin) { $0.noteEnd(head) } }
+                return
+            }
+            first = 0
         } else {
             order.append(id.origin)
             if order.count > limit { followed[order.removeFirst()] = nil }
         }
-        followed[id.origin] = FollowedStream(start: id.start, window: StreamWindow(head: head))
+        var window = StreamWindow(head: first)
+        window.noteEnd(head)
+        followed[id.origin] = FollowedStream(start: id.start, window: window)
     }
 
     /// Follows the stream anew, as its origin tells of it; something may have been lost.
