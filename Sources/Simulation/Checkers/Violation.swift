@@ -26,6 +26,8 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case leaving
         /// A write was not everywhere soon enough although nothing but packets was lost.
         case lateWrite = "late write"
+        /// The store failed though its disk did not, or SQLite finds its files damaged.
+        case store
         case queueBound = "queue bound"
         case memoryBound = "memory bound"
         /// A stamp or a start that is not later than an earlier one of the same node, or than what the write replaced; or a

@@ -6,6 +6,8 @@ struct DatabaseContents {
     private(set) var rows: [ByteString: EncodedRow] = [:]
     private(set) var summary = HashTree().summary
     private(set) var isRead = false
+    /// They change by the node's own writes only.
+    var isKept = true
     private var changed: Set<ByteString> = []
 
     /// The row may be another.
@@ -19,7 +21,7 @@ struct DatabaseContents {
 
     /// What cannot be read stays as it was.
     mutating func refresh(_ store: SteppedStore?) {
-        guard isRead else { return read(store) }
+        guard isRead, isKept else { return read(store) }
         for key in changed.sorted() {
             guard let found = try? store?.row(key: key) else { continue }
             rows[key] = EncodedRow(found)

@@ -13,7 +13,7 @@ final class MemoryDatabase: NodeDatabase {
 
     private(set) var replica: MemoryReplica
     private(set) var committed = makeQueue()
-    var isFull = false
+    var faults = DiskFaults()
     private var members: [KnownMember] = []
     private var locals = Deque<DatabaseWork>()
     /// They wait for their callers, so that there are few.
@@ -61,7 +61,7 @@ final class MemoryDatabase: NodeDatabase {
     func commitTransaction(at wall: WallReading) -> [DatabaseResult] {
         let works = batch
         batch = []
-        if isFull { return works.map { DatabaseResult(work: $0, outcome: .failed(.diskFull(path: ""))) } }
+        if faults.isFull { return works.map { DatabaseResult(work: $0, outcome: .failed(.diskFull(path: ""))) } }
         let results = works.map { DatabaseResult(work: $0, outcome: apply($0, wall)) }
         replica.commit()
         committed.append(
@@ -78,6 +78,10 @@ final class MemoryDatabase: NodeDatabase {
         (locals, merges) = ([], [])
         return results
     }
+
+    func flipBit() -> Bool { false }
+
+    func integrityFault() -> String? { nil }
 
     func copy(seed: UInt64) -> any NodeDatabase { MemoryDatabase(replica) }
 

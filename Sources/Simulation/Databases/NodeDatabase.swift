@@ -23,6 +23,17 @@ extension Replica {
     }
 }
 
+/// What a database showed at one moment.
+struct ReplicaContents: Replica {
+    let rows: [ByteString: EncodedRow]
+    let summary: TreeSummary
+
+    init(_ replica: any Replica) {
+        rows = replica.rows
+        summary = replica.summary
+    }
+}
+
 /// Which database simulated nodes have.
 package enum StoreKind: String, Sendable, CaseIterable {
     /// A dictionary.
@@ -36,8 +47,8 @@ package enum StoreKind: String, Sendable, CaseIterable {
 /// What is asked of it waits; then a transaction begins with some of that, and is made durable later.
 protocol NodeDatabase: Replica, AnyObject {
     var nodeID: NodeID { get }
-    /// No write finds room.
-    var isFull: Bool { get set }
+    /// What is wrong with its disk.
+    var faults: DiskFaults { get set }
 
     /// A process starts. Gives the number of this start, greater than that of any before.
     func open(_ wall: WallReading, forgetsBound: Bool) throws(StoreError) -> UInt64
@@ -59,6 +70,10 @@ protocol NodeDatabase: Replica, AnyObject {
 
     /// The process is gone. Gives what may be in or not: nobody was told.
     func end(_ end: ProcessEnd, _ rest: LastCommit, at wall: WallReading) -> [DatabaseResult]
+    /// One bit of its files changes. `false` where there are none.
+    func flipBit() -> Bool
+    /// What is wrong with the files of the process that runs; `nil` for nothing.
+    func integrityFault() -> String?
     /// What a copy of its files holds now.
     func copy(seed: UInt64) -> any NodeDatabase
 }

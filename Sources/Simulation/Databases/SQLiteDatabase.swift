@@ -6,7 +6,7 @@ internal import Transport
 
 /// The store that ships, on a simulated disk: one process after the other opens the same files.
 final class SQLiteDatabase: NodeDatabase {
-    let disk: VirtualDisk
+    private let disk: VirtualDisk
     let nodeID: NodeID
     private let wall = LockedBox(WallReading(milliseconds: 0))
     private let checkpointPages: Int
@@ -23,9 +23,9 @@ final class SQLiteDatabase: NodeDatabase {
         self.checkpointPages = checkpointPages
     }
 
-    var isFull: Bool {
-        get { disk.faults.isFull }
-        set { disk.faults.isFull = newValue }
+    var faults: DiskFaults {
+        get { disk.faults }
+        set { disk.faults = newValue }
     }
 
     // MARK: Processes
@@ -33,6 +33,7 @@ final class SQLiteDatabase: NodeDatabase {
     func open(_ wall: WallReading, forgetsBound: Bool) throws(StoreError) -> UInt64 {
         self.wall.value = wall
         contents.forget()
+        contents.isKept = true
         do throws(StoreError) {
             let store = try SteppedStore(configuration(disk))
             self.store = store
@@ -86,7 +87,7 @@ final class SQLiteDatabase: NodeDatabase {
     /// As they are in the file, whether a process runs or not; where it cannot be read, as they were last.
     var rows: [ByteString: EncodedRow] {
         disk.undisturbed {
-            if store != nil || contents.isRead {
+            if store != nil || contents.isRead && contents.isKept {
                 contents.refresh(store)
             } else {
                 // A process of nobody's.
@@ -103,7 +104,11 @@ final class SQLiteDatabase: NodeDatabase {
         return contents.summary
     }
 
-    /// What SQLite finds wrong with the files of the process that runs; `nil` for nothing.
+    func flipBit() -> Bool {
+        contents.isKept = false
+        return disk.flipBit()
+    }
+
     func integrityFault() -> String? {
         disk.undisturbed {
             contents.forget()

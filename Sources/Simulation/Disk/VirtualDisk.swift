@@ -11,6 +11,7 @@ package struct DiskFaults: Sendable {
     package var failedSyncs = 0.0
     /// It says that all is written when nothing is.
     package var ignoresSync = false
+    var areFailing: Bool { failedReads > 0 || failedWrites > 0 || failedSyncs > 0 }
 
     package init() {}
 }

@@ -15,6 +15,8 @@ struct Chaos {
     /// Plans the first of each kind; each plans its next.
     func begin(in world: World) {
         for fault in all where fault.perMinute > 0 { plan(fault, in: world) }
+        guard world.options.store == .sqlite else { return }
+        for fault in ofFiles where fault.perMinute > 0 { plan(fault, in: world) }
     }
 
     /// What is wrong before the first node starts.
@@ -86,6 +88,16 @@ struct Chaos {
             Fault(name: "restored backup", perMinute: faults.restoredBackups, strike: restoreBackup),
             Fault(name: "burst", perMinute: faults.bursts, strike: burst),
             Fault(name: "overload", perMinute: faults.overloads, strike: overload),
+        ]
+    }
+
+    /// Where databases are files.
+    private var ofFiles: [Fault] {
+        [
+            Fault(name: "bad disk", perMinute: faults.badDisks, strike: badDisk),
+            Fault(name: "bit flip", perMinute: faults.bitFlips) { world in
+                world.flipBit(of: world.diskPick(0..<world.nodes.count))
+            },
         ]
     }
 
@@ -193,6 +205,22 @@ struct Chaos {
         }
     }
 
+    private func badDisk(_ world: World) {
+        let node = world.nodes[world.diskPick(0..<world.nodes.count)]
+        let rates = [0, 0.02, 0.3]
+        let time = world.diskGenerator.duration(in: faults.downTime)
+        node.disk.slowUntil = max(node.disk.slowUntil, world.now + time)
+        node.setFaults { faults in
+            faults.failedReads = rates[world.diskPick(0..<3)]
+            faults.failedWrites = rates[world.diskPick(0..<3)]
+            faults.failedSyncs = rates[world.diskPick(0..<3)]
+        }
+        world.perform(in: time) { world in
+            node.setFaults { ($0.failedReads, $0.failedWrites, $0.failedSyncs) = (0, 0, 0) }
+            node.disk.wellSince = world.now
+        }
+    }
+
     /// The target is stopped and started on a copy of the source's database. Nobody is to write to both: the operator
     /// gives the target a new one soon.
     private func copyDatabase(_ world: World) {
@@ -263,11 +291,7 @@ extension World {
         kill(index)
         discardedAt = now
         let node = nodes[index]
-        if isExempt {
-            let survivors: [any Replica] =
-                nodes.filter { $0.index != index }.map(\.replica) + [replacement].compactMap { $0 }
-            ledger.exempt(node.replica, survivors: survivors)
-        }
+        if isExempt { exempt(node.replica, of: index, replacement: replacement) }
         node.replica = replacement ?? makeDatabase(NodeID(generator.next() | 1))
         (lastTimes[index], lastStarts[index]) = (nil, nil)
         node.disk = SimulatedDisk()

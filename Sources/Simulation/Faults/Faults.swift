@@ -66,6 +66,10 @@ package struct Faults: Hashable, Sendable {
     package var slowCommit: Duration = .milliseconds(300)
     /// A disk refuses to commit for a while.
     package var fullDisks = 0.0
+    /// Reads, writes and syncs of a disk fail now and then, for a while; with `StoreKind.sqlite`, as is the next.
+    package var badDisks = 0.0
+    /// A bit of what is stored changes.
+    package var bitFlips = 0.0
     /// A node is stopped, and started on a copy of another's database; the operator notices and gives it a new one.
     package var copiedDatabases = 0.0
     /// A node is stopped, and started on a copy of its database of some time ago.
@@ -115,7 +119,8 @@ package struct Faults: Hashable, Sendable {
         "pauses": \.pauses,
         "donor-deaths": \.donorDeaths, "clock-jumps": \.clockJumps, "clock-freezes": \.clockFreezes,
         "wrong-clocks": \.wrongClocks, "any-clock": \.anyClock,
-        "slow-disks": \.slowDisks, "full-disks": \.fullDisks, "copied-databases": \.copiedDatabases,
+        "bad-disks": \.badDisks, "bit-flips": \.bitFlips, "slow-disks": \.slowDisks, "full-disks": \.fullDisks,
+        "copied-databases": \.copiedDatabases,
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
         "early-splits": \.earlySplits, "host-names": \.hostNames,
     ]
@@ -188,6 +193,8 @@ package struct Faults: Hashable, Sendable {
     private static let disks = Faults {
         $0.slowDisks = 2
         $0.fullDisks = 1
+        $0.badDisks = 1
+        $0.bitFlips = 1
         $0.copiedDatabases = 0.3
         $0.restoredBackups = 0.3
         $0.crashes = 2
@@ -223,6 +230,8 @@ package struct Faults: Hashable, Sendable {
         $0.clockSpread = .milliseconds(200)
         $0.slowDisks = 1
         $0.fullDisks = 0.3
+        $0.badDisks = 0.3
+        $0.bitFlips = 0.2
         $0.copiedDatabases = 0.1
         $0.restoredBackups = 0.1
         $0.bursts = 1

@@ -71,6 +71,7 @@ package struct Run {
         }
         let healedAfter = heal()
         world.checkData()
+        world.checkFiles()
         world.checkSpread()
         for node in world.nodes {
             let root = node.replica.summary.root
@@ -143,11 +144,15 @@ extension World {
         cancelActions()
         for node in nodes {
             node.fillDisk(false)
+            node.setFaults { ($0.failedReads, $0.failedWrites, $0.failedSyncs) = (0, 0, 0) }
             node.disk.slowUntil = .zero
             node.disk.wellSince = now
             if node.isCopy { replaceCopy(node.index) }
             // Who has said farewell does not come back by itself.
             if node.process?.isLeaving == true { kill(node.index) }
+            if node.disk.isSpoilt { discardDatabase(of: node.index, for: nil) }
+            // What has changed on a disk is noticed when it is read.
+            if node.disk.isDamaged { kill(node.index) }
             if node.process == nil { start(node.index) }
         }
     }

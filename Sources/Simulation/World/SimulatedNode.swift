@@ -38,7 +38,12 @@ final class SimulatedNode {
 
     func fillDisk(_ isFull: Bool) {
         disk.isFull = isFull
-        replica.isFull = isFull
+        setFaults { $0.isFull = isFull }
+    }
+
+    func setFaults(_ change: (inout DiskFaults) -> Void) {
+        change(&replica.faults)
+        disk.isFailing = replica.faults.areFailing
     }
 
     var isPausedNow: Bool { process?.isPaused == true }
@@ -154,6 +159,12 @@ struct SimulatedDisk {
     /// A transaction is under way, or about to begin.
     var isCommitting = false
     var isFull = false
+    /// Calls fail now and then.
+    var isFailing = false
+    /// A bit has changed since the database was last read as a whole.
+    var isDamaged = false
+    /// What it showed when its process ended, where it is damaged.
+    var lastContents: (any Replica)?
     /// The database was found damaged, and the operator is on the way.
     var isSpoilt = false
     /// Until when each commit takes long.

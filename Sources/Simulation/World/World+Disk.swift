@@ -139,14 +139,48 @@ extension World {
         }
     }
 
-    // MARK: Errors
+    // MARK: Damage
+
+    /// What only this disk has may be gone, or another.
+    func flipBit(of index: Int) {
+        let node = nodes[index]
+        guard !node.isCopy else { return }
+        exempt(node.replica, of: index)
+        guard node.replica.flipBit() else { return }
+        node.disk.isDamaged = true
+        ledger.allowsDamage = true
+    }
+
+    /// What only this database holds may be lost.
+    func exempt(_ lost: any Replica, of index: Int, replacement: (any Replica)? = nil) {
+        discardedAt = now
+        let others = nodes.filter { $0.index != index }.map { $0.replica as any Replica }
+        ledger.exempt(lost, survivors: others + [replacement].compactMap { $0 })
+        (lastTimes[index], lastStarts[index]) = (nil, nil)
+    }
 
     /// A damaged database is noticed by its operator, who gives the node an empty one.
     func noteFailure(_ error: StoreError, of index: Int) {
-        say("\(nodes[index].name): \(error)")
+        let node = nodes[index]
+        say("\(node.name): \(error)")
         switch error {
-        case .corrupt, .notADatabase, .foreign, .newerVersion, .invalidRow: replaceSoon(index)
-        default: break
+        case .corrupt, .notADatabase, .foreign, .newerVersion, .invalidRow, .failed, .cannotOpen, .rowChanged:
+            if !node.disk.isDamaged, !node.isCopy { violate(.store, "\(node.name): \(error)") }
+            replaceSoon(index)
+        case .inUse, .busy, .stampsUsedUp, .tooLarge, .refused, .closed:
+            violate(.store, "\(node.name): \(error)")
+        case .diskFull: if !node.disk.isFull { violate(.store, "\(node.name): \(error)") }
+        case .ioError:
+            // In the middle of its death.
+            if node.process != nil, !node.disk.isFailing { violate(.store, "\(node.name): \(error)") }
+        case .overloaded: break
+        }
+    }
+
+    /// After the healing: SQLite, too, finds nothing wrong with files that nothing happened to.
+    func checkFiles() {
+        for node in nodes where !node.disk.isDamaged {
+            if let fault = node.replica.integrityFault() { violate(.store, "\(node.name): \(fault)") }
         }
     }
 

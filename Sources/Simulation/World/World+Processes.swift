@@ -31,6 +31,8 @@ extension World {
         do throws(StoreError) {
             let start = try node.replica.open(wall, forgetsBound: options.without.contains(.durableClock))
             check(start: start, of: node)
+            if let lost = node.disk.lastContents { exempt(lost, of: node.index, replacement: node.replica) }
+            (node.disk.lastContents, node.disk.isDamaged) = (nil, false)
             return start
         } catch {
             noteFailure(error, of: node.index)
@@ -87,6 +89,7 @@ extension World {
         node.epoch += 1
         node.disk.isCommitting = false
         node.disk.lastStep = nil
+        if node.disk.isDamaged { node.disk.lastContents = ReplicaContents(node.replica) }
         // The commit under way may be done with, or not, or be in the middle; and those who wait for one that is were not
         // told.
         let rest: LastCommit = diskChance(0.5) ? .whole : diskChance(0.5) ? .notBegun : .after(diskPick(0..<12))
