@@ -222,7 +222,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Cluster", "Membership", "Replication", "Simulation", "Transport"],
+            dependencies: ["Cluster", "Membership", "Replication", "Simulation", "Store", "Transport"],
             exclude: ["regressions.txt"],
             swiftSettings: strict),
         .testTarget(

@@ -24,6 +24,8 @@ struct DatabaseFile {
         guard let header = try files.beginning(of: path, count: Self.headerBytes), !header.isEmpty else {
             return .nothing
         }
+        // The machine stopped while the file was made. SQLite empties it by its journal.
+        if header.allSatisfy({ $0 == 0 }), hasCompanion("-journal") { return .nothing }
         guard header.count == Self.headerBytes, header.starts(with: "SQLite format 3\0".utf8) else { return .other }
         // "The Database Header", sqlite.org/fileformat2.html §1.3: user version at 60, application id at 68.
         func word(_ start: Int) -> Int32 {

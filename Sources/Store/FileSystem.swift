@@ -9,8 +9,21 @@ package protocol FileSystem: Sendable {
     func beginning(of path: String, count: Int) throws(StoreError) -> [UInt8]?
     /// In bytes; 0 where there is no file.
     func size(of path: String) -> Int64
+    /// Another one for another file of the same name; `nil` where there is no file.
+    func identity(of path: String) -> FileIdentity?
     /// Keeps a second node off the database. Throws `inUse` where one has it.
     func lock(database: String) throws(StoreError) -> any DatabaseLock
+}
+
+/// What a file is, whatever its name.
+package struct FileIdentity: Hashable, Sendable {
+    private let device: UInt64
+    private let number: UInt64
+
+    package init(device: UInt64, number: UInt64) {
+        self.device = device
+        self.number = number
+    }
 }
 
 /// Held as long as a database is open.

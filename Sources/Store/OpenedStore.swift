@@ -57,6 +57,7 @@ struct OpenedStore {
             clock: clock)
         core = try WriterCore(
             path: path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
+            logFiles: LogFiles(database: path, in: configuration.files),
             news: CommitNews(
                 shared: shared, committed: committed, onCommit: configuration.onCommit,
                 onOutsideChanges: configuration.onOutsideChanges))
@@ -120,6 +121,7 @@ struct OpenedStore {
         {
             throw .foreign(path: path, found: found)
         }
+        try LogFiles.checkLeftLog(connection, path: path, in: configuration.files)
         // Before WAL is switched on: so the mark in the file's header is there from the first moment.
         let migration = try Schema.migrate(
             connection, path: path, nowMilliseconds: now, newNodeID: configuration.newNodeID)

@@ -19,7 +19,6 @@ enum Schema {
     static func migrate(
         _ connection: borrowing Connection, path: String, nowMilliseconds: Int64, newNodeID: () -> NodeID
     ) throws(StoreError) -> Migration {
-        try LogFiles.checkLeftLog(connection, path: path)
         try checkVersion(Int32(truncatingIfNeeded: connection.integer("PRAGMA user_version")), path: path)
         let found = try connection.integer("PRAGMA user_version")
         guard found < version else { return Migration() }

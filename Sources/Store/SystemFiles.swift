@@ -59,6 +59,12 @@ package struct SystemFiles: FileSystem {
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    package func identity(of path: String) -> FileIdentity? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return FileIdentity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
+    }
+
     package func lock(database: String) throws(StoreError) -> any DatabaseLock { try FileLock(database: database) }
 
     private static func resolved(_ name: String) -> String? {

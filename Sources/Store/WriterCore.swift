@@ -17,7 +17,7 @@ final class WriterCore {
     /// `dataVersion`: as of when the rows were read. `bound`: the durable one.
     init(
         path: String, connection: consuming Connection, rows: RowWriter, bound: HybridTime, dataVersion: Int64,
-        news: CommitNews
+        logFiles: LogFiles, news: CommitNews
     ) throws(StoreError) {
         self.path = path
         self.rows = rows
@@ -27,7 +27,7 @@ final class WriterCore {
         self.dataVersion = try DataVersion(dataVersion, on: connection)
         self.connection = connection
         self.news = news
-        logFiles = LogFiles(database: path)
+        self.logFiles = logFiles
     }
 
     /// Works until the queue is closed and empty, then leaves a database without a log.
@@ -69,8 +69,10 @@ final class WriterCore {
                 try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return try transaction(work)
             case .rowChanged:
-                // Damage that was met in passing: reading everything sees to it.
-                return try transaction(work, readsAnew: true)
+                // Damage that was met in passing: reading everything sees to it, unless the file is damaged in more than rows.
+                do throws(StoreError) { return try transaction(work, readsAnew: true) } catch .rowChanged(_, let id) {
+                    throw .corrupt(path: path, reason: "the row \(id) is found damaged again and again")
+                }
             default: throw error
             }
         }

@@ -21,6 +21,12 @@ package struct VirtualFiles: FileSystem {
         VirtualDisk.find(path)?.file(path).map { Int64($0.content.count) } ?? 0
     }
 
+    package func identity(of path: String) -> FileIdentity? {
+        VirtualDisk.find(path)?.file(path).map { file in
+            FileIdentity(device: 0, number: UInt64(UInt(bitPattern: ObjectIdentifier(file).hashValue)))
+        }
+    }
+
     package func lock(database: String) throws(StoreError) -> any DatabaseLock {
         guard let disk = VirtualDisk.find(database), disk.take() else { throw .inUse(path: database) }
         return Lock(path: database, process: disk.process)

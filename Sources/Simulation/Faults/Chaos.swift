@@ -240,10 +240,11 @@ struct Chaos {
         let node = world.nodes[index]
         guard !node.isCopy else { return }
         let backup = node.replica.copy(seed: world.diskGenerator.next())
-        let id = node.nodeID
+        let (id, isDamaged) = (node.nodeID, node.disk.isDamaged)
         world.perform(in: world.generator.duration(in: faults.downTime)) { world in
             guard node.nodeID == id, !node.isCopy else { return }
             world.discardDatabase(of: index, for: backup)
+            node.disk.isDamaged = isDamaged
             world.start(index)
         }
     }

@@ -7,14 +7,16 @@ package struct MutationCheck: Sendable {
         package var mechanism: Mechanism
         package var faults: String
         package var transport: TransportKind
+        var store: StoreKind
         package var nodeCount: Int
         package var seconds: Int
         var writesPerSecond: Double
 
         init(
             _ mechanism: Mechanism, _ faults: String, _ transport: TransportKind, nodes: Int = 5, seconds: Int = 30,
-            writes: Double = 20
+            writes: Double = 20, store: StoreKind = .memory
         ) {
+            self.store = store
             writesPerSecond = writes
             self.mechanism = mechanism
             self.faults = faults
@@ -52,6 +54,8 @@ package struct MutationCheck: Sendable {
         Scene(.failover, "donors", .udp),
         // Where many are written, rows tell how late it is.
         Scene(.durableClock, "clocks", .udp, nodes: 3, seconds: 180, writes: 0.1),
+        // Where all nodes lose power at once, nobody else has it.
+        Scene(.sync, "crashes", .udp, nodes: 3, seconds: 120, store: .sqlite),
         Scene(.clockHold, "clocks", .udp, seconds: 120),
         Scene(.handOver, "farewells", .udp, nodes: 3, seconds: 60, writes: 300),
         Scene(.refutation, "pauses", .udp, seconds: 90),
@@ -65,6 +69,7 @@ package struct MutationCheck: Sendable {
         var plan = Run.Plan()
         plan.options.faults = Faults.presets[scene.faults] ?? Faults()
         plan.options.transport = scene.transport
+        plan.options.store = scene.store
         plan.options.nodeCount = scene.nodeCount
         plan.options.without = isOff ? [scene.mechanism] : []
         plan.chaosTime = .seconds(scene.seconds)

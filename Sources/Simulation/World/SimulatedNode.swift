@@ -161,7 +161,7 @@ struct SimulatedDisk {
     var isFull = false
     /// Calls fail now and then.
     var isFailing = false
-    /// A bit has changed since the database was last read as a whole.
+    /// A bit of the database has changed since it was made.
     var isDamaged = false
     /// What it showed when its process ended, where it is damaged.
     var lastContents: (any Replica)?

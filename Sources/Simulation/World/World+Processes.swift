@@ -32,13 +32,21 @@ extension World {
             let start = try node.replica.open(wall, forgetsBound: options.without.contains(.durableClock))
             check(start: start, of: node)
             if let lost = node.disk.lastContents { exempt(lost, of: node.index, replacement: node.replica) }
-            (node.disk.lastContents, node.disk.isDamaged) = (nil, false)
-            return start
+            node.disk.lastContents = nil
+            return isNoticed(node) ? nil : start
         } catch {
             noteFailure(error, of: node.index)
             if !node.disk.isSpoilt { perform(in: .seconds(1)) { $0.start(node.index) } }
             return nil
         }
+    }
+
+    /// Damage to an index, which the store does not look for: somebody does who is not served well.
+    private func isNoticed(_ node: SimulatedNode) -> Bool {
+        guard node.disk.isDamaged, let fault = node.replica.integrityFault() else { return false }
+        _ = node.replica.end(.killed, .notBegun, at: reading(node))
+        noteFailure(.corrupt(path: "", reason: fault), of: node.index)
+        return true
     }
 
     private func makeProcess(_ node: SimulatedNode, _ start: UInt64) -> SimulatedProcess? {
