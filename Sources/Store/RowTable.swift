@@ -21,6 +21,8 @@ final class RowTable {
     private let updateCreatedAt: Statement
     private let deleteTodo: Statement
     private let putStamps: Statement
+    private let readTimes: Statement
+    private let putTimes: Statement
     private let putChecksum: Statement
     private let putTombstoneChecksum: Statement
     private let deleteStamps: Statement
@@ -48,6 +50,10 @@ final class RowTable {
             REPLACE INTO stamps (id, presence_time, presence_origin, text_time, text_origin, completed_time, completed_origin,
             checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """, on: connection)
+        readTimes = try Statement(
+            "SELECT presence_time, text_time, completed_time FROM stamps WHERE id = ?1", on: connection)
+        putTimes = try Statement(
+            "UPDATE stamps SET presence_time = ?2, text_time = ?3, completed_time = ?4 WHERE id = ?1", on: connection)
         putChecksum = try Statement("UPDATE stamps SET checksum = ?2, edits = 0 WHERE id = ?1", on: connection)
         putTombstoneChecksum = try Statement("UPDATE tombstones SET checksum = ?2 WHERE id = ?1", on: connection)
         deleteStamps = try Statement("DELETE FROM stamps WHERE id = ?1", on: connection)
@@ -170,6 +176,23 @@ final class RowTable {
         try bindValues(updateTodo, encoded.row, milliseconds)
         try updateTodo.run()
         try insertStamps(of: encoded, id: id)
+    }
+
+    /// Changes the times of the stamps of a row of `todos`, and leaves its checksum.
+    func moveTimes(id: Int64, _ move: (HybridTime) -> HybridTime) throws(StoreError) {
+        try readTimes.bind(id, at: 1)
+        defer { readTimes.reset() }
+        guard try readTimes.step() else { return }
+        try putTimes.bind(id, at: 1)
+        for column in Int32(0)...2 {
+            if readTimes.isNull(column) {
+                try putTimes.bindNull(at: column + 2)
+            } else {
+                try putTimes.bind(move(HybridTime(rawValue: readTimes.unsigned(column))).rawValue, at: column + 2)
+            }
+        }
+        readTimes.reset()
+        try putTimes.run()
     }
 
     /// Takes the row for one that is as it was written.

@@ -43,6 +43,8 @@ struct CommandLineTests {
         arguments: [
             ["-nope"], ["-port"], ["stray"], ["-port", "1", "-port"], ["-config", "/nonexistent.yaml"], ["-port", "x"],
             ["bench", "store", "--rows", "1"], ["bench", "store", "--seconds", "0"],
+            ["clock"], ["clock", "x.db", "--restamp"],
+            ["clock", "x.db", "--at", "yesterday"], ["clock", "x.db", "--restamp", "--at", "2999-01-01T00:00:00Z"],
             ["bench", "store", "--only", "all"], ["bench", "store", "--directory", "/nonexistent"],
         ])
     func wrongFlags(arguments: [String]) async {

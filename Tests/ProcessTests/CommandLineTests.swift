@@ -29,6 +29,28 @@ struct CommandLineTests {
         #expect(!FileManager.default.fileExists(atPath: directory.appendingPathComponent("made.db").path))
     }
 
+    @Test("clock shows a file's stamps, also under a running node; --restamp wants it stopped, and leaves a copy")
+    func clock() async throws {
+        let port = try FreePorts.take(1)[0]
+        let node = try NodeProcess(["-db", "todos.db", "-port", "\(port)"], in: directory, log: "node.log")
+        let rest = REST(host: "127.0.0.1", port: port)
+        for _ in 0..<1_000 where await !rest.isReady { try await Task.sleep(for: .milliseconds(10)) }
+        _ = try await rest.create("k", "text")
+        let shown = try run(["clock", "todos.db"])
+        #expect(shown.exit.status == 0)
+        #expect(shown.output.contains("clock bound") && shown.output.contains("0 of 1 rows are stamped ahead"))
+        let restamp = ["clock", "todos.db", "--restamp", "--at", "2026-01-01T00:00:00Z"]
+        let refused = try run(restamp)
+        #expect(refused.exit.status == 1 && refused.output.contains("in use by another node"))
+        node.signal(SIGTERM)
+        #expect(node.waitForExit(seconds: 10)?.status == 0)
+        let done = try run(restamp)
+        #expect(done.exit.status == 0 && done.output.contains("Restamped 1 rows"))
+        #expect(try SQLiteFile(directory.path + "/todos.db.before-restamp").rows("SELECT todo FROM todos") == ["text"])
+        let again = try run(restamp)
+        #expect(again.exit.status == 1 && again.output.contains("before-restamp"))
+    }
+
     @Test("a foreign database is named, with status 1, and left as it was")
     func foreignDatabase() throws {
         let file = directory.appendingPathComponent("foreign.db")

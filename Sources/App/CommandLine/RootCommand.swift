@@ -8,7 +8,7 @@ struct RootCommand: AsyncParsableCommand {
         commandName: "auto-cluster-sync",
         abstract: "A todo service whose instances keep the same data, each in its own SQLite file.",
         version: BuildInfo.version,
-        subcommands: [ServeCommand.self, SimulateCommand.self, BenchCommand.self],
+        subcommands: [ServeCommand.self, ClockCommand.self, SimulateCommand.self, BenchCommand.self],
         defaultSubcommand: ServeCommand.self,
         helpNames: CommandLineNames.help)
 }
