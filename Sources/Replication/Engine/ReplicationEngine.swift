@@ -149,7 +149,8 @@ package struct ReplicationEngine: Sendable {
     package func judgeClock(
         wallMilliseconds: Int64, at now: EngineInstant
     ) -> (hold: ClockHold, state: ClockState) {
-        clocks.judge(wallMilliseconds: wallMilliseconds, at: now) { table.has($0) }
+        // The table alone: whatever the closure holds is copied for each clock.
+        clocks.judge(wallMilliseconds: wallMilliseconds, at: now) { [table] in table.has($0) }
     }
 
     /// Roots differ for moments whenever somebody writes, and heartbeats are lost; only beyond this do they show that

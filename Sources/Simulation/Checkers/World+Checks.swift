@@ -85,22 +85,22 @@ extension World {
 
     /// Equal roots on all nodes.
     package var areEqual: Bool {
-        nodes.allSatisfy { $0.replica.summary == nodes[0].replica.summary }
+        present.allSatisfy { $0.replica.summary == present[0].replica.summary }
     }
 
-    package var areReady: Bool { nodes.allSatisfy { $0.process?.core.replication.isReady == true } }
+    package var areReady: Bool { present.allSatisfy { $0.process?.core.replication.isReady == true } }
 
-    var areSynced: Bool { nodes.allSatisfy { $0.process?.core.replication.isSynced == true } }
+    var areSynced: Bool { present.allSatisfy { $0.process?.core.replication.isSynced == true } }
 
     /// After the healing: nothing lost, nothing invented, all equal, field by field.
     func checkData() {
         for disorder in ledger.disorders { violate(.disorder, disorder) }
-        for node in nodes {
+        for node in present {
             for fault in ledger.faults(of: node.replica) { violate(fault.checker, "\(node.name): \(fault.detail)") }
-            let isEqual = node.replica.rows == nodes[0].replica.rows
-            let hasEqualRoot = node.replica.summary == nodes[0].replica.summary
-            if !isEqual { violate(.notEqual, "\(node.name) and \(nodes[0].name)") }
-            if isEqual != hasEqualRoot { violate(.fingerprint, "\(node.name) and \(nodes[0].name)") }
+            let isEqual = node.replica.rows == present[0].replica.rows
+            let hasEqualRoot = node.replica.summary == present[0].replica.summary
+            if !isEqual { violate(.notEqual, "\(node.name) and \(present[0].name)") }
+            if isEqual != hasEqualRoot { violate(.fingerprint, "\(node.name) and \(present[0].name)") }
         }
     }
 
@@ -136,7 +136,7 @@ extension World {
 
     /// A node says that others have all that it has acknowledged: for each todo the other databases do, together.
     func checkHandOver(of node: SimulatedNode) {
-        let others = nodes.filter { $0.index != node.index && !$0.isCopy }
+        let others = present.filter { $0.index != node.index && !$0.isCopy }
         guard !node.isCopy else { return }
         for row in node.replica.sortedRows where ledger.isAcknowledged(row.row) {
             // What the others come to when they have exchanged what they have.

@@ -18,6 +18,8 @@ extension World {
         guard let index = SimulatedNode.index(member.address), index < nodes.count else { return }
         verdicts?.append(Verdict(at: now, observer: observer, member: index, hasFailed: true))
         let subject = nodes[index]
+        // Another node is there now, or the same under another name.
+        guard subject.name == member.name else { return }
         if subject.process != nil { failedViews[FailedView(observer: observer, member: index)] = now }
         if neverPaused(subject) { stats.healthyFailures += 1 }
         let isOwn = accuser == nodes[observer].name
@@ -45,7 +47,8 @@ extension World {
         }
         let faults = options.faults
         guard options.transport == .udp, faults.loss == 0, faults.tailRate == 0, faults.corruption == 0,
-            accuser == nodes[observer].name, let index = SimulatedNode.index(member.address), index < nodes.count
+            accuser == nodes[observer].name, let index = SimulatedNode.index(member.address), index < nodes.count,
+            nodes[index].name == member.name
         else { return }
         let since = now + (.zero - Self.ownTrouble)
         // That the observer itself stood still is no excuse.
@@ -138,7 +141,7 @@ extension World {
 
     /// Everybody sees everybody as alive.
     package var isWhole: Bool {
-        nodes.allSatisfy { $0.process?.core.membership.count(of: .alive) == nodes.count }
+        present.allSatisfy { $0.process?.core.membership.count(of: .alive) == present.count }
     }
 }
 

@@ -86,6 +86,11 @@ struct Chaos {
             Fault(name: "full disk", perMinute: faults.fullDisks, strike: fullDisk),
             Fault(name: "copied database", perMinute: faults.copiedDatabases, strike: copyDatabase),
             Fault(name: "restored backup", perMinute: faults.restoredBackups, strike: restoreBackup),
+            Fault(name: "rename", perMinute: faults.renames, strike: rename),
+            Fault(name: "address swap", perMinute: faults.addressSwaps, strike: swapAddresses),
+            Fault(name: "lost disk", perMinute: faults.lostDisks, strike: loseDisk),
+            Fault(name: "loss for good", perMinute: faults.goneNodes, strike: goForGood),
+            Fault(name: "lonely start", perMinute: faults.lonelyStarts, strike: startAlone),
             Fault(name: "burst", perMinute: faults.bursts, strike: burst),
             Fault(name: "overload", perMinute: faults.overloads, strike: overload),
         ]
@@ -103,10 +108,12 @@ struct Chaos {
 
     // MARK: Network
 
-    private func cutTime(_ world: World) -> Duration { world.generator.duration(in: faults.cutTime) }
-
     private func cut(_ pairs: [(Int, Int)], in world: World) {
-        let time = cutTime(world)
+        let range = world.hasShortMemory ? Faults.longCutTime : faults.cutTime
+        cut(pairs, for: world.generator.duration(in: range), in: world)
+    }
+
+    func cut(_ pairs: [(Int, Int)], for time: Duration, in world: World) {
         for (from, to) in pairs { world.network.cut(from, to) }
         world.say("cut for \(time.inSeconds) s: \(pairs.map { "\($0.0)-\($0.1)" }.joined(separator: " "))")
         world.perform(in: time) { world in
@@ -133,7 +140,7 @@ struct Chaos {
         cut(pairs, in: world)
     }
 
-    private func pair(_ world: World) -> (Int, Int) {
+    func pair(_ world: World) -> (Int, Int) {
         let from = world.pick(0..<world.nodes.count)
         let to = (from + 1 + world.pick(0..<max(1, world.nodes.count - 1))) % world.nodes.count
         return (from, to)

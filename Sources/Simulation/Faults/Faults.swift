@@ -26,6 +26,10 @@ package struct Faults: Hashable, Sendable {
     /// Seeds are one host name with the addresses of all nodes, whether they run or not, of each run. Else they are the
     /// addresses of the first three.
     package var hostNames = 0.0
+    /// Members that failed or left are remembered for seconds, as are the waits for them, and cuts last longer, of each run.
+    package var shortMemory = 0.0
+    /// How long cuts last there.
+    static let longCutTime: ClosedRange<Duration> = .seconds(1)...(.seconds(30))
     /// How long a cut lasts.
     package var cutTime: ClosedRange<Duration> = .milliseconds(500)...(.seconds(25))
 
@@ -75,6 +79,17 @@ package struct Faults: Hashable, Sendable {
     /// A node is stopped, and started on a copy of its database of some time ago.
     package var restoredBackups = 0.0
 
+    /// A node is started under another name, with its database and at its address.
+    package var renames = 0.0
+    /// Two nodes are started at each other's addresses.
+    package var addressSwaps = 0.0
+    /// A process dies, and its database is gone.
+    package var lostDisks = 0.0
+    /// A node goes for good, without a farewell, and nobody takes its place.
+    package var goneNodes = 0.0
+    /// A node starts while it reaches nobody, until it does not wait for others any more.
+    package var lonelyStarts = 0.0
+
     /// Clients write in bursts of this many.
     package var bursts = 0.0
     package var burstWrites = 200
@@ -108,7 +123,7 @@ package struct Faults: Hashable, Sendable {
     package static let presets: [String: Faults] = [
         "none": Faults(), "loss": loss, "cuts": cuts, "crashes": crashes,
         "pauses": pauses, "distant": distant, "clocks": clocks, "donors": donors, "bridges": bridges,
-        "disks": disks, "names": names, "farewells": farewells, "chaos": chaos,
+        "disks": disks, "names": names, "farewells": farewells, "moves": moves, "chaos": chaos,
     ]
 
     /// Faults whose rate can be set by name.
@@ -122,12 +137,14 @@ package struct Faults: Hashable, Sendable {
         "bad-disks": \.badDisks, "bit-flips": \.bitFlips, "slow-disks": \.slowDisks, "full-disks": \.fullDisks,
         "copied-databases": \.copiedDatabases,
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
-        "early-splits": \.earlySplits, "host-names": \.hostNames,
+        "renames": \.renames, "address-swaps": \.addressSwaps, "lost-disks": \.lostDisks, "gone-nodes": \.goneNodes,
+        "lonely-starts": \.lonelyStarts, "short-memory": \.shortMemory, "early-splits": \.earlySplits,
+        "host-names": \.hostNames,
     ]
 
     /// Rates that are shares, of packets or of starts; the others are per minute and cluster.
     package static let shares: Set<String> = [
-        "loss", "duplication", "corruption", "tails", "donor-deaths", "early-splits", "host-names",
+        "loss", "duplication", "corruption", "tails", "donor-deaths", "early-splits", "host-names", "short-memory",
         "wrong-clocks", "any-clock",
     ]
 
@@ -207,6 +224,19 @@ package struct Faults: Hashable, Sendable {
         $0.splits = 0.2
     }
 
+    /// Nodes change their names and places, lose their disks, start alone, and go.
+    private static let moves = Faults {
+        $0.renames = 2
+        $0.addressSwaps = 2
+        $0.lostDisks = 1
+        $0.goneNodes = 0.5
+        $0.lonelyStarts = 1
+        $0.hostNames = 0.3
+        $0.shortMemory = 0.5
+        $0.splits = 1
+        $0.leaves = 0.5
+    }
+
     private static let chaos = Faults {
         $0.loss = 0.03
         $0.duplication = 0.02
@@ -234,6 +264,12 @@ package struct Faults: Hashable, Sendable {
         $0.bitFlips = 0.2
         $0.copiedDatabases = 0.1
         $0.restoredBackups = 0.1
+        $0.renames = 0.3
+        $0.addressSwaps = 0.2
+        $0.lostDisks = 0.1
+        $0.goneNodes = 0.1
+        $0.lonelyStarts = 0.2
+        $0.shortMemory = 0.2
         $0.bursts = 1
         $0.overloads = 0.2
     }

@@ -73,7 +73,7 @@ package struct Run {
         world.checkData()
         world.checkFiles()
         world.checkSpread()
-        for node in world.nodes {
+        for node in world.present {
             let root = node.replica.summary.root
             world.trace.note(UInt64(truncatingIfNeeded: root), UInt64(truncatingIfNeeded: root >> 64))
         }
@@ -81,7 +81,7 @@ package struct Run {
             seed: seed, violations: world.violations, stats: world.stats,
             acknowledgedCount: world.ledger.acknowledgedCount, refusedCount: world.ledger.refusedCount,
             exemptedCount: world.ledger.exemptedCount, healedAfter: healedAfter, fingerprint: world.fingerprint,
-            todoCount: world.nodes[0].replica.rows.values.count { !$0.row.isDeleted }, spread: world.spread)
+            todoCount: world.present[0].replica.rows.values.count { !$0.row.isDeleted }, spread: world.spread)
     }
 
     /// Everything is mended; the cluster has some time to be whole and equal again.
@@ -142,7 +142,7 @@ extension World {
         isMended = true
         network.mendAll(at: now)
         cancelActions()
-        for node in nodes {
+        for node in present {
             node.fillDisk(false)
             node.setFaults { ($0.failedReads, $0.failedWrites, $0.failedSyncs) = (0, 0, 0) }
             node.disk.slowUntil = .zero
@@ -158,5 +158,5 @@ extension World {
     }
 
     /// No commit is under way.
-    var isQuiet: Bool { nodes.allSatisfy(isQuiet) }
+    var isQuiet: Bool { present.allSatisfy(isQuiet) }
 }

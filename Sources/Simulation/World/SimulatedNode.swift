@@ -7,7 +7,7 @@ internal import Transport
 /// One node: a machine with a clock and a database that outlive its processes.
 final class SimulatedNode {
     let index: Int
-    let name: String
+    private var names: NodeNames
     let address: PeerAddress
     var replica: any NodeDatabase
     var clock = NodeClock()
@@ -16,6 +16,8 @@ final class SimulatedNode {
     var handOver: HandOver.End?
     /// It runs on a copy of another node's database.
     var isCopy = false
+    /// Its host is gone for good, and nobody takes its place.
+    var isGone = false
     /// `nil` while no process runs.
     var process: SimulatedProcess?
     /// Processes so far: what was meant for an earlier one does not reach the next.
@@ -29,12 +31,27 @@ final class SimulatedNode {
     init(index: Int, replica: any NodeDatabase) {
         self.index = index
         self.replica = replica
-        name = "node-\(index)"
+        names = NodeNames("node-\(index)")
         address = Self.address(index)
     }
 
+    var name: String { names.current }
+
     /// The id in its database; another where the database was replaced.
     var nodeID: NodeID { replica.nodeID }
+
+    /// It has another name, or its first one again, from its next start on.
+    func rename(isBack: Bool) {
+        names.change(isBack: isBack)
+    }
+
+    /// Name and database go to the other's host, and its own come here.
+    func swapContents(with other: SimulatedNode) {
+        swap(&names, &other.names)
+        swap(&replica, &other.replica)
+        swap(&disk, &other.disk)
+        swap(&handOver, &other.handOver)
+    }
 
     func fillDisk(_ isFull: Bool) {
         disk.isFull = isFull
@@ -64,6 +81,23 @@ final class SimulatedNode {
     static func index(_ address: PeerAddress) -> Int? {
         guard case .v4(let host) = address.host, host > 0x0a00_0000 else { return nil }
         return Int(host) - 0x0a00_0001
+    }
+}
+
+/// The names of a node, which no other ever has.
+struct NodeNames: Sendable {
+    private let first: String
+    private var count = 1
+    private(set) var current: String
+
+    init(_ first: String) {
+        self.first = first
+        current = first
+    }
+
+    mutating func change(isBack: Bool) {
+        count += 1
+        current = isBack && current != first ? first : "\(first)-\(count)"
     }
 }
 
@@ -111,12 +145,13 @@ final class SimulatedProcess {
         self.startedAt = startedAt
     }
 
+    /// Looks at the core where it is: a property of a class is copied to be read, and a core has many parts.
+    func withCore<Answer>(_ look: (inout NodeCore) -> Answer) -> Answer { look(&core) }
+
     /// The first deadline of the two.
     func nextDeadline() -> EngineInstant? {
-        // As an inout, since a property of a class is copied to be read, and a core has many parts.
-        func deadline(_ core: inout NodeCore) -> EngineInstant { core.nextDeadline }
         func deadline(_ model: inout any TransportModel) -> EngineInstant? { model.nextDeadline }
-        let earliest = deadline(&core)
+        let earliest = withCore { $0.nextDeadline }
         return deadline(&transport).map { min($0, earliest) } ?? earliest
     }
 }

@@ -71,8 +71,9 @@ extension World {
     /// Hands over changes that have arrived, as many as the core takes.
     func takeChanges(_ index: Int) {
         while let process = nodes[index].process, !process.inbox.isEmpty {
-            let wanted = process.core.wantedArrivals(on: .replication)
-            guard wanted > 0, !process.isBusy, process.held.isEmpty else { return }
+            guard !process.isBusy, process.held.isEmpty else { return }
+            let wanted = process.withCore { $0.wantedArrivals(on: .replication) }
+            guard wanted > 0 else { return }
             feed(.arrived(process.inbox.take(limit: wanted), on: .replication), to: index)
         }
     }
@@ -125,7 +126,7 @@ extension World {
     /// Whether a client is served.
     func isServing(_ index: Int) -> Bool {
         guard let process = nodes[index].process, !process.isPaused, !process.isLeaving else { return false }
-        return process.core.isReady || options.without.contains(.readiness)
+        return process.withCore { $0.isReady } || options.without.contains(.readiness)
     }
 
     // MARK: - Events

@@ -154,7 +154,7 @@ extension World {
     /// What only this database holds may be lost.
     func exempt(_ lost: any Replica, of index: Int, replacement: (any Replica)? = nil) {
         discardedAt = now
-        let others = nodes.filter { $0.index != index }.map { $0.replica as any Replica }
+        let others = present.filter { $0.index != index }.map { $0.replica as any Replica }
         ledger.exempt(lost, survivors: others + [replacement].compactMap { $0 })
         (lastTimes[index], lastStarts[index]) = (nil, nil)
     }
@@ -179,7 +179,7 @@ extension World {
 
     /// After the healing: SQLite, too, finds nothing wrong with files that nothing happened to.
     func checkFiles() {
-        for node in nodes where !node.disk.isDamaged {
+        for node in present where !node.disk.isDamaged {
             if let fault = node.replica.integrityFault() { violate(.store, "\(node.name): \(fault)") }
         }
     }

@@ -11,7 +11,8 @@ extension World {
     /// Starts a process on the node's database. Does nothing where one runs.
     package func start(_ index: Int) {
         let node = nodes[index]
-        guard node.process == nil, let number = openDatabase(of: node), let start = makeProcess(node, number)
+        guard node.process == nil, !node.isGone, let number = openDatabase(of: node),
+            let start = makeProcess(node, number)
         else { return }
         let knownMembers = node.replica.knownMembers()
         node.process = start
@@ -55,6 +56,7 @@ extension World {
                 name: node.name, nodeID: node.nodeID, address: node.address, tags: .node)
         else { return nil }
         var replication = options.replication
+        if hasShortMemory { (replication.emptyWait, replication.syncTimeout) = (.seconds(5), .seconds(5)) }
         let model: any TransportModel
         switch options.transport {
         case .udp: model = DatagramModel(seed: generator.next(), relays: !options.without.contains(.relays))
@@ -69,8 +71,14 @@ extension World {
         return SimulatedProcess(core: core, transport: model, startedAt: now)
     }
 
-    private var membershipConfiguration: MembershipConfiguration {
+    /// With mechanisms switched off, and short memories.
+    var membershipConfiguration: MembershipConfiguration {
         var configuration = options.membership
+        if hasShortMemory {
+            (configuration.failedRetention, configuration.leftRetention) = (.seconds(5), .seconds(5))
+            configuration.joining.joinTimeout = .seconds(5)
+            (configuration.joining.longFailed, configuration.joining.slowBackOff) = (.seconds(5), .seconds(10))
+        }
         if options.without.contains(.suspicion) {
             configuration.minimumSuspicion = configuration.probeTimeout
             configuration.suspicionMultiplier = 1

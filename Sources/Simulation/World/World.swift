@@ -75,11 +75,13 @@ package final class World {
     var writeCount = 0
     /// Gets a line for whatever happens, if somebody wants to watch.
     private let watch: ((String) -> Void)?
-    private var queue = TimerQueue<Event>()
+    private var queue = EventQueue<Event>()
     /// What faults and clients do later, by number.
     private var actions: [Int: (World) -> Void] = [:]
     private var actionCount = 0
     private(set) var hasHostName = false
+    /// See `Faults.shortMemory`.
+    private(set) var hasShortMemory = false
 
     package init(_ options: WorldOptions, seed: UInt64, watch: ((String) -> Void)? = nil) {
         self.watch = watch
@@ -97,6 +99,7 @@ package final class World {
         }
         hasHostName = chance(options.faults.hostNames)
         chooseAstray()
+        hasShortMemory = chance(options.faults.shortMemory)
     }
 
     /// Fewer than half of the clocks are ever wrong, so that the others show which; or any may be.
