@@ -215,7 +215,8 @@ package struct NodeCore: Sendable {
     private mutating func changePeers(_ moment: Moment, _ out: inout [Effect]) {
         let living = membership.livingMembers
         let effects = replication.setPeers(
-            living.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete, summary: moment.summary,
+            living.filter { !$0.isReplaced }.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete,
+            summary: moment.summary,
             at: moment.time)
         // Who replicates nothing with this node gets none of its changes.
         let replicating = Set(replication.peers.map(\.address))
@@ -231,7 +232,7 @@ package struct NodeCore: Sendable {
     /// Those who are there, those who failed, and those of earlier runs who did not come are tried at the next start. Those
     /// who left are not, nor is the old name of a node that has another now.
     private var knownMembers: [KnownMember] {
-        let members = (membership.livingMembers + membership.failedMembers).map {
+        let members = (membership.livingMembers.filter { !$0.isReplaced } + membership.failedMembers).map {
             KnownMember(name: $0.name, nodeID: $0.nodeID, address: $0.address)
         }
         let nodes = Set(members.compactMap(\.nodeID))

@@ -12,6 +12,9 @@ package struct Member: Hashable, Sendable {
     /// Whether this node has reached the member itself. Until then it is hearsay: not to be persisted, at most logged
     /// quietly.
     package let isConfirmed: Bool
+    /// Another name of its node has come since from another address, and this one has answered nothing: the node was renamed
+    /// and has moved, unless this one answers yet. Then its database was copied.
+    package let isReplaced: Bool
     /// When it last answered us; on the engine's own clock (`MembershipEngine.ownTime(at:)`).
     package let lastSeen: EngineInstant?
     /// When it got its status; on the engine's own clock.

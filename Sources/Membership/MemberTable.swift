@@ -23,6 +23,8 @@ struct MemberRecord: Sendable {
     var statusChangedAt: EngineInstant
     /// Since when it has been here, as far as can be told: when it was confirmed, came back, or was started anew.
     var cameAt: EngineInstant
+    /// When another name of its node came from another address, if it has answered nothing asked since.
+    var replacedAt: EngineInstant?
     /// It holds the data of the cluster.
     var isReplica: Bool {
         nodeID != nil && (tags.values[MemberTags.Key.channels] ?? "").utf8.contains(UInt8(ascii: "r"))
@@ -54,7 +56,8 @@ struct MemberRecord: Sendable {
     var member: Member {
         Member(
             name: name, nodeID: nodeID, address: address, tags: tags,
-            incarnation: incarnation, status: status, isConfirmed: isConfirmed, lastSeen: lastSeen,
+            incarnation: incarnation, status: status, isConfirmed: isConfirmed, isReplaced: replacedAt != nil,
+            lastSeen: lastSeen,
             statusChangedAt: statusChangedAt)
     }
 }

@@ -35,7 +35,7 @@ extension MembershipEngine {
         table.move(slot, to: .checking, using: &generator)
         let record = table[slot]
         let deadline = clock.time + configuration.probeTimeout
-        let sequence = prober.begin(Probe(of: record, stage: .confirming, deadline: deadline))
+        let sequence = prober.begin(Probe(of: record, stage: .confirming, at: clock.time, deadline: deadline))
         clock.add(.probeStage(sequence), at: deadline)
         stats.confirmingPings += 1
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))
@@ -65,23 +65,39 @@ extension MembershipEngine {
             record.cameAt = now
         }
         table.move(slot, to: .live, using: &generator)
-        joiner.memberSettled(table[slot].name)
-        forgetReplaced(by: slot)
+        joiner.memberSettled(table[slot].name, nodeID: table[slot].nodeID, address: table[slot].address)
+        replaceOthers(by: slot)
         emit(.memberJoined(table[slot].member))
         if table[slot].isNews { perform(.broadcast(.alive(table[slot].alive), about: table[slot].name)) }
         takeStartDecision()
     }
 
-    /// A node that failed under another name, or at this address, is not there any more: it was renamed, or another has its
-    /// place.
-    private mutating func forgetReplaced(by slot: Int) {
+    /// Who was at this address is not there any more, since this one has answered: the node was renamed, or another has its
+    /// place. A node that failed under another name was renamed, and has moved. One that lives there may have been copied:
+    /// that shows when it answers again.
+    private mutating func replaceOthers(by slot: Int) {
         let new = table[slot]
-        let replaced = table[.retired].filter { other in
-            let old = table[other]
-            guard other != slot, old.status == .failed else { return false }
-            return old.address == new.address || (old.nodeID != nil && old.nodeID == new.nodeID)
+        let others = (table[.live] + table[.retired]).filter { other in
+            guard other != slot, table[other].status != .left else { return false }
+            return table[other].address == new.address || isOneNode(table[other], new)
         }
-        for other in replaced.sorted(by: { table[$0].name < table[$1].name }) { forget(other) }
+        for other in others.sorted(by: { table[$0].name < table[$1].name }) {
+            if table[other].address == new.address || !table[other].status.isLiving {
+                forget(other)
+            } else {
+                let now = clock.time
+                table.update(other) { $0.replacedAt = now }
+            }
+        }
+    }
+
+    private func isOneNode(_ one: MemberRecord, _ other: MemberRecord) -> Bool {
+        one.nodeID != nil && one.nodeID == other.nodeID
+    }
+
+    /// Whether a member that has failed is there under another name.
+    func isThereUnderAnotherName(_ slot: Int) -> Bool {
+        table[.live].contains { table[$0].address == table[slot].address || isOneNode(table[$0], table[slot]) }
     }
 
     /// Takes a member off the list.

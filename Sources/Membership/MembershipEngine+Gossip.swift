@@ -28,6 +28,8 @@ extension MembershipEngine {
             stats.ignoredMessages += 1
             return
         }
+        // Who is said to be here under another name is this node, as it was called before.
+        if alive.node != local.name && local.isOwn(alive.address) { return }
         if alive.node == local.name {
             applyOwnAlive(alive, versions, from: peer, source: source)
         } else if let slot = table.slot(named: alive.node) {
@@ -279,6 +281,9 @@ extension MembershipEngine {
         let member = table[slot].member
         if hasLeft {
             emit(.memberLeft(member))
+        } else if isThereUnderAnotherName(slot) {
+            // No node has failed.
+            forget(slot)
         } else {
             stats.failures += 1
             joiner.memberFailed(member.name, member.address, at: clock.time)

@@ -27,7 +27,7 @@ extension MembershipEngine {
         guard let slot = table.nextToProbe(using: &generator) else { return }
         let record = table[slot]
         let deadline = clock.time + stretched(configuration.probeTimeout)
-        let sequence = prober.begin(Probe(of: record, stage: .direct, deadline: deadline))
+        let sequence = prober.begin(Probe(of: record, stage: .direct, at: clock.time, deadline: deadline))
         clock.add(.probeStage(sequence), in: configuration.directProbeTimeout)
         stats.probes += 1
         perform(.send(.ping(ping(record.name, sequence)), to: record.address))
@@ -143,6 +143,11 @@ extension MembershipEngine {
         }
         let now = clock.time
         table.update(slot) { $0.lastSeen = now }
+        if let replacedAt = table[slot].replacedAt, probe.began > replacedAt {
+            // Its other name lives too: its database was copied.
+            table.update(slot) { $0.replacedAt = nil }
+            emit(.memberUpdated(table[slot].member))
+        }
     }
 
     /// The answer to a `streamPing` effect.

@@ -127,13 +127,15 @@ struct Probe: Sendable {
     /// Where the ping went.
     let address: PeerAddress
     fileprivate(set) var stage: Stage
+    let began: EngineInstant
     /// When the probe has failed.
     let deadline: EngineInstant
 
-    init(of record: MemberRecord, stage: Stage, deadline: EngineInstant) {
+    init(of record: MemberRecord, stage: Stage, at now: EngineInstant, deadline: EngineInstant) {
         target = record.name
         address = record.address
         self.stage = stage
+        began = now
         self.deadline = deadline
     }
 }

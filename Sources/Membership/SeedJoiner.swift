@@ -99,10 +99,15 @@ package struct SeedJoiner: Sendable {
         refreshDeadline()
     }
 
-    /// A member is living, gone for good, or forgotten: no need to try it.
-    mutating func memberSettled(_ name: String) {
+    /// A member is living, gone for good, or forgotten: no need to try it, nor, where it lives, what a node with its id or at
+    /// its address was called in an earlier run.
+    mutating func memberSettled(_ name: String, nodeID: NodeID? = nil, address: PeerAddress? = nil) {
         guard !targets.isEmpty else { return }
-        remove(.member(name))
+        targets.removeAll { target in
+            guard target.name != .member(name) else { return true }
+            guard let known = target.known else { return false }
+            return known.address == address || (nodeID != nil && known.nodeID == nodeID)
+        }
         refreshDeadline()
     }
 

@@ -38,7 +38,8 @@ struct SelfState: Sendable {
     func member(at now: EngineInstant) -> Member {
         Member(
             name: local.name, nodeID: local.nodeID, address: local.address, tags: local.tags, incarnation: incarnation,
-            status: isLeaving ? .leaving : .alive, isConfirmed: true, lastSeen: now,
+            status: isLeaving ? .leaving : .alive, isConfirmed: true, isReplaced: false,
+            lastSeen: now,
             statusChangedAt: leavingSince ?? startedAt)
     }
 

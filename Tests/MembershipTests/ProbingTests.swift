@@ -171,8 +171,10 @@ struct ProbingTests {
 
     @Test("In a cluster of 1,000 a suspicion that two others confirm lasts 6 s: 4 x log10(1000) x 0.5 s")
     func largeClusterSuspicion() {
-        let others = ["b", "c", "d"] + (0..<996).map { "m\($0)" }
-        var engine = MembershipEngine.joined(others)
+        let others =
+            ["b", "c", "d"].map { alive($0) }
+            + (0..<996).map { alive("m\($0)", id: NodeID(1_000 + UInt64($0)), at: address(1_000 + UInt32($0))) }
+        var engine = MembershipEngine(local: local("a"), joinedWith: others, seed: 1)
         for accuser in ["b", "c", "d"] {
             _ = engine.receive(.suspect(accusation("m7", from: accuser)), from: address(of: accuser), at: .zero)
         }
