@@ -174,8 +174,9 @@ struct ReplicationExchanges: Sendable {
             switch talk {
             case .leading(let donor, .some(var walking)):
                 let message = try Self.decode(bytes)
-                if isFresh, case .accepted(let wallMilliseconds) = message {
-                    engine.noteClock(of: donor.nodeID, wallMilliseconds, at: moment.time)
+                if case .accepted(let wallMilliseconds, let heads) = message {
+                    if isFresh { engine.noteClock(of: donor.nodeID, wallMilliseconds, at: moment.time) }
+                    engine.walkAccepted(by: donor.nodeID, heads, at: moment.time)
                 }
                 switch try walking.received(message) {
                 case .step(let step): follow(step, id, .leading(donor, walking), at: moment.time, &out)
@@ -264,11 +265,11 @@ struct ReplicationExchanges: Sendable {
         guard servedWalks.count < maxServedWalks, !engine.isLeaving else {
             return close(id, sending: [WalkMessage.refusal(.busy).encoded()], at: moment.time, &out)
         }
+        let leader = if case .open(let open) = open { open.node } else { node }
         let (walking, turn) = try Walking.responder(
             node: node, isSynced: engine.isSynced, wallMilliseconds: UInt64(clamping: moment.wallMilliseconds),
-            first: open)
+            heads: engine.storedHeads(for: leader, at: moment.time), first: open)
         servedWalks.insert(id)
-        let leader = if case .open(let open) = open { open.node } else { node }
         let served = ServedWalk(node: leader, began: moment.time)
         follow(turn, id, walking, served, &engine, from: peer, at: moment.time, &out)
     }

@@ -25,12 +25,12 @@ package struct Walking: Sendable {
 
     /// The side that was asked, with the first message.
     package static func responder(
-        node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, limit: WalkLimit = WalkLimit(),
-        first: WalkMessage
+        node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, heads: [ReplicationMessage.StreamHead] = [],
+        limit: WalkLimit = WalkLimit(), first: WalkMessage
     ) throws(WalkError) -> (Self, Turn) {
         var walking = Self(
             walk: WalkResponder(
-                node: node, isSynced: isSynced, wallMilliseconds: wallMilliseconds, limit: limit))
+                node: node, isSynced: isSynced, wallMilliseconds: wallMilliseconds, heads: heads, limit: limit))
         _ = walking.walk.begin()
         let turn = try walking.received(first)
         return (walking, turn)

@@ -36,7 +36,7 @@ struct ConvergenceTests {
         }
         #expect(world.nodes[4].process?.core.replication.isSynced == true)
         // Time for what is under way and for a pull, and none for a walk.
-        #expect(world.reach(within: .milliseconds(500)) { $0.areEqual })
+        #expect(world.reach(within: .milliseconds(150)) { $0.areEqual })
         world.run(until: world.now + .milliseconds(20))
         check(world)
     }

@@ -3,8 +3,8 @@ internal import Transport
 /// The first sync: walks until one with a synced donor is finished.
 ///
 /// No walk begins before a heartbeat was heard from every peer, or for `donorWait`. A heartbeat shows that a peer's
-/// broadcasts reach this node; what a peer commits after a donor's snapshot and before that would come neither way, and
-/// leave no hole, since its stream is followed from its first heartbeat on.
+/// broadcasts reach this node. How far a donor's answer goes in each stream the donor says; what was sent between that and
+/// the first heartbeat is pulled.
 struct FirstSync: Hashable, Sendable {
     private static let donorRetry: Duration = .milliseconds(200)
 
@@ -37,8 +37,8 @@ struct FirstSync: Hashable, Sendable {
         lastProgress = now
     }
 
-    /// What a peer sent until now may be missing from what a donor brings.
-    var hasWalkBegun: Bool { donor != nil || !unsyncedDonors.isEmpty }
+    /// Whether a walk with this donor is under way.
+    func isAsking(_ node: NodeID) -> Bool { donor == node }
 
     /// When `advance` has work at the latest.
     func deadline(_ table: PeerTable, _ configuration: ReplicationConfiguration) -> EngineInstant {

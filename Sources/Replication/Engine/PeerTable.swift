@@ -133,6 +133,11 @@ struct PeerTable: Sendable {
         entries[node, default: Entry()].walk = walk
     }
 
+    /// The peer says what its answer covers.
+    mutating func walkAccepted(by node: NodeID, _ heads: [ReplicationMessage.StreamHead]) {
+        entries[node]?.walk?.heads = heads
+    }
+
     /// The walk with this node is over; `nil` when there was none.
     mutating func walkEnded(with node: NodeID) -> WalkUnderWay? {
         guard let walk = entries[node]?.walk else { return nil }

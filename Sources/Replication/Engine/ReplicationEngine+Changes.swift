@@ -2,9 +2,6 @@ package import Transport
 
 /// Changes: those of this node go out, those of others are merged and passed on.
 extension ReplicationEngine {
-    /// Messages of a writer that a donor may be behind.
-    private static let maxDonorLag: UInt64 = 16
-
     /// Peers up to which a push goes to all of them at once; beyond it to some, who pass it on.
     private static let maxDirectPushes = 30
 
@@ -145,13 +142,10 @@ extension ReplicationEngine {
         return arrival?.isNew ?? true
     }
 
-    /// Makes sure that the stream is followed. While the first sync is still to begin, which brings what came earlier, one
-    /// not seen before is followed from a little before `head` on: the donor may not have merged the last messages when it
-    /// is walked with, and they are pulled. Else it is followed from its beginning, so that what was sent before its
-    /// broadcasts came in here is a hole.
+    /// Makes sure that the stream is followed. Before the first sync has begun it is from `head` on, until the donor tells how
+    /// far its answer goes; after a node opened without one, from its beginning.
     mutating func openStream(_ id: StreamID, head: UInt64) {
-        let bringsEarlier = !isReady && readiness.sync?.hasWalkBegun != true
-        streams.open(id, from: bringsEarlier ? head - min(head, Self.maxDonorLag) : 0, head: head)
+        streams.open(id, head: head, isSyncing: !isReady)
     }
 
     private mutating func send(_ message: [UInt8], skipping: [PeerAddress]) -> [Effect] {

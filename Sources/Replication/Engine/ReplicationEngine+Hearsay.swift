@@ -32,6 +32,6 @@ extension ReplicationEngine {
         guard table.has(told.stream.origin) else { return false }
         guard let followed = streams[told.stream.origin] else { return true }
         return followed.start < told.stream.start
-            || (followed.start == told.stream.start && followed.window.head < told.head)
+            || (followed.start == told.stream.start && max(followed.window.head, followed.coveredEnd) < told.head)
     }
 }

@@ -69,6 +69,7 @@ extension ReplicationEngine {
         isSynced: Bool, _ summary: TreeSummary, at now: EngineInstant
     ) -> [Effect] {
         readiness.open(isSynced: isSynced)
+        if !isSynced { streams.expectNothing() }
         // Holes that showed while no walk could begin.
         for peer in peers { noteGap(peer.nodeID, at: now) }
         // Peers learn at once that this node can be a donor.

@@ -2,6 +2,36 @@ package import Transport
 
 /// Walks that this node leads: when they begin, and what their end means.
 extension ReplicationEngine {
+    /// What this node tells of streams to a peer whose walk it answers: of all that are its peers', and its own, to one that
+    /// starts; of those that moved lately to others, where there are many.
+    package mutating func storedHeads(for node: NodeID, at now: EngineInstant) -> [ReplicationMessage.StreamHead] {
+        let own = [ReplicationMessage.StreamHead(stream: own.id, head: own.head)]
+        let unmerged = merges.firstUnmerged
+        guard table.count > configuration.maxHeads, table.state(node).report.isReady else {
+            return own + streams.storedHeads(of: peers.lazy.map(\.nodeID), firstUnmerged: unmerged)
+        }
+        return own + streams.movedHeads(configuration, firstUnmerged: unmerged, using: &generator, at: now)
+    }
+
+    /// The peer has accepted the walk that `.walk` asked for, and tells how far the streams have come that its answer covers.
+    package mutating func walkAccepted(
+        by node: NodeID, _ heads: [ReplicationMessage.StreamHead], at now: EngineInstant
+    ) {
+        table.walkAccepted(by: node, heads)
+        guard readiness.sync?.isAsking(node) == true else { return }
+        for origin in streams.expect(heads) { noteGap(origin, at: now) }
+    }
+
+    /// A whole walk has brought what its answer covers.
+    private mutating func noteCovered(_ heads: [ReplicationMessage.StreamHead], at now: EngineInstant) {
+        for told in heads where table.has(told.stream.origin) {
+            let origin = told.stream.origin
+            guard streams[origin]?.start == told.stream.start else { continue }
+            streams.update(origin) { $0.noteCovered(upTo: told.head) }
+            noteGap(origin, at: now)
+        }
+    }
+
     /// The walk that `.walk` asked for ended well.
     package mutating func walkFinished(
         with node: NodeID, _ outcome: WalkOutcome, summary: TreeSummary, at now: EngineInstant
@@ -10,6 +40,7 @@ extension ReplicationEngine {
         if outcome.isProductive { stats.productiveWalks += 1 }
         stats.walkRoundTrips += outcome.roundTrips
         streams.update(node) { $0.walkEnded(walk) }
+        if outcome.isWhole { noteCovered(walk.heads, at: now) }
         hearsay.walkEnded(with: node, isDone: true, at: now)
         noteCompared(outcome, with: node, since: walk.began, at: now)
         var effects = lookAgain(at: node, at: now)
@@ -43,6 +74,7 @@ extension ReplicationEngine {
         stats.failedWalks += 1
         if error == .unknownRecord { stats.unknownRecords += 1 }
         table.update(node) { $0.plan.noteEnd(isProductive: false, configuration, at: now) }
+        if readiness.sync?.isAsking(node) == true { streams.expectNothing() }
         readiness.update { $0.walkFailed(with: node, at: now) }
         hearsay.walkEnded(with: node, isDone: false, at: now)
         noteObstacle(error, with: node, at: now)

@@ -78,6 +78,16 @@ package struct StreamWindow: Hashable, Sendable {
         while pending.remove(head &+ 1) != nil { head += 1 }
     }
 
+    /// The window was opened at `opened`, and what came before is not all here: what follows `first` is missing.
+    package mutating func reopen(from first: UInt64, opened: UInt64) {
+        guard first < opened, opened <= head else { return }
+        guard head - opened <= UInt64(Self.maxPending), Int(head - opened) + pending.count <= Self.maxPending else {
+            return noteLost()
+        }
+        if opened < head { pending.formUnion((opened + 1)...head) }
+        head = first
+    }
+
     private mutating func skipHole() {
         noteLost()
         guard let first = pending.min() else { return }

@@ -14,6 +14,8 @@ struct Streams: Sendable {
     private var order: [NodeID] = []
     /// Streams that moved, and how: heartbeats tell their heads.
     private var moved: [NodeID: Move] = [:]
+    /// What the answer of the first sync's donor covers; `nil` before there is one.
+    private var answer: [NodeID: ReplicationMessage.StreamHead]?
 
     private struct Move: Sendable {
         var at: EngineInstant
@@ -45,22 +47,63 @@ struct Streams: Sendable {
     func isOfEarlierStart(_ id: StreamID) -> Bool { followed[id.origin].map { $0.start > id.start } ?? false }
 
     /// Makes sure that the stream is followed, and knows that it has come to `head`. One not seen before is followed from
-    /// `first` on, a later start of one that was from its beginning.
-    mutating func open(_ id: StreamID, from first: UInt64, head: UInt64) {
-        var first = first
-        if let known = followed[id.origin] {
+    /// where a donor's answer ends. `isSyncing`: the answer may be still to come, and is taken to bring all that was sent before
+    /// now.
+    mutating func open(_ id: StreamID, head: UInt64, isSyncing: Bool) {
+        let known = followed[id.origin]
+        if let known {
             guard id.start > known.start else {
                 if id.start == known.start { update(id.origin) { $0.noteEnd(head) } }
                 return
             }
-            first = 0
         } else {
             order.append(id.origin)
             if order.count > limit { followed[order.removeFirst()] = nil }
         }
-        var window = StreamWindow(head: first)
+        let isUnanswered = isSyncing && answer == nil && known == nil
+        var window = StreamWindow(head: isUnanswered ? head : min(head, answered(id)))
         window.noteEnd(head)
-        followed[id.origin] = FollowedStream(start: id.start, window: window)
+        followed[id.origin] = FollowedStream(start: id.start, window: window, isExpectant: isSyncing && known == nil)
+    }
+
+    // MARK: The first sync
+
+    private func answered(_ id: StreamID) -> UInt64 {
+        guard let told = answer?[id.origin], told.stream.start == id.start else { return 0 }
+        return told.head
+    }
+
+    /// A donor's answer brings what was sent up to these heads, and nothing of streams that are not among them. Gives the
+    /// streams of which something is missing, in order.
+    mutating func expect(_ heads: [ReplicationMessage.StreamHead]) -> [NodeID] {
+        answer = Dictionary(heads.prefix(WalkMessage.maxHeads).map { ($0.stream.origin, $0) }) { first, _ in first }
+        for (origin, stream) in followed {
+            let first = answered(StreamID(origin: origin, start: stream.start))
+            update(origin) { $0.expect(upTo: first) }
+        }
+        return followed.keys.filter { followed[$0]?.hasGap == true }.sorted()
+    }
+
+    /// No answer came, or not all of it.
+    mutating func expectNothing() { answer = nil }
+
+    /// How far these streams have come, as far as everything up to there is in the store. `firstUnmerged`: what is not yet.
+    func storedHeads(
+        of origins: some Sequence<NodeID>, firstUnmerged: [StreamID: UInt64]
+    ) -> [ReplicationMessage.StreamHead] {
+        origins.compactMap { origin in
+            guard let stream = followed[origin] else { return answer?[origin] }
+            return storedHead(of: stream, origin, firstUnmerged: firstUnmerged)
+        }
+    }
+
+    private func storedHead(
+        of stream: FollowedStream, _ origin: NodeID, firstUnmerged: [StreamID: UInt64]
+    ) -> ReplicationMessage.StreamHead? {
+        // What was given up before its head, or came before all, may be missing in the store.
+        guard !stream.window.isDamaged, !stream.lacksBeginning else { return nil }
+        let id = StreamID(origin: origin, start: stream.start)
+        return .init(stream: id, head: min(stream.window.head, firstUnmerged[id].map { $0 - 1 } ?? .max))
     }
 
     /// Follows the stream anew, as its origin tells of it; something may have been lost.
@@ -89,12 +132,7 @@ struct Streams: Sendable {
         var origins = moved.keys.sorted()
         if origins.count > limit { origins.shuffle(using: &generator) }
         return origins.prefix(limit).compactMap { origin in
-            followed[origin].flatMap { stream in
-                // What was given up before its head may be missing in the store.
-                guard !stream.window.isDamaged else { return nil }
-                let id = StreamID(origin: origin, start: stream.start)
-                return .init(stream: id, head: min(stream.window.head, firstUnmerged[id].map { $0 - 1 } ?? .max))
-            }
+            followed[origin].flatMap { storedHead(of: $0, origin, firstUnmerged: firstUnmerged) }
         }
     }
 }

@@ -10,6 +10,8 @@ struct WalkUnderWay: Hashable, Sendable {
     let lossCount: Int
 
     let began: EngineInstant
+    /// What the peer's answer covers of all streams.
+    var heads: [ReplicationMessage.StreamHead] = []
 
     init(of followed: FollowedStream?, at now: EngineInstant) {
         began = now

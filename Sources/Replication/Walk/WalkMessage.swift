@@ -14,7 +14,7 @@ package import Transport
 ///     done      7, flags u8 (bit 0 the donor is synced, bit 1 it could not store all that it was sent)
 ///     refusal   8, reason u8
 ///     push      9, flags u8 (bit 0 reached everyone), sender u64, a changes message
-///     accepted 10, wall clock u64 in ms since 1970
+///     accepted 10, wall clock u64 in ms since 1970, then heads of streams: origin u64, start u64, head u64 each, 4,097 at most
 ///
 /// The version of `open` is the lowest that its sender speaks. `open` up to its highest version, and `refusal`, are laid out
 /// so in every version. The acceptor chooses the highest that both speak; the version of its answers tells which. A push has
@@ -35,8 +35,8 @@ package enum WalkMessage: Hashable, Sendable {
     case wants([BucketWant])
     case finish
     case done(Done)
-    /// The walk begins. What the wall clock of the donor shows.
-    case accepted(wallMilliseconds: UInt64)
+    /// The walk begins. What the wall clock of the donor shows, and how far the streams have come of which all is in its store.
+    case accepted(wallMilliseconds: UInt64, heads: [ReplicationMessage.StreamHead] = [])
     case refusal(Refusal)
     case push(Push)
 
@@ -118,6 +118,8 @@ package enum WalkMessage: Hashable, Sendable {
 
     /// The versions of this protocol that this node speaks: those of the channel.
     package static let versions = ReplicationMessage.versions
+    /// Heads in one `accepted`: as many as streams are followed, and the donor's own.
+    package static let maxHeads = 4_097
     /// Rows and digests are sent in messages of about this size.
     package static let targetBytes = 64 * 1024
 
@@ -163,9 +165,14 @@ package enum WalkMessage: Hashable, Sendable {
             return bytes
         case .finish: return Self.header(6)
         case .done(let done): return Self.header(7) + [(done.isSynced ? 1 : 0) | (done.hasAll ? 0 : 2)]
-        case .accepted(let wallMilliseconds):
+        case .accepted(let wallMilliseconds, let heads):
             var bytes = Self.header(10)
             bytes.append(bigEndian: wallMilliseconds)
+            for head in heads.prefix(Self.maxHeads) {
+                bytes.append(bigEndian: head.stream.origin.rawValue)
+                bytes.append(bigEndian: head.stream.start)
+                bytes.append(bigEndian: head.head)
+            }
             return bytes
         case .refusal(let refusal): return Self.header(8) + [refusal.rawValue]
         case .push(let push):
@@ -270,7 +277,14 @@ extension WalkMessage {
         case 7:
             let flags = try reader.integer(UInt8.self)
             message = .done(Done(isSynced: flags & 1 != 0, hasAll: flags & 2 == 0))
-        case 10: message = .accepted(wallMilliseconds: try reader.integer())
+        case 10:
+            let wallMilliseconds = try reader.integer(UInt64.self)
+            var heads: [ReplicationMessage.StreamHead] = []
+            while !reader.isAtEnd {
+                guard heads.count < maxHeads else { throw Failure.malformed }
+                heads.append(.init(stream: try StreamID(from: &reader), head: try reader.integer()))
+            }
+            message = .accepted(wallMilliseconds: wallMilliseconds, heads: heads)
         case 8:
             guard let refusal = Refusal(rawValue: try reader.integer()) else { throw Failure.malformed }
             message = .refusal(refusal)

@@ -21,6 +21,7 @@ package struct WalkResponder: Walk {
     private let node: NodeID
     private let isSynced: Bool
     private let wallMilliseconds: UInt64
+    private let heads: [ReplicationMessage.StreamHead]
     private let limit: WalkLimit
     private var state = State.waiting
     /// The greatest hash of a key that digests have told of.
@@ -29,9 +30,14 @@ package struct WalkResponder: Walk {
     private var wanted: [BucketWant] = []
     private var outcome = WalkOutcome()
 
-    /// `isSynced`: whether this node has everything, which tells a joiner how much its answer is worth.
-    package init(node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, limit: WalkLimit = WalkLimit()) {
+    /// `isSynced`: whether this node has everything, which tells a joiner how much its answer is worth. `heads`: how far the
+    /// streams have come of which all is in the store already.
+    package init(
+        node: NodeID, isSynced: Bool, wallMilliseconds: UInt64 = 0, heads: [ReplicationMessage.StreamHead] = [],
+        limit: WalkLimit = WalkLimit()
+    ) {
         self.node = node
+        self.heads = heads
         self.isSynced = isSynced
         self.wallMilliseconds = wallMilliseconds
         self.limit = limit
@@ -68,7 +74,8 @@ package struct WalkResponder: Walk {
         switch (state, answer) {
         case (.summing(let open), .topSums(let top)):
             var turn = begin(open, top)
-            turn.messages.insert(WalkMessage.accepted(wallMilliseconds: wallMilliseconds).encoded(), at: 0)
+            turn.messages.insert(
+                WalkMessage.accepted(wallMilliseconds: wallMilliseconds, heads: heads).encoded(), at: 0)
             return turn
         case (.sendingSums(let tops), .bucketSums(let sums)):
             let chunk = zip(tops, sums).map { WalkMessage.TopSums(top: $0, sums: $1) }

@@ -105,7 +105,12 @@ extension RandomValues {
                 })
         case 5: return .finish
         case 6: return .done(.init(isSynced: bool(), hasAll: bool()))
-        case 9: return .accepted(wallMilliseconds: number())
+        case 9:
+            let heads = (0..<int(4)).map { _ in
+                ReplicationMessage.StreamHead(
+                    stream: StreamID(origin: NodeID(number()), start: number()), head: number())
+            }
+            return .accepted(wallMilliseconds: number(), heads: heads)
         case 7: return .refusal(pick([.busy, .otherVersion, .sameNode]))
         default: return .push(.init(reachedEveryone: bool(), sender: NodeID(number()), changes: bytes(upTo: 60)))
         }
