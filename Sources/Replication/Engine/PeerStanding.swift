@@ -5,13 +5,18 @@ internal import Transport
 /// Roots differ whenever somebody writes, and prove nothing. Known is: with equal roots everything that the peer has is here,
 /// and after a whole walk everything that it had when the walk began. Where neither has been for 10 s, and for as long a hole
 /// has been open or walks have failed, something keeps this node from what the peer has.
+///
+/// Of a peer that this node does not hear the same is known by way of a witness: one that hears all others, and of which all is
+/// here.
 struct PeerStanding: Hashable, Sendable {
     private static let patience: Duration = .seconds(10)
     /// Walks that failed in a row. One may just have come at a bad moment.
     private static let failuresThatCount = 2
 
     /// Everything that the peer had then is here, or it became a peer then.
-    private var coveredUntil: EngineInstant?
+    private(set) var coveredUntil: EngineInstant?
+    /// Everything that the peer had then is here, by the word of another peer.
+    private(set) var witnessedUntil: EngineInstant?
     /// Walks that have repaired nothing since.
     private var failures = 0
     private var failingSince = EngineInstant.zero
@@ -30,6 +35,15 @@ struct PeerStanding: Hashable, Sendable {
         failures = 0
     }
 
+    /// Another peer had everything that this one had then, and it is here.
+    mutating func noteWitnessed(until instant: EngineInstant) {
+        witnessedUntil = max(witnessedUntil ?? instant, instant)
+    }
+
+    private var knownUntil: EngineInstant? {
+        coveredUntil.map { max($0, witnessedUntil ?? $0) }
+    }
+
     /// A walk with it has failed, or left something out.
     mutating func noteFailure(_ obstacle: Obstacle, at now: EngineInstant) {
         if failures == 0 { failingSince = now }
@@ -38,7 +52,7 @@ struct PeerStanding: Hashable, Sendable {
     }
 
     /// Since when something may be missing that an obstacle keeps away.
-    var missingSince: EngineInstant? { obstacle == nil ? nil : coveredUntil }
+    var missingSince: EngineInstant? { obstacle == nil ? nil : knownUntil }
 
     /// `gapSince`: since when there has been a hole in its stream. `true` when there is news.
     mutating func look(gapSince: EngineInstant?, at now: EngineInstant) -> Bool {
@@ -48,7 +62,7 @@ struct PeerStanding: Hashable, Sendable {
     }
 
     private func current(_ gapSince: EngineInstant?, at now: EngineInstant) -> Obstacle? {
-        guard let coveredUntil, now - coveredUntil > Self.patience else { return nil }
+        guard let knownUntil, now - knownUntil > Self.patience else { return nil }
         if failures >= Self.failuresThatCount, now - failingSince > Self.patience { return lastFailure }
         return gapSince.map { now - $0 > Self.patience } == true ? (failures > 0 ? lastFailure : .missingChanges) : nil
     }

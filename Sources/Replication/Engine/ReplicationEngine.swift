@@ -168,9 +168,16 @@ package struct ReplicationEngine: Sendable {
 
     private func lag(of node: NodeID, at now: EngineInstant) -> Duration? {
         let report = table.state(node).report
-        var lag = isSilent(node, at: now) ? report.silence(at: now) : .zero
-        if let since = streams[node]?.gapSince { lag = max(lag, now - since) }
-        if let since = report.differsSince, now - since > Self.usualDifference { lag = max(lag, now - since) }
+        // A witness has shown that nothing is missing from before then.
+        let witnessed = table.state(node).standing.witnessedUntil
+        func missing(since instant: EngineInstant) -> Duration { now - max(instant, witnessed ?? instant) }
+        let silence = report.silence(at: now)
+        var lag = isSilent(node, at: now) ? min(silence, witnessed.map { now - $0 } ?? silence) : .zero
+        if lag <= Self.usualDifference { lag = .zero }
+        if let since = streams[node]?.gapSince { lag = max(lag, missing(since: since)) }
+        if let since = report.differsSince, missing(since: since) > Self.usualDifference {
+            lag = max(lag, missing(since: since))
+        }
         if let since = table.state(node).standing.missingSince { lag = max(lag, now - since) }
         return report.isHeard || lag > .zero ? lag : nil
     }

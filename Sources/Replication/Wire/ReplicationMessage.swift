@@ -4,7 +4,7 @@ internal import Transport
 ///
 ///     changes    kind u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
 ///     heartbeat  kind u8 2, origin u64, start u64, head u64, root u128, count u64, wall clock u64 in ms since 1970,
-///                flags u8 (bit 0 ready, bit 1 synced, bit 2 blank), then heads of others: origin u64, start u64, head u64 each
+///                flags u8 (bit 0 ready, bit 1 synced, bit 2 blank, bit 3 hears all), then heads of others: origin u64, start u64, head u64 each
 ///     pull       kind u8 3, origin u64, start u64, then per range of numbers: first u64, count u8
 ///
 /// Of a message of another version nothing but the version is read.
@@ -36,6 +36,8 @@ package enum ReplicationMessage: Hashable, Sendable {
         package var isSynced: Bool
         /// It began without a row and is not open yet: all that it has came from others.
         package var isBlank = false
+        /// All that each of its peers had a few seconds ago is here, by what they say themselves.
+        package var hearsAll = false
         /// How far the streams of others have come that moved lately.
         package var others: [StreamHead] = []
     }
@@ -92,7 +94,11 @@ package enum ReplicationMessage: Hashable, Sendable {
         bytes.append(bigEndian: heartbeat.summary.root)
         bytes.append(bigEndian: heartbeat.summary.count)
         bytes.append(bigEndian: heartbeat.wallMilliseconds)
-        bytes.append((heartbeat.isReady ? 1 : 0) | (heartbeat.isSynced ? 2 : 0) | (heartbeat.isBlank ? 4 : 0))
+        var flags: UInt8 = heartbeat.isReady ? 1 : 0
+        if heartbeat.isSynced { flags |= 2 }
+        if heartbeat.isBlank { flags |= 4 }
+        if heartbeat.hearsAll { flags |= 8 }
+        bytes.append(flags)
         for other in heartbeat.others {
             bytes.append(bigEndian: other.stream.origin.rawValue)
             bytes.append(bigEndian: other.stream.start)
@@ -160,7 +166,7 @@ package enum ReplicationMessage: Hashable, Sendable {
                 Heartbeat(
                     stream: stream, head: head, summary: TreeSummary(root: root, count: count),
                     wallMilliseconds: wallMilliseconds, isReady: flags & 1 != 0, isSynced: flags & 2 != 0,
-                    isBlank: flags & 4 != 0, others: others))
+                    isBlank: flags & 4 != 0, hearsAll: flags & 8 != 0, others: others))
         case .pull: return .pull(try readPull(&reader))
         case nil: throw Failure.unknownKind
         }

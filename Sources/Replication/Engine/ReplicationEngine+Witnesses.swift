@@ -1,0 +1,48 @@
+internal import Transport
+
+/// What is known of peers that this node does not hear, by way of peers that do.
+///
+/// A witness says that it hears all of its peers and lacks nothing of theirs, by their own messages alone: nobody is a witness
+/// on the word of another, so that no two can assure each other of a third that neither hears.
+extension ReplicationEngine {
+    /// How old the last heartbeat of a peer, or a hole in its stream, may be at a witness.
+    private static let freshness: Duration = .seconds(2)
+    /// How far what a witness has may be behind what its peers have: its freshness, that of the heartbeat before, and the way.
+    private static let delay: Duration = .seconds(5)
+    /// A peer that is silent for so long needs a witness, and one whose data was compared so lately suffices.
+    private static let quiet: Duration = .seconds(5)
+    private static let recent: Duration = .seconds(3)
+
+    /// Whether this node is a witness.
+    func hearsAll(at now: EngineInstant) -> Bool {
+        guard isReady, !isLeaving, isSynced, table.count <= Self.maxHeardPeers else { return false }
+        return peers.allSatisfy { peer in
+            let state = table.state(peer.nodeID)
+            let gapSince = streams[peer.nodeID]?.gapSince
+            return state.report.isHeard && state.report.silence(at: now) <= Self.freshness
+                && !state.standing.isFailing && (gapSince.map { now - $0 <= Self.freshness } ?? true)
+        }
+    }
+
+    /// All that this witness had at some time is here, and so what the others had a little earlier.
+    mutating func hear(witness: NodeID) {
+        guard let covered = table.state(witness).standing.coveredUntil else { return }
+        let until = covered + (Duration.zero - Self.delay)
+        for peer in peers where peer.nodeID != witness {
+            table.update(peer.nodeID) { $0.standing.noteWitnessed(until: until) }
+        }
+    }
+
+    /// Somebody is silent: compares with a witness, unless equal roots or walks have done so lately.
+    mutating func askWitness(at now: EngineInstant) {
+        guard table.count <= Self.maxHeardPeers,
+            peers.contains(where: { table.state($0.nodeID).report.silence(at: now) > Self.quiet })
+        else { return }
+        let witnesses = peers.filter { table.state($0.nodeID).report.hearsAll }
+        let isRecent = witnesses.contains { witness in
+            table.state(witness.nodeID).standing.coveredUntil.map { now - $0 < Self.recent } ?? false
+        }
+        guard !isRecent, let witness = witnesses.randomElement(using: &generator) else { return }
+        wantWalk(with: witness.nodeID, notBefore: now, at: now)
+    }
+}
