@@ -49,6 +49,26 @@ struct ObstacleTests {
         #expect(scene.events == [] && scene.engine.isSynced && scene.lag(of: 2) == .zero)
     }
 
+    @Test(
+        "changes are lost while the peer refuses walks: that shows within 16 s, and they come within 6 s once it does not"
+    )
+    func refusedAndLost() {
+        var scene = Scene()
+        scene.outcomes[2] = .failure(.refused(.busy))
+        // More than pulls may ask for.
+        scene.head = 200
+        scene.run(seconds: 10) { _ in 7 }
+        #expect(scene.events == [] && scene.engine.openGapCount == 1)
+        scene.run(seconds: 6) { _ in 7 }
+        #expect(scene.events == [.obstructed(peer(2), .refused)] && !scene.engine.isSynced)
+        #expect(scene.lag(of: 2) > .seconds(10))
+        scene.run(seconds: 20) { _ in 7 }
+        scene.outcomes[2] = .success(WalkOutcome())
+        scene.run(seconds: 6) { _ in 7 }
+        #expect(scene.engine.openGapCount == 0 && scene.engine.isSynced && scene.lag(of: 2) == .zero)
+        #expect(scene.events.last == .unobstructed(peer(2)) && scene.events.count == 2)
+    }
+
     @Test("a peer that is gone keeps nobody from being synced")
     func gone() {
         var scene = Scene()
@@ -65,6 +85,8 @@ struct ObstacleTests {
         var now = EngineInstant.zero
         var events: [ReplicationEvent] = []
         var outcomes: [UInt64: Result<WalkOutcome, WalkError>] = [:]
+        /// The last number of peer 2.
+        var head: UInt64 = 0
         private var second = 0
 
         init() {
@@ -82,7 +104,7 @@ struct ObstacleTests {
                 for (node, count) in [(UInt64(2), count(second)), (3, 0)] {
                     let message = ReplicationMessage.encode(
                         .init(
-                            stream: StreamID(origin: NodeID(node), start: 1), head: 0,
+                            stream: StreamID(origin: NodeID(node), start: 1), head: node == 2 ? head : 0,
                             summary: TreeSummary(root: UInt128(count), count: count), isReady: true, isSynced: true))
                     carryOut(
                         engine.receive(
