@@ -23,40 +23,27 @@ struct OpenedStore {
 
     /// Opens, creates or takes over the database, and reads all of it: about a second per million rows.
     ///
-    /// When it throws, the todos are as they were: a file of an older version may have been brought to this one. A file that
-    /// is not ours was not even opened for writing.
+    /// When it throws, the file is as it was, an older version and the seed's included. A file that is not ours was not even opened
+    /// for writing.
     init(_ configuration: StoreConfiguration, readerCount: Int) throws(StoreError) {
         let file = try DatabaseFile(configuration.path, in: configuration.files)
         let vfsName = configuration.files.vfsName
         path = file.path
         lock = try file.lock()
         try Self.checkForeign(file, vfsName)
-        let now = configuration.wallClock().milliseconds
         let connection = try Connection(path: path, mode: .readWrite, vfsName: vfsName)
-        let takenOverCount = try Self.prepare(connection, configuration, path, now)
-        let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
-        let bound = HybridTime(
-            rawValue: UInt64(bitPattern: try connection.integer("SELECT clock_bound FROM node")))
-        let loader = Loader(
-            path: path, nodeID: nodeID, hasher: configuration.hasher, wall: configuration.wallClock(),
-            skipsSpoiltRows: false)
-        var clock = HybridClock(bound: bound)
-        let (loaded, streamStart, dataVersion) = try connection.transaction { () throws(StoreError) in
-            let loaded = try loader.load(connection, &clock)
-            // After all has been read: a damaged file is left as it is.
-            let streamStart = try Self.nextStreamStart(connection, now)
-            return (loaded, streamStart, try connection.integer("PRAGMA data_version"))
-        }
-        var changes = loaded.changes
-        changes.takenOver += takenOverCount
-        let shared = SharedIndex(loaded.index, changes: changes)
+        try Self.prepare(connection, configuration, path)
+        let opening = try Opening(connection, configuration, path: path)
+        nodeID = opening.nodeID
+        let shared = SharedIndex(opening.loaded.index, changes: opening.loaded.changes)
         committed = BatchQueue<EncodedRow>(
             maxBytes: Self.maxCommittedBytes, maxCount: Self.maxCommittedRows, size: { $0.bytes.count })
         let rows = try RowWriter(
             on: connection, nodeID: nodeID, hasher: configuration.hasher, wallClock: configuration.wallClock,
-            clock: clock)
+            clock: opening.clock)
         core = try WriterCore(
-            path: path, connection: connection, rows: rows, bound: bound, dataVersion: dataVersion,
+            path: path, connection: connection, rows: rows, bound: opening.clock.bound,
+            dataVersion: opening.dataVersion,
             logFiles: LogFiles(database: path, in: configuration.files),
             news: CommitNews(
                 shared: shared, committed: committed, onCommit: configuration.onCommit,
@@ -66,17 +53,7 @@ struct OpenedStore {
         self.readers = readers
         queue = WriteQueue(maxRequests: configuration.maxWaitingRequests, maxBytes: configuration.maxWaitingBytes)
         self.rows = IndexedRows(shared: shared, hasher: configuration.hasher)
-        self.nodeID = nodeID
-        self.streamStart = streamStart
-    }
-
-    /// Greater than at every earlier start of this file, and, since it follows the wall clock, most likely greater than
-    /// in the later life of a file that was restored from an old backup.
-    private static func nextStreamStart(_ connection: borrowing Connection, _ now: Int64) throws(StoreError) -> UInt64 {
-        let last = try connection.integer("SELECT stream_start FROM node")
-        let next = max(last &+ 1, now)
-        try connection.execute("UPDATE node SET stream_start = \(next)")
-        return UInt64(bitPattern: next)
+        streamStart = opening.streamStart
     }
 
     /// Throws for a file that is neither ours nor one that can be taken over. Leaves the file and its log as they are.
@@ -103,10 +80,10 @@ struct OpenedStore {
         }
     }
 
-    /// Migrates, and sets the connection up. Returns how many of the seed's rows were taken over.
+    /// Sets the connection up, and looks at the file with its log, before anything is written.
     private static func prepare(
-        _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String, _ now: Int64
-    ) throws(StoreError) -> Int {
+        _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String
+    ) throws(StoreError) {
         guard !connection.isReadOnly else { throw .cannotOpen(path: path, reason: "the file is read-only") }
         try connection.execute(
             """
@@ -114,6 +91,8 @@ struct OpenedStore {
             PRAGMA cache_size = -8000;
             PRAGMA temp_store = MEMORY;
             PRAGMA secure_delete = FAST;
+            PRAGMA wal_autocheckpoint = \(configuration.checkpointPages);
+            PRAGMA journal_size_limit = 67108864;
             """)
         // Looked at again with the log, if there is one, rolled back or replayed.
         if try connection.integer("PRAGMA application_id") != Int64(Schema.applicationID),
@@ -122,14 +101,5 @@ struct OpenedStore {
             throw .foreign(path: path, found: found)
         }
         try LogFiles.checkLeftLog(connection, path: path, in: configuration.files)
-        // Before WAL is switched on: so the mark in the file's header is there from the first moment.
-        let migration = try Schema.migrate(
-            connection, path: path, nowMilliseconds: now, newNodeID: configuration.newNodeID)
-        guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
-            throw .cannotOpen(path: path, reason: "its file system does not support a write-ahead log")
-        }
-        try connection.execute(
-            "PRAGMA wal_autocheckpoint = \(configuration.checkpointPages); PRAGMA journal_size_limit = 67108864")
-        return migration.takenOverCount
     }
 }

@@ -30,11 +30,11 @@ extension Restamping {
         try copy.bind(copyPath, at: 1)
         try copy.run()
         try Self.sync(copyPath)
-        _ = try Schema.migrate(connection, path: path, nowMilliseconds: 0) {
-            preconditionFailure("a file without a node was taken for a node's")
-        }
         try connection.execute("PRAGMA synchronous = FULL")
         return try connection.transaction { () throws(StoreError) in
+            _ = try Schema.migrate(connection, path: path) {
+                preconditionFailure("a file without a node was taken for a node's")
+            }
             let rows = try RestampedRows(on: connection, self)
             let references = try rows.references(connection)
             for reference in references { try rows.restamp(reference) }

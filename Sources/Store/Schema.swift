@@ -8,33 +8,19 @@ enum Schema {
     /// The number of the last migration (PRAGMA user_version).
     static let version: Int32 = 2
 
-    /// What `migrate` did.
-    struct Migration {
-        /// Rows of the seed's that were given stamps.
-        var takenOverCount = 0
-    }
-
-    /// Brings a blank, the seed's or an older database of ours to `version`, in one transaction. Throws
+    /// Brings a blank, the seed's or an older database of ours to `version`. Within the caller's transaction, which reads all rows
+    /// before it commits, so that a file that is refused stays as it was. `true` where the rows are the seed's. Throws
     /// `newerVersion` for a later one.
     static func migrate(
-        _ connection: borrowing Connection, path: String, nowMilliseconds: Int64, newNodeID: () -> NodeID
-    ) throws(StoreError) -> Migration {
-        try checkVersion(Int32(truncatingIfNeeded: connection.integer("PRAGMA user_version")), path: path)
-        let found = try connection.integer("PRAGMA user_version")
-        guard found < version else { return Migration() }
-        var migration = Migration()
-        try connection.execute("BEGIN IMMEDIATE")
-        do throws(StoreError) {
-            let kind = found < 1 ? try create(connection, path, newNodeID()) : .blank
-            if found < 2 { try connection.execute(checksums) }
-            if kind == .seed { migration = try takeOver(connection, path, nowMilliseconds) }
-            try connection.execute(
-                "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version); COMMIT")
-        } catch {
-            connection.rollBack()
-            throw error
-        }
-        return migration
+        _ connection: borrowing Connection, path: String, newNodeID: () -> NodeID
+    ) throws(StoreError) -> Bool {
+        let found = Int32(truncatingIfNeeded: try connection.integer("PRAGMA user_version"))
+        try checkVersion(found, path: path)
+        guard found < version else { return false }
+        let kind = found < 1 ? try create(connection, path, newNodeID()) : .blank
+        if found < 2 { try connection.execute(checksums) }
+        try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
+        return kind == .seed
     }
 
     static func checkVersion(_ found: Int32, path: String) throws(StoreError) {
@@ -59,19 +45,6 @@ enum Schema {
         try insert.bind(nodeID.rawValue, at: 1)
         try insert.run()
         return kind
-    }
-
-    /// Gives stamps to the seed's rows: here already, so that a file that cannot be taken over stays the seed's. The tree is made
-    /// later, by the start.
-    private static func takeOver(
-        _ connection: borrowing Connection, _ path: String, _ nowMilliseconds: Int64
-    ) throws(StoreError) -> Migration {
-        let nodeID = NodeID(UInt64(bitPattern: try connection.integer("SELECT node_id FROM node")))
-        let loader = Loader(
-            path: path, nodeID: nodeID, hasher: RowHasher(), wall: WallReading(milliseconds: nowMilliseconds),
-            skipsSpoiltRows: false, isTakeOver: true)
-        var clock = HybridClock(bound: .zero)
-        return Migration(takenOverCount: try loader.load(connection, &clock).changes.takenOver)
     }
 
     /// To the letter what the seed creates.

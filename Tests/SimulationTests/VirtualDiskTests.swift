@@ -164,6 +164,67 @@ struct VirtualDiskTests {
         }
     }
 
+    @Test(
+        "Wherever a start on a file of version 1 ends, the file is of version 1 or of version 2, whole",
+        arguments: [false, true])
+    func interruptedMigration(isPowerCut: Bool) throws {
+        let disk = VirtualDisk(seed: 1)
+        let store = try open(disk)
+        for number in 0..<60 { #expect(create("\(number)", String(repeating: "text", count: 50), in: store) == nil) }
+        store.delete(externID: "7", if: nil) { _, _ in }
+        #expect(store.beginTransaction())
+        store.commitTransaction()
+        let rows = try page(of: store)
+        store.close()
+        disk.endProcess()
+        try look(at: disk) { try $0.execute(toVersionOne) }
+        var versions: Set<Int64> = []
+        var isThrough = false
+        for changes in 1...200 where !isThrough {
+            let copy = disk.copy(seed: UInt64(changes))
+            copy.endProcess(after: changes)
+            let process = copy.process
+            let found = try? open(copy)
+            isThrough = found != nil && copy.process == process
+            if isPowerCut { copy.cutPower() } else { copy.endProcess() }
+            try look(at: copy) { connection in
+                let version = try connection.integer("PRAGMA user_version")
+                versions.insert(version)
+                let unsealed =
+                    "(SELECT count(*) - count(checksum) FROM stamps)"
+                    + " + (SELECT count(*) - count(checksum) FROM tombstones)"
+                switch version {
+                case 1:
+                    #expect(try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'removals'") == 0)
+                default: #expect(try connection.integer("SELECT \(unsealed)") == 0, "after \(changes) changes")
+                }
+                #expect(try connection.text("PRAGMA integrity_check") == "ok")
+            }
+            copy.endProcess()
+            #expect(try page(of: try open(copy)) == rows)
+        }
+        #expect(isThrough && versions == [1, 2])
+    }
+
+    private func page(of store: SteppedStore) throws -> [Row] {
+        guard case .page(let page) = try store.answer(.page(after: nil, maxBytes: .max)) else { return [] }
+        return page.rows.map(\.row)
+    }
+
+    /// By a connection of nobody's.
+    private func look(at disk: VirtualDisk, _ body: (borrowing Connection) throws -> Void) throws {
+        let lock = try VirtualFiles().lock(database: disk.path)
+        defer { lock.release() }
+        try body(try Connection(path: disk.path, mode: .readWrite, vfsName: VirtualFiles().vfsName))
+    }
+
+    /// Makes a file of version 1 of one of version 2.
+    private let toVersionOne = """
+        DROP TRIGGER todos_inserted; DROP TRIGGER todos_updated; DROP TRIGGER todos_deleted; DROP TABLE removals;
+        ALTER TABLE stamps DROP COLUMN checksum; ALTER TABLE stamps DROP COLUMN edits;
+        ALTER TABLE tombstones DROP COLUMN checksum; PRAGMA user_version = 1;
+        """
+
     @Test("A read that fails at the start is told as such, and the log stays")
     func failedReads() throws {
         for seed: UInt64 in 0..<100 {

@@ -78,6 +78,24 @@ struct DurabilityTests {
         }
     }
 
+    @Test(
+        "A stamp that was given at the start, to what another program wrote, is not passed by an earlier one after a crash"
+    )
+    func clockBoundAtStart() async throws {
+        await (try open()).close()
+        try OtherProgram(path).run(
+            "INSERT INTO todos (extern_id, todo, created_at) VALUES ('a', 'x', '2999-01-01 00:00:00')")
+        let store = try open()
+        let stamp = try #require(try await allRows(of: store).first).latestStamp
+        try directory.copyDatabase(to: "crash.db")
+        await store.close()
+        clock.milliseconds -= 3_600_000
+        let recovered = try open("crash.db")
+        _ = try await recovered.created("b")
+        #expect(recovered.committed.takeNow()[0].row.latestStamp > stamp)
+        await recovered.close()
+    }
+
     @Test("On a full disk writes fail, reads go on, the tree stays right, and with room it goes on")
     func diskFull() async throws {
         let store = try open()

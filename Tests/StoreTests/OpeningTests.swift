@@ -257,6 +257,25 @@ struct OpeningTests {
         try expectUntouched { $0 == .newerVersion(path: path, found: 3, supported: 2) }
     }
 
+    @Test("A file of version 1 with a row that no todo can hold is refused and stays of version 1, byte for byte")
+    func refusedMigration() async throws {
+        let store = try Store.open(.test(path))
+        for key in ["a", "b", "c"] { _ = try await store.created(key) }
+        _ = try await store.delete(.externID("c"))
+        await store.close()
+        try make(toVersionOne + "UPDATE todos SET created_at = 'never' WHERE extern_id = 'b'")
+        let schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY name"
+        let before = try OtherProgram(path).rows(schema)
+        try expectUntouched { if case .invalidRow(path, id: 2, _) = $0 { true } else { false } }
+        let other = try OtherProgram(path)
+        #expect(try other.rows("PRAGMA user_version") == ["1"])
+        #expect(try other.rows(schema) == before)
+        try other.run("UPDATE todos SET created_at = '2025-11-08 09:10:11' WHERE extern_id = 'b'")
+        let mended = try Store.open(.test(path))
+        #expect(mended.todoCount == 2)
+        await mended.close()
+    }
+
     @Test("A damaged database is refused and left as it is")
     func corrupt() async throws {
         let store = try Store.open(.test(path))

@@ -312,12 +312,7 @@ struct OutsideChangeTests {
         _ = try await store.delete(.externID("c"))
         let (summary, rows) = (store.summary, try await allRows(of: store))
         await store.close()
-        try OtherProgram(path).run(
-            """
-            DROP TRIGGER todos_inserted; DROP TRIGGER todos_updated; DROP TRIGGER todos_deleted; DROP TABLE removals;
-            ALTER TABLE stamps DROP COLUMN checksum; ALTER TABLE stamps DROP COLUMN edits;
-            ALTER TABLE tombstones DROP COLUMN checksum; PRAGMA user_version = 1;
-            """)
+        try OtherProgram(path).run(toVersionOne)
         store = try open()
         #expect(store.summary == summary && store.outsideChanges == OutsideChanges())
         #expect(try await allRows(of: store) == rows)

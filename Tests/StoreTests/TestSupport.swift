@@ -174,3 +174,10 @@ let seedSchema = """
     CREATE INDEX idx_todos_completed ON todos(completed);
     CREATE UNIQUE INDEX idx_todos_extern_id ON todos(extern_id);
     """
+
+/// Makes a file of version 1 of one of version 2.
+let toVersionOne = """
+    DROP TRIGGER todos_inserted; DROP TRIGGER todos_updated; DROP TRIGGER todos_deleted; DROP TABLE removals;
+    ALTER TABLE stamps DROP COLUMN checksum; ALTER TABLE stamps DROP COLUMN edits;
+    ALTER TABLE tombstones DROP COLUMN checksum; PRAGMA user_version = 1;
+    """
