@@ -269,6 +269,20 @@ struct VirtualDiskTests {
         #expect(first.fingerprint == second.fingerprint && first.stats == second.stats)
     }
 
+    @Test("Two runs of one seed say the same, of failing disks too")
+    func saysTheSame() {
+        var plan = plan(.udp)
+        plan.options.faults.badDisks = 10
+        plan.options.faults.bitFlips = 4
+        func lines() -> [String] {
+            var lines: [String] = []
+            _ = Run.result(of: plan, seed: 3) { lines.append($0) }
+            return lines
+        }
+        let (first, second) = (lines(), lines())
+        #expect(first == second && first.contains { $0.contains("todos.db") })
+    }
+
     @Test("Where commits are acknowledged before they are synced, a power cut of all loses some")
     func withoutSync() {
         var plan = plan(.udp)

@@ -83,6 +83,8 @@ final class MemoryDatabase: NodeDatabase {
 
     func integrityFault() -> String? { nil }
 
+    func words(for error: StoreError) -> String { error.description }
+
     func copy(seed: UInt64) -> any NodeDatabase { MemoryDatabase(replica) }
 
     private func apply(_ work: DatabaseWork, _ wall: WallReading) -> DatabaseResult.Outcome {

@@ -74,6 +74,8 @@ protocol NodeDatabase: Replica, AnyObject {
     func flipBit() -> Bool
     /// What is wrong with the files of the process that runs; `nil` for nothing.
     func integrityFault() -> String?
+    /// An error in words that are the same in another run of the same seed.
+    func words(for error: StoreError) -> String
     /// What a copy of its files holds now.
     func copy(seed: UInt64) -> any NodeDatabase
 }

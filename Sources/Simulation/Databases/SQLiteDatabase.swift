@@ -112,9 +112,11 @@ final class SQLiteDatabase: NodeDatabase {
     func integrityFault() -> String? {
         disk.undisturbed {
             contents.forget()
-            do throws(StoreError) { return try store?.integrityFault() } catch { return "\(error)" }
+            do throws(StoreError) { return try store?.integrityFault() } catch { return words(for: error) }
         }
     }
+
+    func words(for error: StoreError) -> String { VirtualDisk.unnumbered(error.description) }
 
     // MARK: Writing
 

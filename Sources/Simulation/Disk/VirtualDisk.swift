@@ -55,6 +55,12 @@ package final class VirtualDisk {
     /// Where the database is.
     package var path: String { "/disk-\(number)/todos.db" }
 
+    /// A text that names paths, without the numbers of disks, which count those of all runs of the process.
+    static func unnumbered(_ text: String) -> String {
+        let parts = text.components(separatedBy: "/disk-")
+        return parts.dropFirst().reduce(parts[0]) { $0 + "/disk" + $1.drop { $0.isASCII && $0.isNumber } }
+    }
+
     /// The disk of a path.
     static func find(_ path: String) -> VirtualDisk? {
         guard path.hasPrefix("/disk-"), let number = Int(path.dropFirst(6).prefix { $0 != "/" }) else { return nil }

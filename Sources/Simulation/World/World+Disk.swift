@@ -162,17 +162,18 @@ extension World {
     /// A damaged database is noticed by its operator, who gives the node an empty one.
     func noteFailure(_ error: StoreError, of index: Int) {
         let node = nodes[index]
-        say("\(node.name): \(error)")
+        let words = "\(node.name): \(node.replica.words(for: error))"
+        say(words)
         switch error {
         case .corrupt, .notADatabase, .foreign, .newerVersion, .invalidRow, .failed, .cannotOpen, .rowChanged:
-            if !node.disk.isDamaged, !node.isCopy { violate(.store, "\(node.name): \(error)") }
+            if !node.disk.isDamaged, !node.isCopy { violate(.store, words) }
             replaceSoon(index)
         case .inUse, .busy, .stampsUsedUp, .tooLarge, .refused, .closed:
-            violate(.store, "\(node.name): \(error)")
-        case .diskFull: if !node.disk.isFull { violate(.store, "\(node.name): \(error)") }
+            violate(.store, words)
+        case .diskFull: if !node.disk.isFull { violate(.store, words) }
         case .ioError:
             // In the middle of its death.
-            if node.process != nil, !node.disk.isFailing { violate(.store, "\(node.name): \(error)") }
+            if node.process != nil, !node.disk.isFailing { violate(.store, words) }
         case .overloaded: break
         }
     }
