@@ -48,8 +48,8 @@ final class ChangedRows {
     private let foreign: Statement
     private let stored: Statement
     private let tombstone: Statement
-    private let isIndexed: Statement
-    private let isTombstoneIndexed: Statement
+    private let todoEntry: Statement
+    private let tombstoneEntry: Statement
 
     /// `isTakeOver`: the rows without stamps are the seed's.
     init(
@@ -65,8 +65,8 @@ final class ChangedRows {
         stored = try Statement(RowColumns.todos + " WHERE t.id = ?1", on: connection)
         tombstone = try Statement(RowColumns.tombstones + " WHERE id = ?1", on: connection)
         // By the index: `+` keeps SQLite from looking the id up in the table, where the key was read.
-        isIndexed = try Statement("SELECT 1 FROM todos WHERE extern_id = ?1 AND +id = ?2", on: connection)
-        isTombstoneIndexed = try Statement(
+        todoEntry = try Statement("SELECT 1 FROM todos WHERE extern_id = ?1 AND +id = ?2", on: connection)
+        tombstoneEntry = try Statement(
             "SELECT 1 FROM tombstones WHERE extern_id = ?1 AND +id = ?2", on: connection)
     }
 
@@ -153,22 +153,10 @@ final class ChangedRows {
     // MARK: Damage
 
     /// A damaged row keeps its values, as far as a todo can have them, with a stamp that every other copy beats.
-    func demote(
-        _ reference: Int64, _ connection: borrowing Connection, _ outcome: inout Outcome
-    ) throws(StoreError) {
+    func demote(_ reference: Int64, _ outcome: inout Outcome) throws(StoreError) {
         if reference < 0 { return try demoteTombstone(id: -reference, &outcome) }
-        try stored.bind(reference, at: 1)
-        defer { stored.reset() }
-        guard try stored.step() else { return }
-        let row = stored.salvagedRow()
-        stored.reset()
-        try isIndexed.bind(row.key.string, at: 1)
-        try isIndexed.bind(reference, at: 2)
-        defer { isIndexed.reset() }
-        guard row.isValid, try isIndexed.step() else {
-            // Under which key the others have it is not known.
-            throw .corrupt(path: path, reason: "the key of the todo with id \(reference) is not the one in its index")
-        }
+        guard let row = try salvagedTodo(reference) else { return }
+        try checkKey(row, reference)
         if try table.tombstone(key: row.key) != nil {
             outcome.changes.damaged += 1
             return try table.removeTodo(id: reference)
@@ -177,20 +165,64 @@ final class ChangedRows {
     }
 
     private func demoteTombstone(id: Int64, _ outcome: inout Outcome) throws(StoreError) {
-        try tombstone.bind(id, at: 1)
-        defer { tombstone.reset() }
-        guard try tombstone.step() else { return }
-        let key = tombstone.tombstoneRow().row.key
-        tombstone.reset()
-        let row = Row(key: key, presence: Register(.deleted, .least), text: nil, completed: nil)
-        try isTombstoneIndexed.bind(key.string, at: 1)
-        try isTombstoneIndexed.bind(id, at: 2)
-        defer { isTombstoneIndexed.reset() }
-        guard row.isValid, try isTombstoneIndexed.step() else {
-            throw .corrupt(path: path, reason: "the key of the deleted todo with id \(id) is not the one in its index")
-        }
+        guard let row = try salvagedTombstone(id) else { return }
+        try checkKey(row, -id)
         outcome.changes.damaged += 1
         outcome.inserted.append(Placed(reference: try table.storeTombstone(EncodedRow(row), id: id), row: row))
+    }
+
+    /// Throws `corrupt` where a damaged row has another key than its entry in the index: under which one the others have it is not known.
+    func checkKey(of reference: Int64) throws(StoreError) {
+        let row = reference < 0 ? try salvagedTombstone(-reference) : try salvagedTodo(reference)
+        if let row { try checkKey(row, reference) }
+    }
+
+    private func checkKey(_ row: Row, _ reference: Int64) throws(StoreError) {
+        guard row.isValid, try isIndexed(row.key, reference) else {
+            let kind = reference < 0 ? "deleted todo" : "todo"
+            throw .corrupt(
+                path: path, reason: "the key of the \(kind) with id \(abs(reference)) is not the one in its index")
+        }
+    }
+
+    /// Whether the index has this row under this key.
+    func isIndexed(_ key: ByteString, _ reference: Int64) throws(StoreError) -> Bool {
+        if reference < 0 {
+            defer { tombstoneEntry.reset() }
+            try tombstoneEntry.bind(key.string, at: 1)
+            try tombstoneEntry.bind(-reference, at: 2)
+            return try tombstoneEntry.step()
+        }
+        defer { todoEntry.reset() }
+        try todoEntry.bind(key.string, at: 1)
+        try todoEntry.bind(reference, at: 2)
+        return try todoEntry.step()
+    }
+
+    private func salvagedTodo(_ id: Int64) throws(StoreError) -> Row? {
+        defer { stored.reset() }
+        try stored.bind(id, at: 1)
+        return try stored.step() ? stored.salvagedRow() : nil
+    }
+
+    private func salvagedTombstone(_ id: Int64) throws(StoreError) -> Row? {
+        defer { tombstone.reset() }
+        try tombstone.bind(id, at: 1)
+        guard try tombstone.step() else { return nil }
+        return Row(
+            key: tombstone.tombstoneRow().row.key, presence: Register(.deleted, .least), text: nil, completed: nil)
+    }
+
+    /// The row, where it is as it was written.
+    func vouchedRow(_ reference: Int64) throws(StoreError) -> Row? {
+        if reference < 0 {
+            defer { tombstone.reset() }
+            try tombstone.bind(-reference, at: 1)
+            return try tombstone.step() ? try tombstone.vouchedRow(isTombstone: true)?.row : nil
+        }
+        defer { stored.reset() }
+        try stored.bind(reference, at: 1)
+        return try stored.step() ? try stored.vouchedRow(isTombstone: false)?.row : nil
     }
 
     // MARK: Rows

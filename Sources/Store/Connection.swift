@@ -45,6 +45,7 @@ struct Connection: ~Copyable {
         if case .inspection = mode { acs_keep_wal_on_close(handle) }
         // The file's triggers note what other programs write: see `Schema`.
         acs_disable_triggers(handle)
+        if case .readWrite = mode { IndexSums.register(on: handle) }
     }
 
     deinit { sqlite3_close_v2(handle) }

@@ -21,6 +21,8 @@ struct Loader: ~Copyable {
     /// What becomes of a row that another program has written and no todo can hold: counted and left out, or the cause
     /// of `invalidRow`.
     let skipsSpoiltRows: Bool
+    /// Whether the indexes are compared with their tables. Without that a wrong entry that a change meets is `corrupt`.
+    let checksIndexes: Bool
     /// Whether the rows without stamps are the seed's.
     var isTakeOver = false
 
@@ -39,18 +41,54 @@ struct Loader: ~Copyable {
         var stampedCount: Int64 = 0
     }
 
-    /// Within the caller's transaction. `clock` stamps what other programs have written.
-    func load(_ connection: borrowing Connection, _ clock: inout HybridClock) throws(StoreError) -> Loaded {
+    /// The rows as they are in the tables.
+    private struct Reading {
         var loaded = Loaded()
         var exceptions = Exceptions()
-        try readTodos(connection, &loaded, &exceptions)
-        try readTombstones(connection, &loaded, &exceptions)
+        var todoSums = IndexSums()
+        var tombstoneSums = IndexSums()
+    }
+
+    /// Within the caller's transaction. `clock` stamps what other programs have written. An index that does not hold what its table does
+    /// is made anew.
+    func load(_ connection: borrowing Connection, _ clock: inout HybridClock) throws(StoreError) -> Loaded {
         let changed = try ChangedRows(on: connection, path: path, nodeID: nodeID, wall: wall, isTakeOver: isTakeOver)
+        let reading = try read(connection)
+        guard checksIndexes else { return try finish(reading, changed, connection, &clock) }
+        let ofTodos = try reading.todoSums.faults(of: "todos", connection)
+        let ofTombstones = try reading.tombstoneSums.faults(of: "tombstones", connection)
+        guard !ofTodos.isEmpty || !ofTombstones.isEmpty else {
+            return try finish(reading, changed, connection, &clock)
+        }
+        let damaged = reading.exceptions.damaged
+        let tables = (ofTodos.isEmpty ? [] : ["todos"]) + (ofTombstones.isEmpty ? [] : ["tombstones"])
+        try IndexMender(changed, path: path).mend(tables, damaged: damaged, connection)
+        var loaded = try finish(try read(connection), changed, connection, &clock)
+        // A row that is damaged itself differs from what indexes have of it.
+        if !damaged.contains(where: { $0 > 0 }) { loaded.changes.damagedIndexes += ofTodos.count }
+        if !damaged.contains(where: { $0 < 0 }) { loaded.changes.damagedIndexes += ofTombstones.count }
+        return loaded
+    }
+
+    private func read(_ connection: borrowing Connection) throws(StoreError) -> Reading {
+        var reading = Reading()
+        try readTodos(connection, &reading)
+        try readTombstones(connection, &reading)
+        return reading
+    }
+
+    /// Sees to the rows that are not as this node wrote them.
+    private func finish(
+        _ reading: consuming Reading, _ changed: ChangedRows, _ connection: borrowing Connection,
+        _ clock: inout HybridClock
+    ) throws(StoreError) -> Loaded {
+        let exceptions = reading.exceptions
+        var loaded = reading.loaded
         for row in exceptions.unsealed { try changed.table.setChecksum(row.checksum, reference: row.reference) }
         for (id, milliseconds) in exceptions.otherForms { try changed.table.setCreatedAt(milliseconds, id: id) }
         // First, for the others are looked up by key; and tombstones, whose references are negative, before todos.
         for reference in exceptions.damaged.sorted() {
-            try note(&loaded) { row throws(StoreError) in try changed.demote(reference, connection, &row) }
+            try note(&loaded) { row throws(StoreError) in try changed.demote(reference, &row) }
         }
         let vanished = try changed.takeVanished(hasOrphans: try orphanCount(connection, exceptions) > 0, connection)
         for id in exceptions.edited {
@@ -67,61 +105,61 @@ struct Loader: ~Copyable {
     }
 
     private func readTodos(
-        _ connection: borrowing Connection, _ loaded: inout Loaded, _ exceptions: inout Exceptions
+        _ connection: borrowing Connection, _ reading: inout Reading
     ) throws(StoreError) {
         let todos = try Statement(RowColumns.todos, on: connection)
         while try todos.step() {
+            if checksIndexes { reading.todoSums.note(todos, isTombstone: false) }
             guard !todos.isNull(5) else {
-                exceptions.unstamped.append(todos.integer(0))
+                reading.exceptions.unstamped.append(todos.integer(0))
                 continue
             }
-            exceptions.stampedCount += 1
+            reading.exceptions.stampedCount += 1
             do throws(StoreError) {
                 let stored = try todos.todoRow()
-                guard read(stored, &loaded, &exceptions) == .asWritten else { continue }
+                guard read(stored, &reading) == .asWritten else { continue }
                 let hasOneForm = todos.withBytes(4) {
                     $0.count == Timestamp.byteCount && $0.last == UInt8(ascii: "Z")
                 }
                 if !hasOneForm, case .created(let milliseconds) = stored.row.presence.value {
-                    exceptions.otherForms.append((stored.reference, milliseconds))
+                    reading.exceptions.otherForms.append((stored.reference, milliseconds))
                 }
             } catch .rowChanged {
-                exceptions.damaged.append(todos.integer(0))
+                reading.exceptions.damaged.append(todos.integer(0))
             } catch .invalidRow where skipsSpoiltRows {
-                loaded.spoiltCount += 1
+                reading.loaded.spoiltCount += 1
             }
         }
     }
 
     private func readTombstones(
-        _ connection: borrowing Connection, _ loaded: inout Loaded, _ exceptions: inout Exceptions
+        _ connection: borrowing Connection, _ reading: inout Reading
     ) throws(StoreError) {
         let tombstones = try Statement(RowColumns.tombstones, on: connection)
         while try tombstones.step() {
+            if checksIndexes { reading.tombstoneSums.note(tombstones, isTombstone: true) }
             let stored = tombstones.tombstoneRow()
             if stored.row.isValid {
-                _ = read(stored, &loaded, &exceptions)
+                _ = read(stored, &reading)
             } else {
-                exceptions.damaged.append(stored.reference)
+                reading.exceptions.damaged.append(stored.reference)
             }
         }
     }
 
     /// Puts a row that is as it was written into the index, and any other one among the exceptions.
-    private func read(
-        _ stored: StoredRow, _ loaded: inout Loaded, _ exceptions: inout Exceptions
-    ) -> RowClaim.Finding {
-        let digest = hasher.digest(stored.row, scratch: &loaded.scratch)
-        let checksum = RowChecksum.of(loaded.scratch)
+    private func read(_ stored: StoredRow, _ reading: inout Reading) -> RowClaim.Finding {
+        let digest = hasher.digest(stored.row, scratch: &reading.loaded.scratch)
+        let checksum = RowChecksum.of(reading.loaded.scratch)
         let finding = stored.claim.finding(checksum)
         switch finding {
         case .asWritten:
-            loaded.index.insert(TreeIndex.Entry(digest: digest, reference: stored.reference))
+            reading.loaded.index.insert(TreeIndex.Entry(digest: digest, reference: stored.reference))
             if stored.claim.checksum == nil || !stored.claim.edits.isEmpty {
-                exceptions.unsealed.append((stored.reference, checksum))
+                reading.exceptions.unsealed.append((stored.reference, checksum))
             }
-        case .edited: exceptions.edited.append(stored.reference)
-        case .damaged: exceptions.damaged.append(stored.reference)
+        case .edited: reading.exceptions.edited.append(stored.reference)
+        case .damaged: reading.exceptions.damaged.append(stored.reference)
         }
         return finding
     }

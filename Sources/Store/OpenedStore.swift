@@ -32,8 +32,8 @@ struct OpenedStore {
         lock = try file.lock()
         try Self.checkForeign(file, vfsName)
         let connection = try Connection(path: path, mode: .readWrite, vfsName: vfsName)
-        try Self.prepare(connection, configuration, path)
-        let opening = try Opening(connection, configuration, path: path)
+        let hasLog = try Self.prepare(connection, configuration, path)
+        let opening = try Opening(connection, configuration, path: path, checksIndexes: hasLog)
         nodeID = opening.nodeID
         let shared = SharedIndex(opening.loaded.index, changes: opening.loaded.changes)
         committed = BatchQueue<EncodedRow>(
@@ -80,10 +80,10 @@ struct OpenedStore {
         }
     }
 
-    /// Sets the connection up, and looks at the file with its log, before anything is written.
+    /// Sets the connection up, and looks at the file with its log, before anything is written. Returns whether a log was left.
     private static func prepare(
         _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String
-    ) throws(StoreError) {
+    ) throws(StoreError) -> Bool {
         guard !connection.isReadOnly else { throw .cannotOpen(path: path, reason: "the file is read-only") }
         try connection.execute(
             """
@@ -100,6 +100,6 @@ struct OpenedStore {
         {
             throw .foreign(path: path, found: found)
         }
-        try LogFiles.checkLeftLog(connection, path: path, in: configuration.files)
+        return try LogFiles.checkLeftLog(connection, path: path, in: configuration.files)
     }
 }

@@ -13,10 +13,17 @@ struct Opening {
     private(set) var dataVersion: Int64 = 0
 
     init(
-        _ connection: borrowing Connection, _ configuration: StoreConfiguration, path: String
+        _ connection: borrowing Connection, _ configuration: StoreConfiguration, path: String, checksIndexes: Bool
     ) throws(StoreError) {
         let wall = configuration.wallClock()
-        var opening = try Self.read(connection, configuration, path, wall)
+        var opening: Self
+        do throws(StoreError) {
+            opening = try Self.read(connection, configuration, path, wall, checksIndexes: checksIndexes)
+        } catch .corrupt(let path, let reason) {
+            // Perhaps of an index alone, of which a change has met an entry.
+            guard !checksIndexes else { throw .corrupt(path: path, reason: reason) }
+            opening = try Self.read(connection, configuration, path, wall, checksIndexes: true)
+        }
         // Only now: so the mark of a file that is made is in its header from the first moment.
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
             throw .cannotOpen(path: path, reason: "its file system does not support a write-ahead log")
@@ -27,7 +34,7 @@ struct Opening {
                 try opening.load(
                     Loader(
                         path: path, nodeID: opening.nodeID, hasher: configuration.hasher, wall: wall,
-                        skipsSpoiltRows: false), connection)
+                        skipsSpoiltRows: false, checksIndexes: false), connection)
             }
             opening.streamStart = try Self.nextStreamStart(connection, wall.milliseconds)
         }
@@ -35,7 +42,8 @@ struct Opening {
     }
 
     private static func read(
-        _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String, _ wall: WallReading
+        _ connection: borrowing Connection, _ configuration: StoreConfiguration, _ path: String, _ wall: WallReading,
+        checksIndexes: Bool
     ) throws(StoreError) -> Self {
         try connection.transaction { () throws(StoreError) in
             let isTakeOver = try Schema.migrate(connection, path: path, newNodeID: configuration.newNodeID)
@@ -46,7 +54,7 @@ struct Opening {
             try opening.load(
                 Loader(
                     path: path, nodeID: nodeID, hasher: configuration.hasher, wall: wall, skipsSpoiltRows: false,
-                    isTakeOver: isTakeOver), connection)
+                    checksIndexes: checksIndexes, isTakeOver: isTakeOver), connection)
             return opening
         }
     }

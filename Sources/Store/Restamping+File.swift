@@ -25,7 +25,7 @@ extension Restamping {
     /// The connection ends with this function, before the lock does.
     private func change(_ path: String, _ copyPath: String) throws(StoreError) -> Int {
         let connection = try Connection(path: path, mode: .readWrite)
-        try LogFiles.checkLeftLog(connection, path: path, in: SystemFiles())
+        _ = try LogFiles.checkLeftLog(connection, path: path, in: SystemFiles())
         let copy = try Statement("VACUUM INTO ?1", on: connection)
         try copy.bind(copyPath, at: 1)
         try copy.run()

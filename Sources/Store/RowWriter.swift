@@ -50,7 +50,7 @@ final class RowWriter {
     /// Reads everything anew, after another program has written.
     func reload(_ connection: borrowing Connection, path: String) throws(StoreError) -> Loader.Loaded {
         let loader = Loader(
-            path: path, nodeID: nodeID, hasher: hasher, wall: wallClock(), skipsSpoiltRows: true)
+            path: path, nodeID: nodeID, hasher: hasher, wall: wallClock(), skipsSpoiltRows: true, checksIndexes: true)
         return try loader.load(connection, &clock)
     }
 

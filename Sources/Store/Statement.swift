@@ -107,6 +107,12 @@ struct Statement: ~Copyable {
         return body(UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))))
     }
 
+    /// The bytes of a text as they are in the file, or of anything else but an integer; good until `body` returns.
+    func withRawBytes<Value>(_ column: Int32, _ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        let bytes = sqlite3_column_blob(handle, column)
+        return body(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
     /// The file of the statement's connection, for errors.
     var databasePath: String {
         sqlite3_db_filename(sqlite3_db_handle(handle), "main").map { String(cString: $0) } ?? "the database"

@@ -68,6 +68,9 @@ final class WriterCore {
             case .diskFull:
                 try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return try transaction(work)
+            case .corrupt:
+                // Perhaps of an index alone: reading everything sees to that.
+                return try transaction(work, readsAnew: true)
             case .rowChanged:
                 // Damage that was met in passing: reading everything sees to it, unless the file is damaged in more than rows.
                 do throws(StoreError) { return try transaction(work, readsAnew: true) } catch .rowChanged(_, let id) {

@@ -69,7 +69,8 @@ enum MetricFamilies {
             MetricName.outsideChanges, .counter, labels: [.init("kind", ["inserted", "edited", "removed", "damaged"])],
             help:
                 "Rows that were not as this node wrote them when it read the file: inserted, edited or removed by another "
-                + "program, which became writes of this node, or damaged, which the other nodes' copies replace."),
+                + "program, which became writes of this node, or damaged, which the other nodes' copies replace. An "
+                + "index that was damaged, and made anew of the rows, counts as one."),
         MetricFamily(MetricName.databaseBytes, .gauge, unit: .bytes, help: "Size of the database file."),
         MetricFamily(
             MetricName.logBytes, .gauge, unit: .bytes, help: "Size of the write-ahead log beside the database file."),

@@ -37,7 +37,7 @@ struct MetricsCarrier {
 /// What the store tells.
 private struct StoreCarrier {
     private static let kinds: [(String, any KeyPath<OutsideChanges, Int> & Sendable)] = [
-        ("inserted", \.takenOver), ("edited", \.edited), ("removed", \.removed), ("damaged", \.damaged),
+        ("inserted", \.takenOver), ("edited", \.edited), ("removed", \.removed), ("damaged", \.allDamage),
     ]
 
     private let todos, rows, waitingWrites, databaseBytes, logBytes: Meter

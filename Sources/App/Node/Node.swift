@@ -141,5 +141,10 @@ extension Logger {
                 .warning, "Rows of the database file were damaged: copies on other nodes replace them",
                 [.count: changes.damaged])
         }
+        if changes.damagedIndexes > 0 {
+            log(
+                .warning, "Indexes of the database file were damaged: made anew of the rows",
+                [.count: changes.damagedIndexes])
+        }
     }
 }

@@ -42,7 +42,8 @@ extension World {
         }
     }
 
-    /// Damage to an index, which the store does not look for: somebody does who is not served well.
+    /// Damage to an index, which the store does not look for after a clean end, or to what nothing leads to: somebody does who is not served
+    /// well.
     private func isNoticed(_ node: SimulatedNode) -> Bool {
         guard node.disk.isDamaged, let fault = node.replica.integrityFault() else { return false }
         _ = node.replica.end(.killed, .notBegun, at: reading(node))
