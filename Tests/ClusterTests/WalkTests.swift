@@ -106,8 +106,14 @@ struct WalkTests {
         _ = try initiator.answered(.bucketSums([.init(repeating: 0, count: 256)]))
         _ = try initiator.received(.sums([]))
         _ = try initiator.answered(.digests([BucketDigests(bucket: 0, entries: [.init(keyHash: 1, rowHash: 1)])]))
-        #expect(throws: WalkFailure.unexpectedMessage) {
-            _ = try initiator.received(.wants([BucketWant(bucket: 0, keyHashes: [1, 1])]))
+        let most = WalkInitiator.maxBatchBuckets
+        for wants in [
+            [BucketWant(bucket: 0, keyHashes: [1, 1])],
+            (0...UInt16(most)).map { BucketWant(bucket: $0, keyHashes: []) },
+            [BucketWant(bucket: 1, keyHashes: []), BucketWant(bucket: 0, keyHashes: [])],
+        ] {
+            var copy = initiator
+            #expect(throws: WalkFailure.unexpectedMessage) { _ = try copy.received(.wants(wants)) }
         }
     }
 

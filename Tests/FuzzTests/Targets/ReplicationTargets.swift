@@ -98,7 +98,8 @@ extension RandomValues {
             }
             return ReplicationMessage.encode(
                 .init(
-                    stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(), others: others)
+                    stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(),
+                    hearsAll: bool(), others: others)
             )
         }
         var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
