@@ -152,13 +152,29 @@ struct ReplicationEngineTests {
                     _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(tenth * 100))
                 }
             }
-            #expect(walks.first.map { (100...125).contains($0) } == true)
-            #expect((8...11).contains(walks.count), "\(walks)")
+            #expect(walks.first.map { (50...75).contains($0) } == true, "\(walks)")
+            #expect((9...12).contains(walks.count), "\(walks)")
             let lag = try #require(engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(60_000)).first?.lag)
             #expect(lag == .seconds(60))
             #expect(
                 engine.engine.peerStatus(wallMilliseconds: 0, at: milliseconds(9_000)).first?.lag
                     == (isHeard ? .zero : nil))
+        }
+    }
+
+    @Test("a peer that is heard of no more, and does not answer, is an obstacle after 10 s; one that answers is none")
+    func silentObstacle() {
+        for answers in [false, true] {
+            var engine = readyEngine(node: 2, peers: [1])
+            var since: Int?
+            for tenth in 0..<600 {
+                let now = milliseconds(tenth * 100)
+                for effect in engine.advance(to: now) where answers && isWalk(effect) {
+                    _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: now)
+                }
+                if engine.engine.obstacles == [.noAnswer: 1] { since = since ?? tenth }
+            }
+            #expect(answers ? since == nil : since.map { (100...115).contains($0) } == true)
         }
     }
 

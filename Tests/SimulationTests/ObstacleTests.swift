@@ -29,6 +29,26 @@ struct ObstacleTests {
         #expect(world.lags(of: 2).allSatisfy { $0 == .zero })
     }
 
+    @Test(
+        "where nobody hears everybody, all say after 10 s that something may be missing; they are synced when all hear all",
+        arguments: TransportKind.allCases)
+    func silence(transport: TransportKind) {
+        let world = started(4, transport)
+        let cut = [(0, 1), (1, 0), (2, 3), (3, 2)]
+        for (from, to) in cut { world.network.cut(from, to) }
+        for step in 0..<150 {
+            world.write(.create(text: "x"), key: "key \(step)", on: step % 4)
+            world.run(until: world.now + .milliseconds(100))
+        }
+        for index in world.nodes.indices {
+            #expect(world.nodes[index].process?.core.replication.isSynced == false)
+            #expect(world.nodes[index].process?.core.replication.obstacles == [.noAnswer: 1])
+            #expect(world.lags(of: index).contains { $0 > .seconds(10) } && world.isServing(index))
+        }
+        for (from, to) in cut { world.network.mend(from, to, at: world.now) }
+        #expect(world.reach(within: .seconds(15)) { $0.areEqual && $0.areSynced })
+    }
+
     @Test("under steady writes nobody says so", arguments: TransportKind.allCases)
     func load(transport: TransportKind) {
         let world = started(4, transport, faults: "loss")

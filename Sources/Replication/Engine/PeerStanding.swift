@@ -3,8 +3,8 @@ internal import Transport
 /// Whether everything that a peer had a while ago is here, as far as that is known.
 ///
 /// Roots differ whenever somebody writes, and prove nothing. Known is: with equal roots everything that the peer has is here,
-/// and after a whole walk everything that it had when the walk began. Where neither has been for 10 s, and for as long a hole
-/// has been open or walks have failed, something keeps this node from what the peer has.
+/// and after a whole walk everything that it had when the walk began. Where neither has been for 10 s, and for as long nothing
+/// has been heard of the peer, a hole has been open or walks have failed, something keeps this node from what the peer has.
 ///
 /// Of a peer that this node does not hear the same is known by way of a witness: one that hears all others, and of which all is
 /// here.
@@ -54,16 +54,19 @@ struct PeerStanding: Hashable, Sendable {
     /// Since when something may be missing that an obstacle keeps away.
     var missingSince: EngineInstant? { obstacle == nil ? nil : knownUntil }
 
-    /// `gapSince`: since when there has been a hole in its stream. `true` when there is news.
-    mutating func look(gapSince: EngineInstant?, at now: EngineInstant) -> Bool {
+    /// `gapSince`: since when there has been a hole in its stream. `isSilent`: nothing has been heard of it for as long as
+    /// that matters. `true` when there is news.
+    mutating func look(gapSince: EngineInstant?, isSilent: Bool, at now: EngineInstant) -> Bool {
         let before = obstacle
-        obstacle = current(gapSince, at: now)
+        obstacle = current(gapSince, isSilent, at: now)
         return (before == nil) != (obstacle == nil)
     }
 
-    private func current(_ gapSince: EngineInstant?, at now: EngineInstant) -> Obstacle? {
+    private func current(_ gapSince: EngineInstant?, _ isSilent: Bool, at now: EngineInstant) -> Obstacle? {
         guard let knownUntil, now - knownUntil > Self.patience else { return nil }
         if failures >= Self.failuresThatCount, now - failingSince > Self.patience { return lastFailure }
-        return gapSince.map { now - $0 > Self.patience } == true ? (failures > 0 ? lastFailure : .missingChanges) : nil
+        let isOpen = gapSince.map { now - $0 > Self.patience } == true
+        guard isOpen || isSilent else { return nil }
+        return failures > 0 ? lastFailure : isSilent ? .noAnswer : .missingChanges
     }
 }

@@ -18,7 +18,7 @@ extension ReplicationEngine {
     /// A member that lives, though no heartbeat of it arrives, is compared with all the same: its messages may be lost on
     /// a way that exchanges do not take.
     private mutating func compareWithSilent(at now: EngineInstant) {
-        for peer in peers where isSilent(peer.nodeID, at: now) {
+        for peer in peers where isQuiet(peer.nodeID, at: now) {
             wantWalk(with: peer.nodeID, notBefore: table.state(peer.nodeID).plan.notBeforeForRoot, at: now)
         }
         askWitness(at: now)

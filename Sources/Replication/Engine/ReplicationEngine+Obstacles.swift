@@ -20,7 +20,11 @@ extension ReplicationEngine {
         var effects: [Effect] = []
         for peer in peers {
             let gapSince = streams[peer.nodeID]?.gapSince
-            guard table.update(peer.nodeID, { $0.standing.look(gapSince: gapSince, at: now) }) == true else { continue }
+            let isSilent = isSilent(peer.nodeID, at: now)
+            let isNews = table.update(peer.nodeID) {
+                $0.standing.look(gapSince: gapSince, isSilent: isSilent, at: now)
+            }
+            guard isNews == true else { continue }
             let obstacle = table.state(peer.nodeID).standing.obstacle
             effects.append(.emit(obstacle.map { .obstructed(peer, $0) } ?? .unobstructed(peer)))
         }

@@ -127,7 +127,7 @@ extension ReplicationEngine {
         table.update(node) { $0.plan.settle() }
         let isNeeded =
             table.state(node).report.summary != summary || streams[node]?.window.hasGap == true
-            || isSilent(node, at: now)
+            || isQuiet(node, at: now)
         guard isNeeded, let peer = table[node] else { return nil }
         return beginWalk(with: peer, at: now)
     }

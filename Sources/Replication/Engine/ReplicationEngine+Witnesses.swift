@@ -9,8 +9,7 @@ extension ReplicationEngine {
     private static let freshness: Duration = .seconds(2)
     /// How far what a witness has may be behind what its peers have: its freshness, that of the heartbeat before, and the way.
     private static let delay: Duration = .seconds(5)
-    /// A peer that is silent for so long needs a witness, and one whose data was compared so lately suffices.
-    private static let quiet: Duration = .seconds(5)
+    /// A witness whose data was compared so lately suffices.
     private static let recent: Duration = .seconds(3)
 
     /// Whether this node is a witness.
@@ -35,9 +34,7 @@ extension ReplicationEngine {
 
     /// Somebody is silent: compares with a witness, unless equal roots or walks have done so lately.
     mutating func askWitness(at now: EngineInstant) {
-        guard table.count <= Self.maxHeardPeers,
-            peers.contains(where: { table.state($0.nodeID).report.silence(at: now) > Self.quiet })
-        else { return }
+        guard peers.contains(where: { isQuiet($0.nodeID, at: now) }) else { return }
         let witnesses = peers.filter { table.state($0.nodeID).report.hearsAll }
         let isRecent = witnesses.contains { witness in
             table.state(witness.nodeID).standing.coveredUntil.map { now - $0 < Self.recent } ?? false

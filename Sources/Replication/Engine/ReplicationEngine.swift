@@ -163,7 +163,16 @@ package struct ReplicationEngine: Sendable {
 
     /// Whether nothing tells any more what this peer has.
     func isSilent(_ node: NodeID, at now: EngineInstant) -> Bool {
-        table.count <= Self.maxHeardPeers && table.state(node).report.silence(at: now) > Self.usualDifference
+        isSilent(node, for: Self.usualDifference, at: now)
+    }
+
+    /// Whether it is time to look what this peer has: a walk ends well before silence counts.
+    func isQuiet(_ node: NodeID, at now: EngineInstant) -> Bool {
+        isSilent(node, for: Self.usualDifference / 2, at: now)
+    }
+
+    private func isSilent(_ node: NodeID, for time: Duration, at now: EngineInstant) -> Bool {
+        table.count <= Self.maxHeardPeers && table.state(node).report.silence(at: now) > time
     }
 
     private func lag(of node: NodeID, at now: EngineInstant) -> Duration? {

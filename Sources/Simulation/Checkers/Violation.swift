@@ -18,6 +18,10 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
         case falseSuspicion = "false suspicion"
         /// A member is not seen as alive although everything has been well.
         case notWhole = "not whole"
+        /// A node shows less than it has shown, or than it has told a client.
+        case view
+        /// A node said that it is synced, or lags by nothing behind another, without what that one has had for long.
+        case sync
         /// A node served clients as synced without what all other open nodes had when it started.
         case staleStart = "stale start"
         /// A node is not open although it was well for long, and could reach an open one.

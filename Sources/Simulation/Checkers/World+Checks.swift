@@ -194,12 +194,14 @@ extension World {
     /// The node opens, or serves: it has what it must, unless it says itself that it may not.
     func checkStart(of node: SimulatedNode) {
         guard let process = node.process else { return }
-        // Nodes on copies of one database exchange nothing. A database thrown away since may have been the only one to have
-        // something; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take itself for
-        // the first.
+        // A copy is out of date, since it exchanges nothing with the other. Of those who had all that, one at least still
+        // has its database; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take
+        // itself for the first.
         guard process.core.replication.isSynced || !process.core.replication.isReady,
-            discardedAt ?? .zero < process.startedAt,
             !nodes.contains(where: \.isCopy),
+            nodes.contains(where: { holder in
+                process.holders.contains(holder.nodeID) && (holder.discardedAt ?? .zero) < process.startedAt
+            }),
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
             process.promisers.contains(where: { nodes[$0].hasBeenWell(since: process.startedAt) })
         else { return }

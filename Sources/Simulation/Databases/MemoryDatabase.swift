@@ -35,6 +35,8 @@ final class MemoryDatabase: NodeDatabase {
 
     func answer(_ question: WalkQuestion, at wall: WallReading) -> WalkAnswer { replica.answer(question, at: wall) }
 
+    func read(_ key: ByteString) -> FoundRow? { FoundRow(row: replica.rows[key]) }
+
     func submit(_ work: DatabaseWork) -> DatabaseResult? {
         switch work {
         case .write:

@@ -56,6 +56,8 @@ protocol NodeDatabase: Replica, AnyObject {
     func knownMembers() -> [KnownMember]
     /// A question of a walk that changes nothing.
     func answer(_ question: WalkQuestion, at wall: WallReading) throws(StoreError) -> WalkAnswer
+    /// A client reads a todo; the row may be none. `nil` where the read fails.
+    func read(_ key: ByteString) -> FoundRow?
     /// Rows of local commits that are not told yet.
     var committed: BatchQueue<EncodedRow> { get }
 
@@ -78,6 +80,11 @@ protocol NodeDatabase: Replica, AnyObject {
     func words(for error: StoreError) -> String
     /// What a copy of its files holds now.
     func copy(seed: UInt64) -> any NodeDatabase
+}
+
+/// What a read has found.
+struct FoundRow {
+    var row: EncodedRow?
 }
 
 /// What a transaction is made of.

@@ -82,6 +82,13 @@ final class SQLiteDatabase: NodeDatabase {
         return try store.answer(question)
     }
 
+    func read(_ key: ByteString) -> FoundRow? {
+        guard let store else { return nil }
+        do throws(StoreError) { return FoundRow(row: try store.row(key: key).map { EncodedRow($0) }) } catch {
+            return nil
+        }
+    }
+
     var committed: BatchQueue<EncodedRow> { store?.committed ?? none }
 
     /// As they are in the file, whether a process runs or not; where it cannot be read, as they were last.

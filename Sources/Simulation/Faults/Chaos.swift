@@ -297,8 +297,8 @@ extension World {
     /// A database is thrown away, for `replacement` or an empty one with a new id. What only it held may be gone.
     func discardDatabase(of index: Int, for replacement: (any NodeDatabase)?, isExempt: Bool = true) {
         kill(index)
-        discardedAt = now
         let node = nodes[index]
+        node.discardedAt = now
         if isExempt { exempt(node.replica, of: index, replacement: replacement) }
         node.replica = replacement ?? makeDatabase(NodeID(generator.next() | 1))
         (lastTimes[index], lastStarts[index]) = (nil, nil)

@@ -68,8 +68,10 @@ package struct Run {
             world.run(until: min(end, world.now + .seconds(1)))
             world.checkBounds()
             world.checkStarts()
+            world.checkViews()
         }
         let healedAfter = heal()
+        world.checkViews()
         world.checkData()
         world.checkFiles()
         world.checkSpread()
@@ -113,6 +115,7 @@ struct Workload {
         guard world.now + wait < end else { return }
         world.perform(in: wait) { world in
             write(in: world)
+            world.checkRead("shared-\(world.pick(0..<plan.sharedKeys))", on: world.pick(0..<world.nodes.count))
             plan(in: world)
         }
     }

@@ -9,7 +9,9 @@ final class SimulatedNode {
     let index: Int
     private var names: NodeNames
     let address: PeerAddress
-    var replica: any NodeDatabase
+    var replica: any NodeDatabase { didSet { view = NodeView() } }
+    /// What clients have seen of it.
+    var view = NodeView()
     var clock = NodeClock()
     var disk = SimulatedDisk()
     /// How its last hand-over ended.
@@ -18,6 +20,8 @@ final class SimulatedNode {
     var isCopy = false
     /// Its host is gone for good, and nobody takes its place.
     var isGone = false
+    /// When its database, or some of it, was last thrown away.
+    var discardedAt: EngineInstant?
     /// `nil` while no process runs.
     var process: SimulatedProcess?
     /// Processes so far: what was meant for an earlier one does not reach the next.
@@ -49,6 +53,7 @@ final class SimulatedNode {
     func swapContents(with other: SimulatedNode) {
         swap(&names, &other.names)
         swap(&replica, &other.replica)
+        swap(&discardedAt, &other.discardedAt)
         swap(&disk, &other.disk)
         swap(&handOver, &other.handOver)
     }
@@ -132,8 +137,11 @@ final class SimulatedProcess {
     /// Since when it serves clients.
     var openSince: EngineInstant?
     var hasServed = false
-    /// What all open nodes had when it started, and those of them that it was told to look for.
+    /// When it last saw each member join, by name.
+    var joinTimes: [String: EngineInstant] = [:]
+    /// What all open nodes had when it started, those nodes, and those of them that it was told to look for.
     var promised: [ByteString: PromisedRow] = [:]
+    var holders: [NodeID] = []
     var promisers: [Int] = []
     /// Where its first sync began, while that is the only donor it may try.
     var firstDonor: PeerAddress?

@@ -151,7 +151,9 @@ extension World {
             stats.suspicions += 1
             noteSuspicion(of: member, by: accuser, seenBy: index)
             noteDetection(of: member, hasFailed: false)
-        case .memberJoined(let member): noteReturn(of: member, seenBy: index)
+        case .memberJoined(let member):
+            nodes[index].process?.joinTimes[member.name] = now
+            noteReturn(of: member, seenBy: index)
         default: break
         }
     }

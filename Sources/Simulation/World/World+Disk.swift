@@ -115,7 +115,9 @@ extension World {
     private func answer(_ result: DatabaseResult, on index: Int) {
         note(result, isAcknowledged: true, on: nodes[index])
         switch (result.work, result.outcome) {
-        case (.write, .written(let encoded, _)): expectSoon([encoded], from: index)
+        case (.write, .written(let encoded, _)):
+            checkWritten(encoded, on: nodes[index])
+            expectSoon([encoded], from: index)
         case (.write, _): ledger.refused()
         case (.merge(let token, _), .merged(let merge)): feed(.merged(token, merge), to: index)
         case (.merge(let token, _), _): feed(.mergeFailed(token), to: index)
@@ -153,7 +155,7 @@ extension World {
 
     /// What only this database holds may be lost.
     func exempt(_ lost: any Replica, of index: Int, replacement: (any Replica)? = nil) {
-        discardedAt = now
+        nodes[index].discardedAt = now
         let others = present.filter { $0.index != index }.map { $0.replica as any Replica }
         ledger.exempt(lost, survivors: others + [replacement].compactMap { $0 })
         (lastTimes[index], lastStarts[index]) = (nil, nil)

@@ -17,7 +17,9 @@ extension World {
         let knownMembers = node.replica.knownMembers()
         node.process = start
         node.process?.promised = heldByAllOpen(besides: index)
-        node.process?.promisers = openNodes(besides: index).map(\.index).filter { other in
+        let holders = openNodes(besides: index)
+        node.process?.holders = holders.map(\.nodeID)
+        node.process?.promisers = holders.map(\.index).filter { other in
             isSeed(other) || knownMembers.contains { $0.address == nodes[other].address }
         }
         trace.note(1, UInt64(index), now.nanoseconds)

@@ -65,8 +65,6 @@ package final class World {
     var failedViews: [FailedView: EngineInstant] = [:]
     /// When nodes that were killed for good were found out, by their index.
     package internal(set) var detections: [Int: Detection] = [:]
-    /// When a database was last thrown away.
-    var discardedAt: EngineInstant?
     /// Faults have ended.
     var isMended = false
     /// Nodes whose wall clocks may be wrong; fewer than half, but where `Faults.anyClock` says so.
