@@ -96,6 +96,8 @@ struct CommandLineTests {
             #expect(publishing.status == 1)
             #expect(output.contains("127.0.0.1:\(ports[1])"))
         }
+        let left = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        #expect(["b.db", "c.db", "d.db"].allSatisfy { !left.contains($0) }, "a new file is left: \(left)")
         let (same, sameOutput) = try run(["-port", "\(ports[2])", "-db", "a.db"])
         #expect(same.status == 1)
         #expect(sameOutput.contains("a.db"))

@@ -28,6 +28,7 @@ func serve(_ settings: Settings) async throws {
     // Before the database is opened: a port in use leaves no new file behind, and nobody takes a node that still reads a large
     // one for absent, since the system answers for it.
     let transport = try await settings.cluster?.bindTransport()
+    try await HTTPApplication.checkPort(host: http.host, port: http.port)
     let store = try await openStore(settings, clock, metrics, logger)
     do {
         try await run(settings, ReloadService(credentials, hangups), transport, store, clock, metrics, logger)

@@ -61,6 +61,18 @@ struct HTTPApplication: Service {
     let logger: Logger
     let onListening: @Sendable (UInt16) async -> Void
 
+    /// Throws, as `run` would, where the port cannot be had now. Nothing stays bound.
+    static func checkPort(host: String, port: UInt16) async throws {
+        do {
+            let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: Int(port)).get()
+            try await server.close()
+        } catch {
+            throw HTTPApplicationError.cannotListen(host: host, port: port, reason: reason(error))
+        }
+    }
+
     func run() async throws {
         let (limits, responder, unsent, onListening) = (limits, responder, unsent, onListening)
         let date = HTTPDate()
