@@ -178,6 +178,21 @@ struct ReplicationEngineTests {
         }
     }
 
+    @Test("a witness vouches for a silent peer only once it has been compared with, not because it has just come")
+    func newWitness() {
+        for isEqual in [false, true] {
+            var engine = readyEngine(node: 3, peers: [1])
+            _ = engine.setPeers([1, 2].map(peer), at: milliseconds(9_000))
+            for tenth in 90..<130 {
+                let now = milliseconds(tenth * 100)
+                _ = engine.advance(to: now)
+                guard tenth % 10 == 0 else { continue }
+                _ = engine.receive([heartbeat(from: 2, head: 0, root: isEqual ? 0 : 7, hearsAll: true)], at: now)
+            }
+            #expect(engine.engine.obstacles == (isEqual ? [:] : [.noAnswer: 1]))
+        }
+    }
+
     @Test("in a cluster where heartbeats go to some peers only, silence says nothing")
     func silenceInLargeClusters() {
         for count: UInt64 in [30, 31] {
@@ -432,12 +447,14 @@ struct ReplicationEngineTests {
     }
 
     private func heartbeat(
-        from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128, isReady: Bool = true
+        from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128, isReady: Bool = true,
+        hearsAll: Bool = false
     ) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: start), head: head,
-                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady, isSynced: isReady))
+                summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady, isSynced: isReady,
+                hearsAll: hearsAll))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

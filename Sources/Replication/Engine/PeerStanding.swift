@@ -13,7 +13,8 @@ struct PeerStanding: Hashable, Sendable {
     /// Walks that failed in a row. One may just have come at a bad moment.
     private static let failuresThatCount = 2
 
-    /// Everything that the peer had then is here, or it became a peer then.
+    private var beganAt: EngineInstant?
+    /// Everything that the peer had then is here: equal roots or a walk have shown it.
     private(set) var coveredUntil: EngineInstant?
     /// Everything that the peer had then is here, by the word of another peer.
     private(set) var witnessedUntil: EngineInstant?
@@ -27,7 +28,8 @@ struct PeerStanding: Hashable, Sendable {
     /// A walk with it failed, and another is to show whether that is over.
     var isFailing: Bool { failures > 0 }
 
-    mutating func began(at now: EngineInstant) { coveredUntil = now }
+    /// It became a peer.
+    mutating func began(at now: EngineInstant) { beganAt = now }
 
     /// Everything that it had at that time is here.
     mutating func noteCovered(until instant: EngineInstant) {
@@ -40,9 +42,8 @@ struct PeerStanding: Hashable, Sendable {
         witnessedUntil = max(witnessedUntil ?? instant, instant)
     }
 
-    private var knownUntil: EngineInstant? {
-        coveredUntil.map { max($0, witnessedUntil ?? $0) }
-    }
+    /// Nothing from before then is missing, or nobody can know of it.
+    private var knownUntil: EngineInstant? { [beganAt, coveredUntil, witnessedUntil].compactMap { $0 }.max() }
 
     /// A walk with it has failed, or left something out.
     mutating func noteFailure(_ obstacle: Obstacle, at now: EngineInstant) {
