@@ -28,7 +28,7 @@ struct SimulateMutationsCommand: AsyncParsableCommand {
         }
         print(Self.table(findings, seedCount: range.count), terminator: "")
         for finding in findings where !finding.isNoticed {
-            let scene = "\(finding.scene.mechanism.rawValue) under \(finding.scene.faults)"
+            let scene = "\(finding.scene.mechanism.rawValue) under \(finding.scene.faultsText)"
             print(finding.failedWith > 0 ? "fails with all on: \(scene)" : "nobody missed \(scene)")
         }
         if !findings.allSatisfy(\.isNoticed) { throw ExitCode(1) }
@@ -42,7 +42,7 @@ struct SimulateMutationsCommand: AsyncParsableCommand {
             let checkers = finding.checkers.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
             let scene = finding.scene
             table.add([
-                scene.mechanism.rawValue, scene.transport.rawValue, "\(scene.nodeCount)", scene.faults,
+                scene.mechanism.rawValue, scene.transport.rawValue, "\(scene.nodeCount)", scene.faultsText,
                 "\(finding.failedWith) of \(seedCount)", "\(finding.failedWithout) of \(seedCount)",
                 checkers.map { "\($0.key.rawValue) \($0.value)" }.joined(separator: ", "),
             ])

@@ -83,6 +83,8 @@ final class MemoryDatabase: NodeDatabase {
 
     func flipBit() -> Bool { false }
 
+    func flipBit(ofText key: ByteString) -> Bool { false }
+
     func integrityFault() -> String? { nil }
 
     func words(for error: StoreError) -> String { error.description }

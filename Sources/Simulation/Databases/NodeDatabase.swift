@@ -74,6 +74,8 @@ protocol NodeDatabase: Replica, AnyObject {
     func end(_ end: ProcessEnd, _ rest: LastCommit, at wall: WallReading) -> [DatabaseResult]
     /// One bit of its files changes. `false` where there are none.
     func flipBit() -> Bool
+    /// One bit of a text changes. `false` where the files do not have it.
+    func flipBit(ofText key: ByteString) -> Bool
     /// What is wrong with the files of the process that runs; `nil` for nothing.
     func integrityFault() -> String?
     /// An error in words that are the same in another run of the same seed.

@@ -1,3 +1,4 @@
+internal import CSQLite
 internal import Membership
 internal import Replication
 internal import Runtime
@@ -10,6 +11,8 @@ final class SQLiteDatabase: NodeDatabase {
     let nodeID: NodeID
     private let wall = LockedBox(WallReading(milliseconds: 0))
     private let checkpointPages: Int
+    /// Each process finds rows without checksums, as if nobody had made any.
+    private let forgetsChecksums: Bool
     private var store: SteppedStore?
     /// What requests were answered with, in that order.
     private var results: [DatabaseResult] = []
@@ -17,7 +20,8 @@ final class SQLiteDatabase: NodeDatabase {
     private let none = BatchQueue<EncodedRow>(maxCount: 1)
 
     /// `nodeID`: of the database that the first process makes, or that is on `disk`.
-    init(nodeID: NodeID, on disk: VirtualDisk, checkpointPages: Int) {
+    init(nodeID: NodeID, on disk: VirtualDisk, checkpointPages: Int, forgetsChecksums: Bool = false) {
+        self.forgetsChecksums = forgetsChecksums
         self.nodeID = nodeID
         self.disk = disk
         self.checkpointPages = checkpointPages
@@ -34,6 +38,7 @@ final class SQLiteDatabase: NodeDatabase {
         self.wall.value = wall
         contents.forget()
         contents.isKept = true
+        if forgetsChecksums { forgetChecksums() }
         do throws(StoreError) {
             let store = try SteppedStore(configuration(disk))
             self.store = store
@@ -41,6 +46,18 @@ final class SQLiteDatabase: NodeDatabase {
         } catch {
             disk.endProcess()
             throw error
+        }
+    }
+
+    private func forgetChecksums() {
+        guard disk.take() else { return }
+        defer { disk.giveBack(process: disk.process) }
+        disk.undisturbed {
+            var connection: OpaquePointer?
+            sqlite3_open_v2(disk.path, &connection, SQLITE_OPEN_READWRITE, VirtualFileSystem.registeredName)
+            sqlite3_exec(
+                connection, "UPDATE stamps SET checksum = NULL; UPDATE tombstones SET checksum = NULL", nil, nil, nil)
+            sqlite3_close(connection)
         }
     }
 
@@ -70,7 +87,9 @@ final class SQLiteDatabase: NodeDatabase {
     }
 
     func copy(seed: UInt64) -> any NodeDatabase {
-        SQLiteDatabase(nodeID: nodeID, on: disk.copy(seed: seed), checkpointPages: checkpointPages)
+        SQLiteDatabase(
+            nodeID: nodeID, on: disk.copy(seed: seed), checkpointPages: checkpointPages,
+            forgetsChecksums: forgetsChecksums)
     }
 
     // MARK: Reading
@@ -114,6 +133,12 @@ final class SQLiteDatabase: NodeDatabase {
     func flipBit() -> Bool {
         contents.isKept = false
         return disk.flipBit()
+    }
+
+    func flipBit(ofText key: ByteString) -> Bool {
+        guard let text = rows[key]?.row.text?.value else { return false }
+        contents.isKept = false
+        return disk.flipLastBit(of: Array(text.utf8))
     }
 
     func integrityFault() -> String? {

@@ -120,6 +120,15 @@ package final class VirtualDisk {
         return false
     }
 
+    /// The last bit of these bytes changes, where the file of the database has them; `false` where it has not.
+    func flipLastBit(of bytes: [UInt8]) -> Bool {
+        guard let file = files[path], let end = file.content.firstRange(of: bytes)?.upperBound, end > 0 else {
+            return false
+        }
+        file.flipBit((end - 1) * 8)
+        return true
+    }
+
     /// Runs `body` without accidents: for those who look and are not part of the world.
     func undisturbed<Value>(_ body: () -> Value) -> Value {
         let before = isUndisturbed

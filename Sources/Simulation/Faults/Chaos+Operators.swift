@@ -47,9 +47,14 @@ extension Chaos {
         guard others.count >= 2, others.contains(where: { world.isSeed($0.index) }), !world.nodes[index].isGone else {
             return
         }
-        world.say("\(world.nodes[index].name) is gone for good")
-        world.discardDatabase(of: index, for: nil)
-        world.nodes[index].isGone = true
+        world.goForGood(index)
+    }
+
+    /// All seeds go for good, once the others know each other, of which two stay.
+    func loseSeeds(_ world: World) {
+        world.perform(in: .seconds(2)) { world in
+            for index in 0..<min(World.seedCount, world.nodes.count - 2) { world.goForGood(index) }
+        }
     }
 
     /// A node starts while it reaches nobody, until it has stopped waiting for others. It may have lost its disk before.
@@ -67,6 +72,12 @@ extension Chaos {
 extension World {
     /// Those that nobody has taken away for good.
     var present: [SimulatedNode] { nodes.filter { !$0.isGone } }
+
+    fileprivate func goForGood(_ index: Int) {
+        say("\(nodes[index].name) is gone for good")
+        discardDatabase(of: index, for: nil)
+        nodes[index].isGone = true
+    }
 
     /// Nothing is under way or wrong that belongs to its database and is undone at its address.
     fileprivate func canMove(_ index: Int) -> Bool {

@@ -14,6 +14,7 @@ struct Chaos {
 
     /// Plans the first of each kind; each plans its next.
     func begin(in world: World) {
+        if world.chance(faults.goneSeeds) { loseSeeds(world) }
         for fault in all where fault.perMinute > 0 { plan(fault, in: world) }
         guard world.options.store == .sqlite else { return }
         for fault in ofFiles where fault.perMinute > 0 { plan(fault, in: world) }
@@ -102,6 +103,9 @@ struct Chaos {
             Fault(name: "bad disk", perMinute: faults.badDisks, strike: badDisk),
             Fault(name: "bit flip", perMinute: faults.bitFlips) { world in
                 world.flipBit(of: world.diskPick(0..<world.nodes.count))
+            },
+            Fault(name: "text flip", perMinute: faults.textFlips) { world in
+                world.flipText(of: world.diskPick(0..<world.nodes.count))
             },
         ]
     }

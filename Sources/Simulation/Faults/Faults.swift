@@ -74,6 +74,8 @@ package struct Faults: Hashable, Sendable {
     package var badDisks = 0.0
     /// A bit of what is stored changes.
     package var bitFlips = 0.0
+    /// A bit of a todo's text changes on a disk: the file is whole for SQLite.
+    package var textFlips = 0.0
     /// A node is stopped, and started on a copy of another's database; the operator notices and gives it a new one.
     package var copiedDatabases = 0.0
     /// A node is stopped, and started on a copy of its database of some time ago.
@@ -87,6 +89,8 @@ package struct Faults: Hashable, Sendable {
     package var lostDisks = 0.0
     /// A node goes for good, without a farewell, and nobody takes its place.
     package var goneNodes = 0.0
+    /// The seeds go for good soon after the start, of each run.
+    package var goneSeeds = 0.0
     /// A node starts while it reaches nobody, until it does not wait for others any more.
     package var lonelyStarts = 0.0
 
@@ -134,10 +138,12 @@ package struct Faults: Hashable, Sendable {
         "pauses": \.pauses,
         "donor-deaths": \.donorDeaths, "clock-jumps": \.clockJumps, "clock-freezes": \.clockFreezes,
         "wrong-clocks": \.wrongClocks, "any-clock": \.anyClock,
-        "bad-disks": \.badDisks, "bit-flips": \.bitFlips, "slow-disks": \.slowDisks, "full-disks": \.fullDisks,
+        "bad-disks": \.badDisks, "bit-flips": \.bitFlips, "text-flips": \.textFlips, "slow-disks": \.slowDisks,
+        "full-disks": \.fullDisks,
         "copied-databases": \.copiedDatabases,
         "restored-backups": \.restoredBackups, "bursts": \.bursts, "overloads": \.overloads,
         "renames": \.renames, "address-swaps": \.addressSwaps, "lost-disks": \.lostDisks, "gone-nodes": \.goneNodes,
+        "gone-seeds": \.goneSeeds,
         "lonely-starts": \.lonelyStarts, "short-memory": \.shortMemory, "early-splits": \.earlySplits,
         "host-names": \.hostNames,
     ]
@@ -145,6 +151,7 @@ package struct Faults: Hashable, Sendable {
     /// Rates that are shares, of packets or of starts; the others are per minute and cluster.
     package static let shares: Set<String> = [
         "loss", "duplication", "corruption", "tails", "donor-deaths", "early-splits", "host-names", "short-memory",
+        "gone-seeds",
         "wrong-clocks", "any-clock",
     ]
 
@@ -212,6 +219,7 @@ package struct Faults: Hashable, Sendable {
         $0.fullDisks = 1
         $0.badDisks = 1
         $0.bitFlips = 1
+        $0.textFlips = 1
         $0.copiedDatabases = 0.3
         $0.restoredBackups = 0.3
         $0.crashes = 2
@@ -230,6 +238,8 @@ package struct Faults: Hashable, Sendable {
         $0.addressSwaps = 2
         $0.lostDisks = 1
         $0.goneNodes = 0.5
+        $0.goneSeeds = 0.2
+        $0.powerLosses = 0.5
         $0.lonelyStarts = 1
         $0.hostNames = 0.3
         $0.shortMemory = 0.5
@@ -262,6 +272,7 @@ package struct Faults: Hashable, Sendable {
         $0.fullDisks = 0.3
         $0.badDisks = 0.3
         $0.bitFlips = 0.2
+        $0.textFlips = 0.2
         $0.copiedDatabases = 0.1
         $0.restoredBackups = 0.1
         $0.renames = 0.3

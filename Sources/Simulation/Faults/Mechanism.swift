@@ -16,6 +16,12 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case clockHold
     /// A node that leaves makes sure that others have what it has.
     case handOver
+    /// A new, empty node waits for others before it takes itself for the first.
+    case startWait
+    /// Members are in the database, and tried at a start.
+    case memory
+    /// Checksums beside the stamps, with `StoreKind.sqlite`.
+    case checksums
     /// The todo endpoints wait for the first sync.
     case readiness
     /// Broadcasts are repeated and passed on.

@@ -1,3 +1,4 @@
+internal import Reports
 package import Runtime
 
 /// Switches off one mechanism at a time and looks who notices: what nobody misses is either untested or not needed.
@@ -5,7 +6,9 @@ package struct MutationCheck: Sendable {
     /// Where a mechanism is missed.
     package struct Scene: Sendable {
         package var mechanism: Mechanism
+        /// A preset, and rates that differ from it.
         package var faults: String
+        var rates: [String: Double]
         package var transport: TransportKind
         var store: StoreKind
         package var nodeCount: Int
@@ -14,15 +17,21 @@ package struct MutationCheck: Sendable {
 
         init(
             _ mechanism: Mechanism, _ faults: String, _ transport: TransportKind, nodes: Int = 5, seconds: Int = 30,
-            writes: Double = 20, store: StoreKind = .memory
+            writes: Double = 20, store: StoreKind = .memory, rates: [String: Double] = [:]
         ) {
             self.store = store
+            self.rates = rates
             writesPerSecond = writes
             self.mechanism = mechanism
             self.faults = faults
             self.transport = transport
             nodeCount = nodes
             self.seconds = seconds
+        }
+
+        /// The preset and the rates that differ from it.
+        package var faultsText: String {
+            ([faults] + rates.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.short)" }).joined(separator: " ")
         }
     }
 
@@ -41,7 +50,7 @@ package struct MutationCheck: Sendable {
     package static let scenes: [Scene] = [
         Scene(.walks, "crashes", .udp),
         Scene(.walks, "cuts", .zmq),
-        Scene(.gapPull, "loss", .udp, nodes: 12),
+        Scene(.gapPull, "loss", .udp, nodes: 16),
         Scene(.eagerBroadcast, "none", .udp),
         Scene(.eagerBroadcast, "none", .zmq),
         Scene(.relays, "loss", .udp, nodes: 40, seconds: 20),
@@ -50,10 +59,10 @@ package struct MutationCheck: Sendable {
         Scene(.heads, "none", .udp, nodes: 90, seconds: 40, writes: 4),
         // Who does not reach a writer learns of its changes from others.
         Scene(.heads, "bridges", .udp),
-        Scene(.readiness, "crashes", .udp),
+        Scene(.readiness, "donors", .udp, seconds: 60),
         Scene(.failover, "donors", .udp),
-        // Where many are written, rows tell how late it is.
-        Scene(.durableClock, "clocks", .udp, nodes: 3, seconds: 180, writes: 0.1),
+        // Where there are others, or many writes, those and the rows tell how late it is.
+        Scene(.durableClock, "clocks", .udp, nodes: 1, seconds: 120, writes: 1, rates: ["any-clock": 1]),
         // Where all nodes lose power at once, nobody else has it.
         Scene(.sync, "crashes", .udp, nodes: 3, seconds: 120, store: .sqlite),
         Scene(.clockHold, "clocks", .udp, seconds: 120),
@@ -62,12 +71,21 @@ package struct MutationCheck: Sendable {
         Scene(.suspicion, "pauses", .udp, seconds: 60),
         Scene(.pauseClock, "distant", .udp, seconds: 90),
         Scene(.indirectProbes, "bridges", .udp),
-        Scene(.rejoining, "cuts", .udp),
+        Scene(.rejoining, "cuts", .udp, seconds: 60),
+        // A node that was wiped is the first to start after a power cut.
+        Scene(.startWait, "none", .udp, nodes: 3, seconds: 90, rates: ["lost-disks": 6, "power-losses": 8]),
+        // All start at once, and no seed is there any more.
+        Scene(.memory, "none", .udp, seconds: 60, rates: ["gone-seeds": 1, "power-losses": 10]),
+        Scene(
+            .checksums, "none", .udp, nodes: 3, seconds: 60, store: .sqlite, rates: ["text-flips": 30, "crashes": 10]),
     ]
 
     package static func plan(_ scene: Scene, isOff: Bool) -> Run.Plan {
         var plan = Run.Plan()
         plan.options.faults = Faults.presets[scene.faults] ?? Faults()
+        for (name, rate) in scene.rates {
+            if let path = Faults.rates[name] { plan.options.faults[keyPath: path] = rate }
+        }
         plan.options.transport = scene.transport
         plan.options.store = scene.store
         plan.options.nodeCount = scene.nodeCount

@@ -139,6 +139,8 @@ final class SimulatedProcess {
     var hasServed = false
     /// When it last saw each member join, by name.
     var joinTimes: [String: EngineInstant] = [:]
+    /// It found no row, and these of its seeds, running or not, had some.
+    var fullSeeds: [Int] = []
     /// What all open nodes had when it started, those nodes, and those of them that it was told to look for.
     var promised: [ByteString: PromisedRow] = [:]
     var holders: [NodeID] = []

@@ -119,7 +119,10 @@ extension World {
     private func open(_ index: Int) {
         guard let process = nodes[index].process else { return }
         process.openSince = now
-        if process.core.replication.isSynced { checkStart(of: nodes[index]) }
+        if process.core.replication.isSynced {
+            checkStart(of: nodes[index])
+            checkEmptiness(of: nodes[index])
+        }
         lowerPromises(to: nodes[index])
     }
 

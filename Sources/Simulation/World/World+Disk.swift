@@ -148,7 +148,19 @@ extension World {
         let node = nodes[index]
         guard !node.isCopy else { return }
         exempt(node.replica, of: index)
-        guard node.replica.flipBit() else { return }
+        if node.replica.flipBit() { noteDamage(of: node) }
+    }
+
+    /// As `flipBit`, in a todo's text, which SQLite knows nothing of.
+    func flipText(of index: Int) {
+        let node = nodes[index]
+        let rows = node.replica.sortedRows.filter { !$0.row.isDeleted }
+        guard !node.isCopy, !rows.isEmpty else { return }
+        exempt(node.replica, of: index)
+        if node.replica.flipBit(ofText: rows[diskPick(0..<rows.count)].key) { noteDamage(of: node) }
+    }
+
+    private func noteDamage(of node: SimulatedNode) {
         node.disk.isDamaged = true
         ledger.allowsDamage = true
     }
@@ -215,7 +227,9 @@ extension World {
         case .sqlite:
             let disk = VirtualDisk(seed: diskGenerator.next())
             disk.faults.ignoresSync = options.without.contains(.sync)
-            return SQLiteDatabase(nodeID: nodeID, on: disk, checkpointPages: diskPick(8..<200))
+            return SQLiteDatabase(
+                nodeID: nodeID, on: disk, checkpointPages: diskPick(8..<200),
+                forgetsChecksums: options.without.contains(.checksums))
         }
     }
 }

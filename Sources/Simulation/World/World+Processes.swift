@@ -14,8 +14,9 @@ extension World {
         guard node.process == nil, !node.isGone, let number = openDatabase(of: node),
             let start = makeProcess(node, number)
         else { return }
-        let knownMembers = node.replica.knownMembers()
+        let knownMembers = options.without.contains(.memory) ? [] : node.replica.knownMembers()
         node.process = start
+        node.process?.fullSeeds = fullSeeds(beside: node)
         node.process?.promised = heldByAllOpen(besides: index)
         let holders = openNodes(besides: index)
         node.process?.holders = holders.map(\.nodeID)
@@ -59,6 +60,7 @@ extension World {
                 name: node.name, nodeID: node.nodeID, address: node.address, tags: .node)
         else { return nil }
         var replication = options.replication
+        if options.without.contains(.startWait) { replication.emptyWait = .zero }
         if hasShortMemory { (replication.emptyWait, replication.syncTimeout) = (.seconds(5), .seconds(5)) }
         let model: any TransportModel
         switch options.transport {
@@ -82,6 +84,7 @@ extension World {
             configuration.joining.joinTimeout = .seconds(5)
             (configuration.joining.longFailed, configuration.joining.slowBackOff) = (.seconds(5), .seconds(10))
         }
+        if options.without.contains(.startWait) { configuration.joining.isBootstrap = true }
         if options.without.contains(.suspicion) {
             configuration.minimumSuspicion = configuration.probeTimeout
             configuration.suspicionMultiplier = 1
