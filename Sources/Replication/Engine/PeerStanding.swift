@@ -9,7 +9,6 @@ internal import Transport
 /// Of a peer that this node does not hear the same is known by way of a witness: one that hears all others, and of which all is
 /// here.
 struct PeerStanding: Hashable, Sendable {
-    private static let patience: Duration = .seconds(10)
     /// Walks that failed in a row. One may just have come at a bad moment.
     private static let failuresThatCount = 2
 
@@ -56,17 +55,21 @@ struct PeerStanding: Hashable, Sendable {
     var missingSince: EngineInstant? { obstacle == nil ? nil : knownUntil }
 
     /// `gapSince`: since when there has been a hole in its stream. `isSilent`: nothing has been heard of it for as long as
-    /// that matters. `true` when there is news.
-    mutating func look(gapSince: EngineInstant?, isSilent: Bool, at now: EngineInstant) -> Bool {
+    /// that matters. `patience`: how long something may be missing. `true` when there is news.
+    mutating func look(
+        gapSince: EngineInstant?, isSilent: Bool, patience: Duration, at now: EngineInstant
+    ) -> Bool {
         let before = obstacle
-        obstacle = current(gapSince, isSilent, at: now)
+        obstacle = current(gapSince, isSilent, patience, at: now)
         return (before == nil) != (obstacle == nil)
     }
 
-    private func current(_ gapSince: EngineInstant?, _ isSilent: Bool, at now: EngineInstant) -> Obstacle? {
-        guard let knownUntil, now - knownUntil > Self.patience else { return nil }
-        if failures >= Self.failuresThatCount, now - failingSince > Self.patience { return lastFailure }
-        let isOpen = gapSince.map { now - $0 > Self.patience } == true
+    private func current(
+        _ gapSince: EngineInstant?, _ isSilent: Bool, _ patience: Duration, at now: EngineInstant
+    ) -> Obstacle? {
+        guard let knownUntil, now - knownUntil > patience else { return nil }
+        if failures >= Self.failuresThatCount, now - failingSince > patience { return lastFailure }
+        let isOpen = gapSince.map { now - $0 > patience } == true
         guard isOpen || isSilent else { return nil }
         return failures > 0 ? lastFailure : isSilent ? .noAnswer : .missingChanges
     }

@@ -35,6 +35,8 @@ package struct ReplicationConfiguration: Hashable, Sendable {
     /// The same after walks that found nothing: it doubles up to this. And the least time before a walk that only a
     /// differing root asks for: while everybody writes, roots differ without anything being lost.
     package var maxWalkInterval: Duration = .seconds(5)
+    /// How long what keeps this node from a peer's data may go on before the node says that it is not synced.
+    package var obstaclePatience: Duration = .seconds(10)
     /// Walks this node leads at once.
     package var maxWalks = 2
     /// Walks this node answers at once; more are told to come back.

@@ -21,8 +21,9 @@ extension ReplicationEngine {
         for peer in peers {
             let gapSince = streams[peer.nodeID]?.gapSince
             let isSilent = isSilent(peer.nodeID, at: now)
+            let patience = configuration.obstaclePatience
             let isNews = table.update(peer.nodeID) {
-                $0.standing.look(gapSince: gapSince, isSilent: isSilent, at: now)
+                $0.standing.look(gapSince: gapSince, isSilent: isSilent, patience: patience, at: now)
             }
             guard isNews == true else { continue }
             let obstacle = table.state(peer.nodeID).standing.obstacle

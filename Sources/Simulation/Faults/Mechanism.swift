@@ -20,6 +20,8 @@ package enum Mechanism: String, Sendable, CaseIterable {
     case startWait
     /// Members are in the database, and tried at a start.
     case memory
+    /// What keeps a node from what its peers have shows in `isSynced` and lag.
+    case standing
     /// Checksums beside the stamps, with `StoreKind.sqlite`.
     case checksums
     /// The todo endpoints wait for the first sync.

@@ -76,6 +76,10 @@ package struct MutationCheck: Sendable {
         Scene(.startWait, "none", .udp, nodes: 3, seconds: 90, rates: ["lost-disks": 6, "power-losses": 8]),
         // All start at once, and no seed is there any more.
         Scene(.memory, "none", .udp, seconds: 60, rates: ["gone-seeds": 1, "power-losses": 10]),
+        // Disks are full for up to 25 s.
+        Scene(
+            .standing, "donors", .udp, seconds: 60,
+            rates: ["crashes": 0, "donor-deaths": 0, "full-disks": 4]),
         Scene(
             .checksums, "none", .udp, nodes: 3, seconds: 60, store: .sqlite, rates: ["text-flips": 30, "crashes": 10]),
     ]

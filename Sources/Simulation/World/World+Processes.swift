@@ -69,6 +69,7 @@ extension World {
         }
         replication.maxMessageBytes = model.maxMessageBytes
         if options.without.contains(.gapPull) { replication.maxPulls = 0 }
+        if options.without.contains(.standing) { replication.obstaclePatience = .seconds(86_400) }
         if options.without.contains(.heads) { replication.maxHeads = 0 }
         let core = NodeCore(
             local, start: start, membership: membershipConfiguration, replication: replication,
