@@ -178,19 +178,35 @@ struct ReplicationEngineTests {
         }
     }
 
-    @Test("a witness vouches for a silent peer only once it has been compared with, not because it has just come")
-    func newWitness() {
-        for isEqual in [false, true] {
-            var engine = readyEngine(node: 3, peers: [1])
-            _ = engine.setPeers([1, 2].map(peer), at: milliseconds(9_000))
-            for tenth in 90..<130 {
-                let now = milliseconds(tenth * 100)
-                _ = engine.advance(to: now)
-                guard tenth % 10 == 0 else { continue }
-                _ = engine.receive([heartbeat(from: 2, head: 0, root: isEqual ? 0 : 7, hearsAll: true)], at: now)
-            }
-            #expect(engine.engine.obstacles == (isEqual ? [:] : [.noAnswer: 1]))
+    @Test(
+        "a witness vouches for a silent peer that it hears, once it has been compared with: not because it has just come",
+        arguments: [false, true], [false, true])
+    func witness(isEqual: Bool, hearsPeer: Bool) {
+        var engine = readyEngine(node: 3, peers: [1])
+        _ = engine.setPeers([1, 2].map(peer), at: milliseconds(9_000))
+        for tenth in 90..<130 {
+            let now = milliseconds(tenth * 100)
+            _ = engine.advance(to: now)
+            guard tenth % 10 == 0 else { continue }
+            let word = heartbeat(from: 2, head: 0, root: isEqual ? 0 : 7, witness: hearsPeer ? 1 ^ 2 ^ 3 : 2 ^ 3)
+            _ = engine.receive([word], at: now)
         }
+        #expect(engine.engine.obstacles == (isEqual && hearsPeer ? [:] : [.noAnswer: 1]))
+    }
+
+    @Test("what was compared before a peer was a witness says nothing of the others")
+    func laterWitness() {
+        var engine = readyEngine(node: 3, peers: [1, 2])
+        for tenth in 0..<130 {
+            let now = milliseconds(tenth * 100)
+            _ = engine.advance(to: now)
+            guard tenth % 10 == 0 else { continue }
+            // Equal until 8 s, when it had not met the other.
+            let word = heartbeat(
+                from: 2, head: 0, root: tenth <= 80 ? 0 : 7, witness: tenth <= 80 ? nil : 1 ^ 2 ^ 3)
+            _ = engine.receive([word], at: now)
+        }
+        #expect(engine.engine.obstacles == [.noAnswer: 1])
     }
 
     @Test("in a cluster where heartbeats go to some peers only, silence says nothing")
@@ -448,13 +464,13 @@ struct ReplicationEngineTests {
 
     private func heartbeat(
         from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128, isReady: Bool = true,
-        hearsAll: Bool = false
+        witness: UInt64? = nil
     ) -> Arrival {
         let message = ReplicationMessage.encode(
             .init(
                 stream: StreamID(origin: NodeID(node), start: start), head: head,
                 summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady, isSynced: isReady,
-                hearsAll: hearsAll))
+                witness: witness))
         return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
     }
 }

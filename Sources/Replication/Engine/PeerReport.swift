@@ -14,8 +14,10 @@ struct PeerReport: Hashable, Sendable {
     private(set) var isSynced = false
     /// All that it has came from others.
     private(set) var isBlank = false
-    /// It has what all of its peers have, the silent ones of this node among them.
-    private(set) var hearsAll = false
+    /// Of whom it is a witness, as its heartbeat told.
+    private(set) var witness: UInt64?
+    /// Since when it has been that.
+    private(set) var witnessSince: EngineInstant?
     /// Everything that it had is here, or was once since this node started: a walk or equal roots have shown it.
     private(set) var hasMatched = false
     /// When its root first differed from ours although all it had sent was here, if it still does.
@@ -37,7 +39,8 @@ struct PeerReport: Hashable, Sendable {
         lastSign = now
         summary = heartbeat.summary
         (isReady, isSynced, isBlank) = (heartbeat.isReady, heartbeat.isSynced, heartbeat.isBlank)
-        hearsAll = heartbeat.hearsAll
+        if witness != heartbeat.witness { witnessSince = now }
+        witness = heartbeat.witness
         if heartbeat.summary == own {
             hasMatched = true
             differsSince = nil

@@ -11,7 +11,7 @@ extension ReplicationEngine {
             .init(
                 stream: own.id, head: own.head, summary: summary, isReady: isReady && !isLeaving,
                 isSynced: isSynced && !isLeaving, isBlank: readiness.isBlank,
-                hearsAll: hearsAll(at: now), others: others),
+                witness: hearsAll(at: now) ? membersSum : nil, others: others),
             version: table.versions.spoken)
     }
 
@@ -44,7 +44,7 @@ extension ReplicationEngine {
             $0.report.note(heartbeat, own: summary, isUpToDate: isUpToDate, at: now)
             if heartbeat.summary == summary { $0.standing.noteCovered(until: now) }
         }
-        if heartbeat.hearsAll { hear(witness: node) }
+        if heartbeat.witness == membersSum { hear(witness: node) }
         let state = table.state(node)
         // Of two nodes that differ the lower id walks first; the other only if that does not help.
         let patience = configuration.heartbeatInterval * (own.id.origin < node ? 0.9 : 2.9)

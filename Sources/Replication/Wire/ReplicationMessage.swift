@@ -36,8 +36,9 @@ package enum ReplicationMessage: Hashable, Sendable {
         package var isSynced: Bool
         /// It began without a row and is not open yet: all that it has came from others.
         package var isBlank = false
-        /// All that each of its peers had a few seconds ago is here, by what they say themselves.
-        package var hearsAll = false
+        /// Of whom it is a witness: all that each of its peers had a few seconds ago is here, by what they say themselves. The
+        /// exclusive or of their ids and its own. `nil` where it is none.
+        package var witness: UInt64?
         /// How far the streams of others have come that moved lately.
         package var others: [StreamHead] = []
     }
@@ -97,8 +98,9 @@ package enum ReplicationMessage: Hashable, Sendable {
         var flags: UInt8 = heartbeat.isReady ? 1 : 0
         if heartbeat.isSynced { flags |= 2 }
         if heartbeat.isBlank { flags |= 4 }
-        if heartbeat.hearsAll { flags |= 8 }
+        if heartbeat.witness != nil { flags |= 8 }
         bytes.append(flags)
+        if let witness = heartbeat.witness { bytes.append(bigEndian: witness) }
         for other in heartbeat.others {
             bytes.append(bigEndian: other.stream.origin.rawValue)
             bytes.append(bigEndian: other.stream.start)
@@ -158,6 +160,7 @@ package enum ReplicationMessage: Hashable, Sendable {
             let count = try reader.integer(UInt64.self)
             let wallMilliseconds = try reader.integer(UInt64.self)
             let flags = try reader.integer(UInt8.self)
+            let witness = flags & 8 != 0 ? try reader.integer(UInt64.self) : nil
             var others: [StreamHead] = []
             while !reader.isAtEnd {
                 others.append(StreamHead(stream: try StreamID(from: &reader), head: try reader.integer()))
@@ -166,7 +169,7 @@ package enum ReplicationMessage: Hashable, Sendable {
                 Heartbeat(
                     stream: stream, head: head, summary: TreeSummary(root: root, count: count),
                     wallMilliseconds: wallMilliseconds, isReady: flags & 1 != 0, isSynced: flags & 2 != 0,
-                    isBlank: flags & 4 != 0, hearsAll: flags & 8 != 0, others: others))
+                    isBlank: flags & 4 != 0, witness: witness, others: others))
         case .pull: return .pull(try readPull(&reader))
         case nil: throw Failure.unknownKind
         }

@@ -59,14 +59,17 @@ package struct Ledger: Sendable {
         if let new = version(row.completed) { todos[row.key, default: Todo()].completed.append(new) }
     }
 
-    /// Whether clients were told of the writes that a row stands for; some may have been told of none.
-    func isAcknowledged(_ row: Row) -> Bool {
+    /// Whether clients were told of a write of which a row has come, and `held` neither has it nor what superseded it.
+    func isLacking(_ row: Row, in held: Row?) -> Bool {
         guard let todo = todos[row.key] else { return false }
-        let stamps = [row.presence.stamp, row.text?.stamp, row.completed?.stamp].compactMap { $0 }
-        func isToldOf<Value>(_ versions: [Version<Value>]) -> Bool {
-            versions.contains { $0.isAcknowledged && stamps.contains($0.stamp) }
+        let end = held.flatMap { $0.isDeleted ? $0.presence.stamp : nil }
+        func isLacking<Value>(_ versions: [Version<Value>], _ stamp: Stamp?, _ heldStamp: Stamp?) -> Bool {
+            guard let stamp, versions.contains(where: { $0.isAcknowledged && $0.stamp == stamp }) else { return false }
+            return ![heldStamp, end].contains { $0.map { $0 >= stamp } ?? false }
         }
-        return isToldOf(todo.presence) || isToldOf(todo.text) || isToldOf(todo.completed)
+        return isLacking(todo.presence, row.presence.stamp, held?.presence.stamp)
+            || isLacking(todo.text, row.text?.stamp, held?.text?.stamp)
+            || isLacking(todo.completed, row.completed?.stamp, held?.completed?.stamp)
     }
 
     mutating func refused() { refusedCount += 1 }

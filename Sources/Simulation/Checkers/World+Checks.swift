@@ -136,13 +136,13 @@ extension World {
 
     /// A node says that others have all that it has acknowledged: for each todo the other databases do, together.
     func checkHandOver(of node: SimulatedNode) {
-        let others = present.filter { $0.index != node.index && !$0.isCopy }
+        let others = present.filter { $0.index != node.index }
         guard !node.isCopy else { return }
-        for row in node.replica.sortedRows where ledger.isAcknowledged(row.row) {
+        for row in node.replica.sortedRows {
             // What the others come to when they have exchanged what they have.
             let theirs = others.compactMap { $0.replica.rows[row.key]?.row }
             let joined = theirs.dropFirst().reduce(theirs.first) { $0?.merged(with: $1) }
-            if joined.map({ $0.merged(with: row.row) != $0 }) ?? true {
+            if ledger.isLacking(row.row, in: joined) {
                 return violate(.leaving, "\(node.name) leaves, and nobody has its \(row.key)")
             }
         }
@@ -194,14 +194,14 @@ extension World {
     /// The node opens, or serves: it has what it must, unless it says itself that it may not.
     func checkStart(of node: SimulatedNode) {
         guard let process = node.process else { return }
+        let holders = nodes.filter { process.holders.contains($0.nodeID) }
         // A copy is out of date, since it exchanges nothing with the other. Of those who had all that, one at least still
-        // has its database; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take
+        // has its database, and none a damaged one; in a cut cluster nobody knows what others have; and who finds none of its seeds has to take
         // itself for the first.
         guard process.core.replication.isSynced || !process.core.replication.isReady,
             !nodes.contains(where: \.isCopy),
-            nodes.contains(where: { holder in
-                process.holders.contains(holder.nodeID) && (holder.discardedAt ?? .zero) < process.startedAt
-            }),
+            holders.contains(where: { $0.discardedAt ?? .zero < process.startedAt }),
+            !holders.contains(where: \.disk.isDamaged),
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
             process.promisers.contains(where: { nodes[$0].hasBeenWell(since: process.startedAt) })
         else { return }

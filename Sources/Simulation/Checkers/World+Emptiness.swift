@@ -16,9 +16,10 @@ extension World {
     }
 
     /// A node opens as synced. Where it has nothing, and had nothing, it has waited for its seeds, unless none has had a todo
-    /// since it started; but in a cluster that is cut.
+    /// since it started; but in a cluster that is cut, and where another has waited and is open.
     func checkEmptiness(of node: SimulatedNode) {
         guard let process = node.process, !node.isCopy, node.replica.summary.count == 0,
+            openNodes(besides: node.index).isEmpty,
             now - process.startedAt < membershipConfiguration.joining.joinTimeout,
             network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble)),
             let holder = process.fullSeeds.first(where: { isFull(nodes[$0]) })

@@ -52,11 +52,11 @@ extension World {
     private func checkSync(of node: SimulatedNode, with other: SimulatedNode) {
         guard let old = other.view.sample(before: now + (.zero - Self.longestIgnorance)),
             node.replica.summary != other.replica.summary,
-            let process = node.process, couldKnow(node, of: other, since: process.joinTimes[other.name] ?? .zero)
+            let process = node.process, couldKnow(node, of: other)
         else { return }
         let isSynced = process.withCore { $0.replication.isSynced }
-        guard process.withCore({ $0.replication.peers.contains { $0.nodeID == other.nodeID } }),
-            isSynced || lag(of: other, at: process) == .zero
+        guard isPeer(other, of: process),
+            isSynced || (hasKnown(other, for: Self.longestIgnorance, at: node) && lag(of: other, at: process) == .zero)
         else { return }
         let rows = node.replica.rows
         let lacking = old.rows.filter { key, old in
@@ -69,19 +69,31 @@ extension World {
 }
 
 extension World {
+    private func isPeer(_ other: SimulatedNode, of process: SimulatedProcess) -> Bool {
+        let peer = ReplicationPeer(nodeID: other.nodeID, address: other.address)
+        return process.withCore { $0.replication.peers.contains(peer) }
+    }
+
     private func lag(of other: SimulatedNode, at process: SimulatedProcess) -> Duration? {
         let statuses = process.withCore { $0.replication.peerStatus(wallMilliseconds: 0, at: now) }
         return statuses.first { $0.nodeID == other.nodeID }?.lag
     }
 
-    /// Whether a node has had the time to find out what another has that it has seen as alive since `instant`. One that has
-    /// just started has it, too, of those that ran before, unless whoever told it may have been cut off.
-    private func couldKnow(_ node: SimulatedNode, of other: SimulatedNode, since instant: EngineInstant) -> Bool {
-        let since = now + (.zero - Self.longestIgnorance)
-        if node.hasBeenWell(since: since), instant <= since { return true }
-        guard let process = node.process, !node.hasRun(since: since) else { return false }
-        let before = process.startedAt + (.zero - Self.toldTrouble)
-        return network.hasBeenWhole(since: before)
+    /// Whether a node has run and seen another as alive for so long.
+    private func hasKnown(_ other: SimulatedNode, for time: Duration, at node: SimulatedNode) -> Bool {
+        let since = now + (.zero - time)
+        guard let process = node.process, node.hasBeenWell(since: since) else { return false }
+        return process.joinTimes[other.name].map { $0 <= since } ?? false
+    }
+
+    /// Whether a node has had the time to find out what another has. One that has just started, and says that it is synced,
+    /// has it, too, of those that ran before, unless whoever told it may have been cut off.
+    private func couldKnow(_ node: SimulatedNode, of other: SimulatedNode) -> Bool {
+        if hasKnown(other, for: Self.longestIgnorance, at: node) { return true }
+        guard let process = node.process, !node.hasRun(since: now + (.zero - Self.longestIgnorance)) else {
+            return false
+        }
+        return network.hasBeenWhole(since: process.startedAt + (.zero - Self.toldTrouble))
             && other.hasBeenWell(since: process.startedAt + (.zero - Self.longestIgnorance))
             && node.hasBeenWell(since: process.startedAt)
     }

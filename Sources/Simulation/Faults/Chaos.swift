@@ -172,8 +172,10 @@ struct Chaos {
         guard node.process != nil, !node.isCopy else { return }
         let epoch = node.epoch
         node.handOver = nil
+        node.isDeparting = true
         world.leave(node.index)
         world.perform(in: Self.longestLeave) { world in
+            node.isDeparting = false
             guard node.process == nil, node.epoch == epoch + 1 else { return }
             if node.handOver == .safe { world.discardDatabase(of: node.index, for: nil, isExempt: false) }
             world.start(node.index)

@@ -16,6 +16,8 @@ final class SimulatedNode {
     var disk = SimulatedDisk()
     /// How its last hand-over ended.
     var handOver: HandOver.End?
+    /// It leaves for good, and takes its database with it where others have everything.
+    var isDeparting = false
     /// It runs on a copy of another node's database.
     var isCopy = false
     /// Its host is gone for good, and nobody takes its place.
@@ -40,6 +42,9 @@ final class SimulatedNode {
     }
 
     var name: String { names.current }
+
+    /// Its database is as good as thrown away.
+    var isLost: Bool { isGone || (isDeparting && (handOver ?? .safe) == .safe) }
 
     /// The id in its database; another where the database was replaced.
     var nodeID: NodeID { replica.nodeID }

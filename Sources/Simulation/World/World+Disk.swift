@@ -168,7 +168,7 @@ extension World {
     /// What only this database holds may be lost.
     func exempt(_ lost: any Replica, of index: Int, replacement: (any Replica)? = nil) {
         nodes[index].discardedAt = now
-        let others = present.filter { $0.index != index }.map { $0.replica as any Replica }
+        let others = nodes.filter { $0.index != index && !$0.isLost }.map { $0.replica as any Replica }
         ledger.exempt(lost, survivors: others + [replacement].compactMap { $0 })
         (lastTimes[index], lastStarts[index]) = (nil, nil)
     }

@@ -99,7 +99,7 @@ extension RandomValues {
             return ReplicationMessage.encode(
                 .init(
                     stream: stream, head: number(), summary: summary, isReady: bool(), isSynced: bool(),
-                    hearsAll: bool(), others: others)
+                    witness: bool() ? number() : nil, others: others)
             )
         }
         var bytes = ReplicationMessage.changesHeader(stream: stream, sequence: max(1, number()))
