@@ -122,15 +122,24 @@ struct LedgerTests {
         #expect(ledger.disorders.isEmpty)
     }
 
-    @Test("a row is acknowledged when clients were told of one of its writes")
-    func acknowledged() {
+    @Test("a row is lacking where an acknowledged write of it is neither there nor superseded")
+    func lacking() {
         var ledger = Ledger()
         ledger.committed(created(1), isAcknowledged: false)
-        #expect(!ledger.isAcknowledged(created(1)))
+        #expect(!ledger.isLacking(created(1), in: nil))
         var edited = created(1)
         edited.text = Register("later", stamp(5))
         ledger.committed(edited, isAcknowledged: true)
-        #expect(ledger.isAcknowledged(edited) && !ledger.isAcknowledged(created(7)))
+        #expect(ledger.isLacking(edited, in: nil) && ledger.isLacking(edited, in: created(1)))
+        var later = created(1)
+        later.text = Register("latest", stamp(6))
+        let ended = created(1).deleted(at: stamp(6))
+        for held in [edited, later, ended] { #expect(!ledger.isLacking(edited, in: held)) }
+        // The tick was told to nobody.
+        var ticked = edited
+        ticked.completed = Register(true, stamp(7))
+        ledger.committed(ticked, isAcknowledged: false)
+        #expect(!ledger.isLacking(ticked, in: edited))
     }
 }
 
