@@ -12,7 +12,10 @@ extension World {
     func violate(_ checker: Violation.Checker, _ detail: String) {
         stats.violations += 1
         say("VIOLATION \(checker.rawValue): \(detail)")
-        guard violations.count < Self.maxViolations else { return }
+        // The first of each kind in any case.
+        guard violations.count < Self.maxViolations || !violations.contains(where: { $0.checker == checker }) else {
+            return
+        }
         violations.append(Violation(checker: checker, detail: detail, at: now - .zero))
     }
 

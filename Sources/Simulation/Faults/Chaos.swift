@@ -306,6 +306,8 @@ extension World {
         let node = nodes[index]
         node.discardedAt = now
         if isExempt { exempt(node.replica, of: index, replacement: replacement) }
+        // A damaged file may not show any more what its process had.
+        if let lost = node.disk.lastContents { exempt(lost, of: index, replacement: replacement) }
         node.replica = replacement ?? makeDatabase(NodeID(generator.next() | 1))
         (lastTimes[index], lastStarts[index]) = (nil, nil)
         node.disk = SimulatedDisk()
