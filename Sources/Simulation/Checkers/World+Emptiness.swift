@@ -7,7 +7,8 @@ internal import Transport
 extension World {
     /// The seeds, running or not, that have what a node without any row may not claim to be without.
     func fullSeeds(beside node: SimulatedNode) -> [Int] {
-        guard node.replica.summary.count == 0 else { return [] }
+        // Of the addresses of a name one that answers is enough.
+        guard node.replica.summary.count == 0, !hasHostName else { return [] }
         return present.filter { $0.index != node.index && isSeed($0.index) && isFull($0) }.map(\.index)
     }
 

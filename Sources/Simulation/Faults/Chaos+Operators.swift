@@ -26,7 +26,10 @@ extension Chaos {
     /// Two nodes are started at each other's addresses.
     func swapAddresses(_ world: World) {
         let (first, second) = pair(world)
-        guard first != second, world.canMove(first), world.canMove(second) else { return }
+        guard first != second, world.canMove(first), world.canMove(second), world.hasSeed(besides: [first, second])
+        else {
+            return
+        }
         world.swapNodes(first, second)
         for index in [first, second] {
             world.perform(in: world.generator.duration(in: Self.restart)) { $0.start(index) }
@@ -36,6 +39,7 @@ extension Chaos {
     /// A process dies with its disk. It starts empty.
     func loseDisk(_ world: World) {
         let index = world.pick(0..<world.nodes.count)
+        guard world.hasSeed(besides: [index]) else { return }
         world.discardDatabase(of: index, for: nil)
         world.perform(in: world.generator.duration(in: faults.downTime)) { $0.start(index) }
     }
@@ -64,7 +68,11 @@ extension Chaos {
             world.membershipConfiguration.joining.joinTimeout
             + world.generator.duration(in: .seconds(1)...(.seconds(8)))
         cut(world.nodes.indices.filter { $0 != index }.flatMap { [($0, index), (index, $0)] }, for: time, in: world)
-        if world.chance(0.3) { world.discardDatabase(of: index, for: nil) } else { world.kill(index) }
+        if world.chance(0.3), world.hasSeed(besides: [index]) {
+            world.discardDatabase(of: index, for: nil)
+        } else {
+            world.kill(index)
+        }
         world.start(index)
     }
 }
@@ -72,6 +80,11 @@ extension Chaos {
 extension World {
     /// Those that nobody has taken away for good.
     var present: [SimulatedNode] { nodes.filter { !$0.isGone } }
+
+    /// Where all know of each other by their memory alone, that and the addresses in it are what they have.
+    fileprivate func hasSeed(besides indices: [Int]) -> Bool {
+        present.contains { isSeed($0.index) && !indices.contains($0.index) }
+    }
 
     fileprivate func goForGood(_ index: Int) {
         say("\(nodes[index].name) is gone for good")
