@@ -178,6 +178,28 @@ struct ReplicationEngineTests {
         }
     }
 
+    @Test("an obstacle ends when all that the peer has is here, not when something is heard of it again")
+    func obstacleStays() {
+        var engine = readyEngine(node: 2, peers: [1])
+        var walks = 0
+        for tenth in 0..<150 {
+            let now = milliseconds(tenth * 100)
+            walks += engine.advance(to: now).count(where: isWalk)
+            if tenth > 120, tenth % 10 == 0 { _ = engine.receive([heartbeat(from: 1, head: 0, root: 7)], at: now) }
+        }
+        #expect(walks == 1)
+        #expect(engine.engine.obstacles == [.noAnswer: 1])
+        _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(16_000))
+        #expect(engine.engine.obstacles == [.noAnswer: 1])
+        for tenth in 160..<230 {
+            let now = milliseconds(tenth * 100)
+            for effect in engine.advance(to: now) where isWalk(effect) {
+                _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: now)
+            }
+        }
+        #expect(engine.engine.obstacles == [:])
+    }
+
     @Test(
         "a witness vouches for a silent peer that it hears, once it has been compared with: not because it has just come",
         arguments: [false, true], [false, true])

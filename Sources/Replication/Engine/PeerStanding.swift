@@ -24,8 +24,10 @@ struct PeerStanding: Hashable, Sendable {
     /// As of the last look.
     private(set) var obstacle: Obstacle?
 
-    /// A walk with it failed, and another is to show whether that is over.
+    /// A walk with it failed.
     var isFailing: Bool { failures > 0 }
+    /// A walk is to show whether something is over.
+    var needsProof: Bool { isFailing || obstacle != nil }
 
     /// It became a peer.
     mutating func began(at now: EngineInstant) { beganAt = now }
@@ -70,7 +72,8 @@ struct PeerStanding: Hashable, Sendable {
         guard let knownUntil, now - knownUntil > patience else { return nil }
         if failures >= Self.failuresThatCount, now - failingSince > patience { return lastFailure }
         let isOpen = gapSince.map { now - $0 > patience } == true
-        guard isOpen || isSilent else { return nil }
+        // Only proof ends an obstacle.
+        guard isOpen || isSilent else { return obstacle }
         return failures > 0 ? lastFailure : isSilent ? .noAnswer : .missingChanges
     }
 }

@@ -31,7 +31,7 @@ extension ReplicationEngine {
         }
         table.countObstructed()
         // Whether a failure is over shows by the next walk only.
-        for peer in peers where table.state(peer.nodeID).standing.isFailing {
+        for peer in peers where table.state(peer.nodeID).standing.needsProof {
             wantWalk(with: peer.nodeID, notBefore: table.state(peer.nodeID).plan.notBeforeForRoot, at: now)
         }
         return effects
