@@ -189,9 +189,9 @@ struct ReplicationEngineTests {
         }
         #expect(walks == 1)
         #expect(engine.engine.obstacles == [.noAnswer: 1])
-        _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(16_000))
+        _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: milliseconds(18_000))
         #expect(engine.engine.obstacles == [.noAnswer: 1])
-        for tenth in 160..<230 {
+        for tenth in 180..<250 {
             let now = milliseconds(tenth * 100)
             for effect in engine.advance(to: now) where isWalk(effect) {
                 _ = engine.walkFinished(with: NodeID(1), WalkOutcome(), at: now)
