@@ -215,9 +215,8 @@ package struct NodeCore: Sendable {
     private mutating func changePeers(_ moment: Moment, _ out: inout [Effect]) {
         let living = membership.livingMembers
         let effects = replication.setPeers(
-            living.filter { !$0.isReplaced }.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete,
-            summary: moment.summary,
-            at: moment.time)
+            living.current.compactMap(\.replicationPeer), areComplete: membership.arePeersComplete,
+            summary: moment.summary, at: moment.time)
         // Who replicates nothing with this node gets none of its changes.
         let replicating = Set(replication.peers.map(\.address))
         let peers = living.map { member in
@@ -232,7 +231,7 @@ package struct NodeCore: Sendable {
     /// Those who are there, those who failed, and those of earlier runs who did not come are tried at the next start. Those
     /// who left are not, nor is the old name of a node that has another now.
     private var knownMembers: [KnownMember] {
-        let members = (membership.livingMembers.filter { !$0.isReplaced } + membership.failedMembers).map {
+        let members = (membership.livingMembers.current + membership.failedMembers).map {
             KnownMember(name: $0.name, nodeID: $0.nodeID, address: $0.address)
         }
         let nodes = Set(members.compactMap(\.nodeID))
@@ -286,4 +285,9 @@ package struct NodeCore: Sendable {
             membership.livingMembers.isEmpty && membership.failedMembers.isEmpty && membership.missedMembers.isEmpty
         return event == .handedOver(.alone) && !isAlone ? .handedOver(.unsure) : event
     }
+}
+
+extension [Member] {
+    /// Without the old names of nodes that have others now.
+    fileprivate var current: Self { filter { !$0.isReplaced } }
 }

@@ -1,4 +1,4 @@
-import Replication
+@testable import Replication
 import Transport
 
 // What the tests of the engine speak of: peers by small numbers, and times in milliseconds.
@@ -24,3 +24,23 @@ func changes(from node: UInt64, start: UInt64 = 1, sequence: UInt64, rows: [Row]
 }
 
 func isWalk(_ effect: ReplicationEngine.Effect) -> Bool { if case .walk = effect { true } else { false } }
+
+/// Open and synced, with these peers, of which nothing has been heard.
+func readyEngine(node: UInt64 = 1, peers: [UInt64] = [2]) -> TestedEngine {
+    var engine = TestedEngine(configuration: .init(), nodeID: NodeID(node), start: 1, seed: 1)
+    _ = engine.setPeers(peers.map(peer), at: .zero)
+    _ = engine.open(isSynced: true, at: .zero)
+    return engine
+}
+
+/// A heartbeat of a node with a row, or none where the root is 0.
+func heartbeat(
+    from node: UInt64, start: UInt64 = 1, head: UInt64, root: UInt128, isReady: Bool = true, witness: UInt64? = nil
+) -> Arrival {
+    let message = ReplicationMessage.encode(
+        .init(
+            stream: StreamID(origin: NodeID(node), start: start), head: head,
+            summary: TreeSummary(root: root, count: root == 0 ? 0 : 1), isReady: isReady, isSynced: isReady,
+            witness: witness))
+    return Arrival(message: message, sender: address(node), delivery: .broadcast(reachedEveryone: true))
+}

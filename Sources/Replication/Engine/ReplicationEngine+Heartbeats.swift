@@ -44,7 +44,7 @@ extension ReplicationEngine {
             $0.report.note(heartbeat, own: summary, isUpToDate: isUpToDate, at: now)
             if heartbeat.summary == summary { $0.standing.noteCovered(until: now) }
         }
-        if heartbeat.witness == membersSum { hear(witness: node) }
+        if let witness = heartbeat.witness, witness == membersSum { hear(witness: node) }
         let state = table.state(node)
         // Of two nodes that differ the lower id walks first; the other only if that does not help.
         let patience = configuration.heartbeatInterval * (own.id.origin < node ? 0.9 : 2.9)

@@ -4,7 +4,8 @@ internal import Transport
 ///
 ///     changes    kind u8 1, origin u64, start u64, sequence u64, rows (see `RowCodec`) to the end
 ///     heartbeat  kind u8 2, origin u64, start u64, head u64, root u128, count u64, wall clock u64 in ms since 1970,
-///                flags u8 (bit 0 ready, bit 1 synced, bit 2 blank, bit 3 hears all), then heads of others: origin u64, start u64, head u64 each
+///                flags u8 (bit 0 ready, bit 1 synced, bit 2 blank, bit 3 a witness), witness u64 with bit 3 only, then
+///                heads of others: origin u64, start u64, head u64 each
 ///     pull       kind u8 3, origin u64, start u64, then per range of numbers: first u64, count u8
 ///
 /// Of a message of another version nothing but the version is read.

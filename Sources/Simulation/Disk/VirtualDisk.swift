@@ -29,6 +29,8 @@ package final class VirtualDisk {
 
     private let number: Int
     private var files: [String: VirtualFile] = [:]
+    /// Files that there ever were.
+    private var madeCount: UInt64 = 0
     /// The names as they are after a power cut.
     private var durableFiles: [String: VirtualFile] = [:]
     /// Processes so far that used it: a handle of an earlier one does nothing.
@@ -70,7 +72,7 @@ package final class VirtualDisk {
     /// Another disk with the same files, all written.
     package func copy(seed: UInt64) -> VirtualDisk {
         let copy = VirtualDisk(seed: seed)
-        for (name, file) in files { copy.files[copy.rename(name, from: self)] = VirtualFile(content: file.content) }
+        for (name, file) in files { _ = copy.make(copy.rename(name, from: self), content: file.content) }
         copy.durableFiles = copy.files
         return copy
     }
@@ -153,8 +155,10 @@ package final class VirtualDisk {
 
     func file(_ name: String) -> VirtualFile? { files[name] }
 
-    func make(_ name: String) -> VirtualFile {
-        let file = VirtualFile()
+    /// `content`: what is on the disk of it from the first moment.
+    func make(_ name: String, content: [UInt8] = []) -> VirtualFile {
+        madeCount += 1
+        let file = VirtualFile(content: content, number: madeCount)
         files[name] = file
         return file
     }

@@ -19,9 +19,13 @@ final class VirtualFile {
     /// The shared memory that goes with it, while anybody has it.
     var memory: SharedMemory?
 
+    /// Another one for each file that its disk has ever had.
+    let number: UInt64
+
     /// All of `content` is on the disk.
-    init(content: [UInt8] = []) {
+    init(content: [UInt8] = [], number: UInt64 = 0) {
         self.content = content
+        self.number = number
         durable = content
     }
 

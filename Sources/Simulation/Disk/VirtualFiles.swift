@@ -22,9 +22,7 @@ package struct VirtualFiles: FileSystem {
     }
 
     package func identity(of path: String) -> FileIdentity? {
-        VirtualDisk.find(path)?.file(path).map { file in
-            FileIdentity(device: 0, number: UInt64(UInt(bitPattern: ObjectIdentifier(file).hashValue)))
-        }
+        VirtualDisk.find(path)?.file(path).map { FileIdentity(device: 0, number: $0.number) }
     }
 
     package func lock(database: String) throws(StoreError) -> any DatabaseLock {

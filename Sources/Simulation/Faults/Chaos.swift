@@ -234,34 +234,6 @@ struct Chaos {
         }
     }
 
-    /// The target is stopped and started on a copy of the source's database. Nobody is to write to both: the operator
-    /// gives the target a new one soon.
-    private func copyDatabase(_ world: World) {
-        let (source, target) = pair(world)
-        guard source != target else { return }
-        world.discardDatabase(of: target, for: nil)
-        world.nodes[target].replica = world.nodes[source].replica.copy(seed: world.diskGenerator.next())
-        world.nodes[target].isCopy = true
-        world.start(target)
-        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
-            if world.nodes[target].isCopy { world.replaceCopy(target) }
-        }
-    }
-
-    private func restoreBackup(_ world: World) {
-        let index = world.pick(0..<world.nodes.count)
-        let node = world.nodes[index]
-        guard !node.isCopy else { return }
-        let backup = node.replica.copy(seed: world.diskGenerator.next())
-        let (id, isDamaged) = (node.nodeID, node.disk.isDamaged)
-        world.perform(in: world.generator.duration(in: faults.downTime)) { world in
-            guard node.nodeID == id, !node.isCopy else { return }
-            world.discardDatabase(of: index, for: backup)
-            node.disk.isDamaged = isDamaged
-            world.start(index)
-        }
-    }
-
     // MARK: Clients
 
     /// More than a node can take, at all of them, one of which is out of breath: it works for moments only.
